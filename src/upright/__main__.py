@@ -1,0 +1,5 @@
+"""``python -m upright`` is the command ``upright``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,91 @@
+"""Options that several commands share, and the detector they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import tee
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..engines import ENGINES
+from ..report import Row
+
+if TYPE_CHECKING:
+    from ..detector import Detector
+    from ..folders import Found
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_DETECTOR_OPTIONS = (
+    click.option("--careful", "promise", flag_value="careful", help="Turn only where 99.9 % of such turns are right."),
+    click.option(
+        "--balanced", "promise", flag_value="balanced", default="balanced", help="99.5 % of turns right (the default)."
+    ),
+    click.option("--best", "promise", flag_value="best", help="Answer always, whatever the confidence."),
+    click.option("--model", metavar="FOLDER", help="A model folder of your own, or the name of one that comes along."),
+    click.option("--engine", type=click.Choice(["auto", *ENGINES]), default="onnx", show_default=True),
+    click.option(
+        "--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Threads of one engine call."
+    ),
+    click.option(
+        "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Pictures decoded side by side."
+    ),
+    click.option(
+        "--flow", type=click.Choice(["cascade", "whole", "turned", "tiles"]), default="cascade", show_default=True
+    ),
+    click.option(
+        "--effort",
+        type=click.IntRange(0, 3),
+        default=2,
+        show_default=True,
+        help="How closely the cascade may look: 0 one look, 1 four, 2 and 3 tiles too.",
+    ),
+    click.option("--budget-ms", type=float, metavar="MS", help="Take no further look after this time."),
+    click.option("--page", type=click.IntRange(0), default=0, show_default=True, help="Which page, from 0."),
+    click.option(
+        "--max-megapixels",
+        type=click.FloatRange(0, min_open=True),
+        metavar="N",
+        help="Refuse larger pictures of formats that must be decoded whole.",
+    ),
+    click.option("--timing", is_flag=True, help="Print seconds for load, read, infer and write."),
+)
+
+
+def detector_options(function: F) -> F:
+    """Add the options that `open_detector` wants; they reach the command as one dictionary of keywords."""
+    for option in reversed(_DETECTOR_OPTIONS):
+        function = option(function)
+    return function
+
+
+def open_detector(options: dict[str, Any]) -> Detector:
+    """The detector that the options describe."""
+    from ..detector import Detector
+    from ..pictures import Limits
+
+    limits = Limits(max_megapixels=options["max_megapixels"]) if options["max_megapixels"] else Limits()
+    return Detector(
+        options["model"],
+        engine=options["engine"],
+        threads=options["threads"],
+        promise=options["promise"],
+        flow=options["flow"],
+        effort=options["effort"],
+        budget_ms=options["budget_ms"],
+        limits=limits,
+    )
+
+
+def detected(detector: Detector, pictures: Iterable[Found], options: dict[str, Any]) -> Iterator[tuple[Found, Row]]:
+    """Each picture with its row, by ``--workers`` side by side."""
+    from ..errors import UprightError
+
+    first, second = tee(pictures)
+    outcomes = detector.detect_many((found.open() for found in first), workers=options["workers"], page=options["page"])
+    for found, (_, outcome) in zip(second, outcomes, strict=True):
+        if isinstance(outcome, UprightError):
+            yield found, Row(found.path, error=outcome)
+        else:
+            yield found, Row(found.path, outcome)

@@ -1,0 +1,112 @@
+"""``--engine auto``: measure every engine that is installed for a moment, and remember the fastest."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import platform
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import EngineError, ModelError
+from .cache import cache_folder
+
+if TYPE_CHECKING:
+    from ..model import Model
+    from . import Engine
+
+_Key = TypeVar("_Key")
+log = logging.getLogger("upright")
+#: Together about a second: the engines share it.
+MEASURE_S = 1.0
+#: What is tried; precision that changes answers is only ever taken by name.
+CANDIDATES = ("onnx", "openvino", "torch", "tensorrt")
+BATCH_SIZES = (1, 2, 4, 8)
+
+
+def choose(model: Model) -> str:
+    """The name of the engine that answers most views a second here; measured once for each model and machine."""
+    return str(measured(model)["engine"])
+
+
+def measured(model: Model) -> dict[str, Any]:
+    """``engine``, ``batch_size`` and ``views_per_s`` of every engine that opened, from the cache or measured now."""
+    path = cache_folder() / "engines.json"
+    try:
+        kept = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        kept = {}
+    key = _key(model)
+    if key not in kept:
+        kept[key] = _measure(model)
+        with contextlib.suppress(OSError):  # A folder that cannot be written costs a second each time, no more.
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f"engines.{os.getpid()}.part")
+            part.write_text(json.dumps(kept, indent=1), "utf-8")
+            part.replace(path)
+    found: dict[str, Any] = kept[key]
+    return found
+
+
+def views_per_s(engine: Engine, size_px: int, batch: int, seconds: float) -> float:
+    """How many views an engine answers in a second, after one call that is not counted."""
+    import numpy as np
+
+    pixels = np.random.default_rng(0).integers(0, 256, (batch, size_px, size_px, 3), dtype=np.uint8)
+    engine.infer(pixels)
+    started, calls = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - started) < seconds or not calls:
+        engine.infer(pixels)
+        calls += 1
+    return batch * calls / elapsed
+
+
+def _measure(model: Model) -> dict[str, Any]:
+    from . import open_engine
+
+    speeds: dict[str, dict[int, float]] = {}
+    for name in CANDIDATES:
+        try:
+            engine = open_engine(model, name)
+        except (EngineError, ModelError) as error:
+            log.debug("engine auto: %s", error)
+            continue
+        sizes = BATCH_SIZES if engine.batch_size <= max(BATCH_SIZES) else (engine.batch_size,)
+        share = MEASURE_S / len(CANDIDATES) / len(sizes)
+        speeds[name] = {size: views_per_s(engine, model.input_size_px, size, share) for size in sizes}
+        engine.close()
+    if not speeds:
+        raise EngineError("no engine is installed", remedy="pip install onnxruntime")
+    best = _clearly_best({name: max(by.values()) for name, by in speeds.items()})
+    return {
+        "engine": best,
+        "batch_size": _clearly_best(speeds[best]),
+        "views_per_s": {name: {str(size): round(v, 1) for size, v in by.items()} for name, by in speeds.items()},
+    }
+
+
+def _clearly_best(speeds: dict[_Key, float]) -> _Key:
+    """The first that no other beats by a tenth: a moment on a busy machine cannot tell less apart."""
+    return next(key for key, speed in speeds.items() if speed * 1.1 >= max(speeds.values()))
+
+
+def _key(model: Model) -> str:
+    """Changes with the model, the processor and the runtimes."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    parts = [model.sha256[:16], platform.machine(), _processor()]
+    for package in ("onnxruntime", "onnxruntime-gpu", "openvino", "torch", "tensorrt"):
+        with contextlib.suppress(PackageNotFoundError):
+            parts.append(f"{package}-{version(package)}")
+    return " ".join(parts)
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor()

@@ -1,0 +1,81 @@
+"""OpenVINO on Intel and AMD processors and Intel GPUs."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EngineError, ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..model import Model
+
+PRECISIONS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+
+
+class OpenvinoEngine:
+    """Runs ``model.onnx`` in OpenVINO; a compiled model serves all threads, each with a request of its own.
+
+    ``precision``: ``fp32``; ``bf16``, which is fast where the processor has AMX or AVX512-BF16; ``int8``, which reads
+    ``model-int8.onnx`` of the model folder (`upright model export --format onnx-int8`).
+    """
+
+    name = "openvino"
+    batch_size = 1
+
+    def __init__(self, model: Model, threads: int = 1, precision: str = "fp32") -> None:
+        try:
+            import openvino as ov
+        except ImportError as error:
+            raise EngineError(
+                "the openvino engine needs OpenVINO", remedy="pip install 'upright[openvino]', or use --engine onnx"
+            ) from error
+        precision = precision or "fp32"
+        if precision not in PRECISIONS:
+            raise EngineError(
+                f"openvino has no precision {precision!r}", remedy=f"choose one of {', '.join(PRECISIONS)}"
+            )
+        path = model.folder / "model-int8.onnx" if precision == "int8" else model.onnx_path
+        if not path.exists():
+            raise EngineError(
+                "there are no int8 weights", source=path, remedy=f"upright model export --format onnx-int8 -o {path}"
+            )
+        core: Any = ov.Core()
+        options = {
+            "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
+            "INFERENCE_NUM_THREADS": threads,
+            # Threads of the pipeline share the compiled model; more than one stream lets them run side by side.
+            "NUM_STREAMS": core.get_property("CPU", "RANGE_FOR_STREAMS")[1] if threads == 1 else 1,
+        }
+        if threads == 1:
+            options["INFERENCE_NUM_THREADS"] = options["NUM_STREAMS"]
+        try:
+            self._compiled: Any = core.compile_model(core.read_model(path), "CPU", options)
+        except Exception as error:
+            raise ModelError(
+                f"OpenVINO {ov.__version__} cannot load it: {error}", source=path, remedy="use --engine onnx"
+            ) from error
+        self._local = threading.local()
+        self.device = f"CPU, {threads} thread{'s' if threads > 1 else ''}, {precision}"
+
+    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits ``[n, 4]`` in the model's order for views ``[n, S, S, 3]``."""
+        import numpy as np
+
+        try:
+            if not hasattr(self._local, "request"):
+                self._local.request = self._compiled.create_infer_request()
+            answer = self._local.request.infer([np.ascontiguousarray(pixels)])
+            logits: NDArray[np.float32] = answer[self._compiled.output(0)].copy()
+        except Exception as error:
+            raise EngineError(
+                f"OpenVINO failed on {len(pixels)} views: {error}", remedy="run `upright doctor`"
+            ) from error
+        return logits
+
+    def close(self) -> None:
+        """Free the compiled model."""
+        self._compiled, self._local = None, threading.local()

@@ -1,0 +1,126 @@
+"""TensorRT itself: an engine is built from ``model.onnx`` once, kept in the cache folder, and run by torch's stream.
+
+Its tests drive it with a stand-in that records the calls: it was not run on a real GPU yet.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import EngineError, ModelError
+from .cache import cache_folder
+from .memory import within_memory
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..model import Model
+
+LARGEST_BATCH = 256
+USUAL_BATCH = 64
+INSTALL = "pip install 'upright[torch]' tensorrt --extra-index-url https://pypi.nvidia.com, or use --engine onnx"
+
+
+class TensorrtEngine:
+    """Runs a serialised TensorRT engine. ``precision``: ``fp16`` or ``fp32``."""
+
+    name = "tensorrt"
+    batch_size = LARGEST_BATCH
+
+    def __init__(self, model: Model, threads: int = 1, precision: str = "fp16") -> None:
+        trt, torch = _runtime()
+        precision = precision or "fp16"
+        if precision not in ("fp16", "fp32"):
+            raise EngineError(f"tensorrt has no precision {precision!r}", remedy="choose one of fp16, fp32")
+        gpu = torch.cuda.get_device_name()
+        # An engine fits one model, one TensorRT and one kind of GPU: all are in its name.
+        plan = cache_folder() / f"{model.sha256[:16]}-{trt.__version__}-{gpu.replace(' ', '-')}-{precision}.engine"
+        if not plan.exists():
+            build(model.onnx_path, plan, model.input_size_px, fp16=precision == "fp16")
+        self._torch = torch
+        self._engine: Any = trt.Runtime(trt.Logger(trt.Logger.ERROR)).deserialize_cuda_engine(plan.read_bytes())
+        if self._engine is None:
+            raise ModelError(f"TensorRT {trt.__version__} cannot load the engine", source=plan, remedy=f"delete {plan}")
+        self._context: Any = self._engine.create_execution_context()
+        self._stream: Any = torch.cuda.Stream()
+        self._names = [self._engine.get_tensor_name(i) for i in range(2)]
+        self._lock = threading.Lock()
+        self.device = f"{gpu}, {precision}"
+
+    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits ``[n, 4]`` in the model's order for views ``[n, S, S, 3]``."""
+        return within_memory(self, self._infer, pixels)
+
+    def is_out_of_memory(self, error: Exception) -> bool:
+        """Whether fewer views at once may help."""
+        return isinstance(error, self._torch.OutOfMemoryError)
+
+    def close(self) -> None:
+        """Free engine and context."""
+        self._context = self._engine = None
+        self._torch.cuda.empty_cache()
+
+    def _infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        import numpy as np
+
+        torch, (given, asked) = self._torch, self._names
+        with self._lock, torch.cuda.stream(self._stream):
+            views = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).cuda()
+            logits = torch.empty((len(pixels), 4), dtype=torch.float32, device="cuda")
+            self._context.set_input_shape(given, tuple(views.shape))
+            self._context.set_tensor_address(given, views.data_ptr())
+            self._context.set_tensor_address(asked, logits.data_ptr())
+            if not self._context.execute_async_v3(self._stream.cuda_stream):
+                raise EngineError(f"TensorRT failed on {len(pixels)} views", remedy="run `upright doctor`")
+            self._stream.synchronize()
+            answer: NDArray[np.float32] = logits.cpu().numpy()
+        return answer
+
+
+def build(onnx_path: Path, target: Path, size_px: int, *, fp16: bool = True) -> None:
+    """Build a serialised engine for 1 to 256 views at once from an ONNX file. Takes minutes.
+
+    Raises:
+        EngineError: TensorRT or a GPU is missing.
+        ModelError: TensorRT cannot take the graph.
+    """
+    trt, _ = _runtime()
+    builder = trt.Builder(trt.Logger(trt.Logger.ERROR))
+    network = builder.create_network(0)
+    parser = trt.OnnxParser(network, trt.Logger(trt.Logger.ERROR))
+    if not parser.parse(onnx_path.read_bytes()):
+        faults = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
+        raise ModelError(
+            f"TensorRT {trt.__version__} cannot read it: {faults}", source=onnx_path, remedy="--engine onnx"
+        )
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, 1 << 30)
+    if fp16:
+        config.set_flag(trt.BuilderFlag.FP16)
+    profile = builder.create_optimization_profile()
+    smallest, usual, largest = ((n, size_px, size_px, 3) for n in (1, USUAL_BATCH, LARGEST_BATCH))
+    profile.set_shape(network.get_input(0).name, smallest, usual, largest)
+    config.add_optimization_profile(profile)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise ModelError(
+            f"TensorRT {trt.__version__} could not build an engine", source=onnx_path, remedy="--engine onnx"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    part.write_bytes(plan)
+    part.replace(target)
+
+
+def _runtime() -> tuple[Any, Any]:
+    try:
+        import tensorrt
+        import torch
+    except ImportError as error:
+        raise EngineError(f"the tensorrt engine needs {error.name}", remedy=INSTALL) from error
+    if not torch.cuda.is_available():
+        raise EngineError("the tensorrt engine needs an NVIDIA GPU and its driver", remedy="use --engine onnx")
+    return tensorrt, torch

@@ -1,0 +1,130 @@
+"""Everything that can go wrong, as one tree.
+
+    UprightError
+    ├── SourceError              the source cannot be used
+    │   ├── SourceMissing        no such file, or it may not be read
+    │   ├── NotAPicture          empty, or no format that upright knows
+    │   ├── BrokenPicture        a known format whose bytes are damaged
+    │   └── TooLarge             over a limit that can be raised
+    ├── ModelError               a model folder that is not whole
+    ├── EngineError              an engine that is missing or fails
+    ├── CorrectionError          a picture that could not be set right; the original is as it was
+    │   ├── NotLossless          the pixels cannot be turned without loss as asked
+    │   ├── WriteFailed          the new file could not be written
+    │   └── JournalError         a journal that cannot be read, or no longer fits the files
+    ├── UsageError               a request that contradicts itself
+    └── Overloaded               no room in the queue; try again later
+
+Each knows the exit code of a command and the status of an HTTP answer, and its text names the source, the cause and
+the remedy.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+def printable(name: object) -> str:
+    """A file name that is safe in one line of a terminal, a log or JSON: control and undecodable bytes escaped."""
+    text = str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class UprightError(Exception):
+    """An error with its source, cause and remedy. The base of all errors that upright raises."""
+
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, cause: str, *, source: object = None, remedy: str = "") -> None:
+        self.cause = cause
+        self.source = None if source is None else printable(source)
+        self.remedy = remedy
+        super().__init__(cause)
+
+    def __str__(self) -> str:
+        text = f"{self.source}: {self.cause}" if self.source else self.cause
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+    def to_dict(self) -> dict[str, str | None]:
+        """For JSON: type, source, cause and remedy."""
+        return {"error": type(self).__name__, "source": self.source, "cause": self.cause, "remedy": self.remedy}
+
+
+class SourceError(UprightError):
+    """The source cannot be used."""
+
+    http_status = 422
+
+
+class SourceMissing(SourceError):
+    """There is no such file, or it may not be read."""
+
+    http_status = 404
+
+
+class NotAPicture(SourceError):
+    """The bytes are empty or of no known format."""
+
+    http_status = 415
+
+
+class BrokenPicture(SourceError):
+    """The format is known, the bytes are damaged."""
+
+    http_status = 422
+
+
+class TooLarge(SourceError):
+    """The picture is over a limit; the remedy names the option that raises it."""
+
+    http_status = 413
+
+
+class ModelError(UprightError):
+    """A model folder is missing something, or its parts do not fit together."""
+
+    exit_code = 2
+
+
+class EngineError(UprightError):
+    """An engine is not installed, cannot load the model, or failed while running."""
+
+    exit_code = 2
+
+
+class CorrectionError(UprightError):
+    """A picture could not be set right; the original is as it was."""
+
+    http_status = 422
+
+
+class NotLossless(CorrectionError):
+    """The pixels cannot be turned without loss in the way that was asked for."""
+
+
+class WriteFailed(CorrectionError):
+    """The new file could not be written; the original is as it was."""
+
+    http_status = 507
+
+
+class JournalError(CorrectionError):
+    """A journal cannot be read, or the files are no longer what it wrote."""
+
+
+class UsageError(UprightError):
+    """A request that contradicts itself or names something that does not exist."""
+
+    exit_code = 2
+    http_status = 400
+
+
+class Overloaded(UprightError):
+    """No room in the queue. ``retry_after_s`` says when to come back."""
+
+    http_status = 503
+
+    def __init__(self, cause: str, *, retry_after_s: float = 1.0, remedy: str = "try again later") -> None:
+        super().__init__(cause, remedy=remedy)
+        self.retry_after_s = retry_after_s

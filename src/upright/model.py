@@ -1,0 +1,123 @@
+"""A model is a folder: ``model.onnx`` (weights), ``model.json`` (facts), ``README.md`` (model card)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from .errors import ModelError
+from .results import Promise
+
+MODELS_FOLDER = Path(__file__).parent / "models"
+DEFAULT_MODEL = "upright-1"
+
+_REMEDY = "see docs/models.md for what a model folder holds"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Makes confidences of one step of deciding mean what they say, and says which are enough for each promise.
+
+    ``temperature`` divides log-probabilities (Guo et al. 2017, "On Calibration of Modern Neural Networks"); the
+    others are the least calibrated confidence at which a promise is kept.
+    """
+
+    temperature: float
+    careful: float
+    balanced: float
+    best: float
+
+    def threshold(self, promise: Promise) -> float:
+        """The least confidence at which this promise gives an answer."""
+        return float(getattr(self, promise.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The facts of a model folder; every field of ``model.json`` is needed, none has a default."""
+
+    folder: Path
+    name: str
+    version: str
+    sha256: str
+    licence: str
+    input_size_px: int
+    fit: str
+    turns: tuple[int, ...]
+    calibration: dict[str, Calibration]
+    training_data: str
+    metrics: dict[str, Any]
+    commit: str
+
+    @property
+    def onnx_path(self) -> Path:
+        """Where the weights lie."""
+        return self.folder / "model.onnx"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``model.json`` says, as a dictionary of JSON values."""
+        facts = json.loads((self.folder / "model.json").read_text("utf-8"))
+        assert isinstance(facts, dict)
+        return facts
+
+
+def load_model(name_or_folder: str | Path | None = None) -> Model:
+    """Read a model folder, or a model of that name that comes with upright, and check that it is whole.
+
+    Raises:
+        ModelError: a file is missing, a fact is missing or unknown, or the weights are not those of the facts.
+    """
+    name_or_folder = name_or_folder or DEFAULT_MODEL
+    folder = MODELS_FOLDER / name_or_folder
+    if not folder.is_dir():
+        folder = Path(name_or_folder)
+    try:
+        facts = json.loads((folder / "model.json").read_text("utf-8"))
+        digest = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(f"no model here: {error.strerror}", source=error.filename, remedy=_REMEDY) from error
+    except ValueError as error:
+        raise ModelError(f"model.json is not JSON: {error}", source=folder, remedy=_REMEDY) from error
+    model = _from_facts(facts, folder)
+    if digest != model.sha256:
+        raise ModelError(
+            f"model.onnx has sha256 {digest}, model.json says {model.sha256}",
+            source=folder,
+            remedy="copy the folder again, or correct model.json if the weights are meant to be new",
+        )
+    return model
+
+
+def _from_facts(facts: Any, folder: Path) -> Model:
+    wanted = {f.name for f in fields(Model)} - {"folder"}
+    found = set(facts) if isinstance(facts, dict) else set()
+    if wrong := sorted(wanted ^ found):
+        missing = [key for key in wrong if key in wanted]
+        unknown = [key for key in wrong if key not in wanted]
+        raise ModelError(f"model.json: missing {missing}, unknown {unknown}", source=folder, remedy=_REMEDY)
+    try:
+        calibration = {step: Calibration(**values) for step, values in facts["calibration"].items()}
+        model = Model(**{**facts, "folder": folder, "turns": tuple(facts["turns"]), "calibration": calibration})
+        fault = _fault(model)
+    except (TypeError, AttributeError, ValueError) as error:
+        fault = str(error)
+    if fault:
+        raise ModelError(f"model.json: {fault}", source=folder, remedy=_REMEDY)
+    return model
+
+
+def _fault(model: Model) -> str:
+    if sorted(model.turns) != [0, 90, 180, 270]:
+        return f"turns are {list(model.turns)}, not an order of 0, 90, 180, 270"
+    if model.fit != "squash":
+        return f"fit is {model.fit!r}; only 'squash' is known"
+    if not (isinstance(model.input_size_px, int) and 32 <= model.input_size_px <= 1024):
+        return f"input_size_px is {model.input_size_px}, not a whole number from 32 to 1024"
+    if missing := {"whole", "turned", "tiles"} - set(model.calibration):
+        return f"calibration lacks {sorted(missing)}"
+    if any(not c.temperature > 0 for c in model.calibration.values()):
+        return "a temperature is not above 0"
+    return ""

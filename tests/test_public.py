@@ -1,0 +1,45 @@
+"""The public surface: one sorted list, every name is there, and a bare import costs nothing."""
+
+import subprocess
+import sys
+
+import upright
+
+HEAVY = ("numpy", "PIL", "pyvips", "onnxruntime", "pi_heif", "torch", "fastapi", "ray")
+
+
+def test_exported_names_exist_and_are_sorted() -> None:
+    assert list(upright.__all__) == sorted(upright.__all__)
+    for name in upright.__all__:
+        assert getattr(upright, name) is not None
+
+
+def test_unknown_name() -> None:
+    try:
+        upright.nonsense  # noqa: B018
+    except AttributeError as error:
+        assert "nonsense" in str(error)
+    else:
+        raise AssertionError("a name that does not exist was given")
+
+
+def imported_by(*command: str) -> set[str]:
+    code = f"import sys; sys.argv = {['upright', *command]!r}\n"
+    code += "try:\n from upright.cli import main; main()\nexcept SystemExit: pass\n" if command else "import upright\n"
+    code += "print('MODULES', *sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return set(out.split("MODULES", 1)[1].split())
+
+
+def test_import_is_light() -> None:
+    assert not imported_by().intersection(HEAVY)
+
+
+def test_help_is_light() -> None:
+    modules = imported_by("--help")
+    assert "click" in modules
+    assert not modules.intersection(HEAVY)
+
+
+def test_help_of_detect_is_light() -> None:
+    assert not imported_by("detect", "--help").intersection(HEAVY)
