@@ -1,0 +1,39 @@
+"""Pools of rendered pictures: many seeds, in worker processes, into one .npy file."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from PIL import Image
+
+from training.synth import render
+
+_photos: np.ndarray | None = None
+
+
+def _open_photos(path: str | None) -> None:
+    global _photos
+    _photos = np.load(path, mmap_mode="r") if path else None
+
+
+def _render(task: tuple[int, str | None]) -> np.ndarray:
+    return render(task[0], task[1], photos=_photos)
+
+
+def rendered(seeds: range, kinds: Sequence[str] | None, photos: str | None, workers: int) -> Iterator[np.ndarray]:
+    """The pictures of `seeds` in order, uint8 [288, 288, 3]; `kinds` are taken in turn, `photos` is a .npy path."""
+    os.environ.setdefault("VIPS_CONCURRENCY", "1")  # inherited by the workers: one thread each
+    tasks = [(seed, kinds[i % len(kinds)] if kinds else None) for i, seed in enumerate(seeds)]
+    with multiprocessing.get_context("spawn").Pool(workers, _open_photos, (photos,)) as pool:
+        yield from pool.imap(_render, tasks, chunksize=8)
+
+
+def contact_sheet(pictures: Sequence[np.ndarray], across: int = 8) -> Image.Image:
+    """uint8 [s, s, 3] pictures side by side in rows of `across`; an incomplete last row is filled with black."""
+    blank = np.zeros_like(pictures[0])
+    full = [*pictures, *[blank] * (-len(pictures) % across)]
+    rows = [np.concatenate(full[i : i + across], axis=1) for i in range(0, len(full), across)]
+    return Image.fromarray(np.concatenate(rows))
