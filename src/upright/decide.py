@@ -129,7 +129,11 @@ def _turned_mean(first: Logits) -> Generator[Sequence[View], Logits, Logits]:
 
 
 def _tile_vote(decision: Decision, mean: Logits) -> Generator[Sequence[View], Logits, Orientation | None]:
-    """Tiles vote by confidence and by weight; the whole picture's four looks count as one certain voter."""
+    """Tiles vote by confidence and by weight; together they count half of what the whole picture's four looks do.
+
+    A tile is seen once, without the picture's layout: where tiles counted singly, two receipts that four looks had
+    right at 95 and 97 % were turned over by three tiles each.
+    """
     views = decision.tiles(TILES_OF_EFFORT[decision.effort])
     if not views:
         return None
@@ -138,8 +142,8 @@ def _tile_vote(decision: Decision, mean: Logits) -> Generator[Sequence[View], Lo
     logits = yield views
     votes = roll_back(log_softmax(logits), views)
     power = np.exp(votes.max(axis=1)) * [view.weight for view in views]
-    total = (mean + (votes * power[:, None]).sum(axis=0)) / (1 + power.sum())
-    return decision.judge("tiles", total, 4 + len(views))
+    together = (votes * power[:, None]).sum(axis=0) / power.sum()
+    return decision.judge("tiles", (2 * mean + together) / 3, 4 + len(views))
 
 
 def roll_back(log_probabilities: Logits, views: Sequence[View]) -> Logits:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .errors import printable
+from .errors import UsageError, printable
 from .turns import ExifOrientation, Turn
 
 
@@ -17,6 +17,10 @@ class Promise(StrEnum):
     CAREFUL = "careful"
     BALANCED = "balanced"
     BEST = "best"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Promise:
+        raise UsageError(f"no promise is called {value!r}", remedy=f"choose one of {', '.join(cls)}")
 
 
 class Reason(StrEnum):

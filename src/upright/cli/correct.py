@@ -66,7 +66,7 @@ def command(paths: tuple[str, ...], form: str, **options: Any) -> None:
     _check(paths, options)
     tally, show, rows = Tally(), printer(form), []
     with open_detector(options) as detector:
-        for found, row in detected(detector, find_pictures(paths), options):
+        for found, row in detected(detector, find_pictures(paths, once=options["in_place"]), options):
             started = time.perf_counter()
             row = _corrected(found, row, _target(found, paths, options), options)
             tally.stages_s["write"] += time.perf_counter() - started
@@ -111,26 +111,24 @@ def _corrected(found: Found, row: Row, target: str | None, options: dict[str, An
     if not row.orientation:
         return row
     turn = row.orientation.turn or Turn.NONE
-    method = None if options["method"] == "auto" else Method(options["method"])
+    how = {"method": None if options["method"] == "auto" else Method(options["method"]), "edge": options["edge"]}
+    source = found.read() if found.path == STANDARD_STREAM else found.path
     try:
-        if target == STANDARD_STREAM or found.path == STANDARD_STREAM:
-            data, correction = corrected_bytes(found.read(), turn, method=method, edge=options["edge"])
-            if target == STANDARD_STREAM:
-                sys.stdout.buffer.write(data)
-            else:
-                write_atomically(target, data)
+        if target == STANDARD_STREAM:
+            data, correction = corrected_bytes(source, turn, page=options["page"], **how)
+            sys.stdout.buffer.write(data)
         else:
             correction = correct(
-                found.path,
+                source,
                 target,
                 turn=turn,
-                method=method,
-                edge=options["edge"],
                 in_place=options["in_place"],
                 dry_run=options["dry_run"],
                 journal=options["journal"],
                 overwrite=options["overwrite"],
                 keep_times=not options["new_times"],
+                page=options["page"],
+                **how,
             )
     except UprightError as error:
         return replace(row, error=error)

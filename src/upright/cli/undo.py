@@ -14,11 +14,11 @@ def command(journal: str) -> None:
 
     A file that has changed since is left as it is and named; the others are restored. Running it twice is safe.
     """
-    from ..errors import UprightError
+    from ..errors import UprightError, printable
     from ..journal import undo
 
     failed = 0
     for path, outcome in undo(journal):
         failed += isinstance(outcome, UprightError)
-        click.echo(f"{path}: {outcome}", err=isinstance(outcome, UprightError))
+        click.echo(f"{printable(path)}: {outcome}", err=isinstance(outcome, UprightError))
     sys.exit(1 if failed else 0)

@@ -1,0 +1,78 @@
+"""PNG: EXIF in an eXIf chunk before or after the pixels, XMP in an iTXt chunk; a chunk that changes is sealed anew."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+
+from .window import MAX_BLOCK, Blocks, Damaged, Edit, Span, Window
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_XMP = b"XML:com.adobe.xmp\0"
+_MAX_CHUNKS = 1 << 16
+
+
+def chunks(window: Window) -> Iterator[tuple[bytes, int, int]]:
+    """``(type, start of the chunk, length of its data)``, up to IEND. Ends quietly where the file does."""
+    position = len(SIGNATURE)
+    for _ in range(_MAX_CHUNKS):
+        head = window.at(position, 8)
+        if len(head) < 8:
+            return
+        length = int.from_bytes(head[:4], "big")
+        yield head[4:], position, length
+        if head[4:] == b"IEND" or length > 0x7FFF_FFFF:
+            return
+        position += 12 + length
+
+
+def find(window: Window, page: int = 0) -> Blocks:
+    """The first eXIf chunk and the first XMP packet that is not compressed."""
+    tiff = xmp = None
+    for kind, start, length in chunks(window):
+        body, end = start + 8, min(start + 8 + length, window.size)
+        if kind == b"eXIf" and tiff is None:
+            # Some writers put the JPEG prefix in front.
+            tiff = Span(body + 6 * (window.at(body, 6) == b"Exif\0\0"), end)
+        elif kind == b"iTXt" and xmp is None and window.at(body, len(_XMP) + 1) == _XMP + b"\0":
+            xmp = Span(body + len(_XMP), end)
+    return Blocks(tiff, xmp)
+
+
+def insert(window: Window, blocks: Blocks, block: bytes) -> list[Edit]:
+    """A new eXIf chunk before the pixels."""
+    for kind, start, _ in chunks(window):
+        if kind == b"IDAT":
+            body = b"eXIf" + block
+            return [Edit(start, b"", struct.pack(">I", len(block)) + body + struct.pack(">I", zlib.crc32(body)))]
+    raise Damaged("the PNG has no pixels")
+
+
+def enlarge(window: Window, blocks: Blocks, edits: list[Edit], addition: bytes) -> list[Edit]:
+    """The eXIf chunk grows at its end."""
+    assert blocks.tiff is not None
+    start = _chunk_of(window, blocks.tiff)
+    length = int.from_bytes(window.exactly(start, 4), "big")
+    grown = window.edit(start, struct.pack(">I", length + len(addition)))
+    return [*edits, grown, Edit(blocks.tiff.end, b"", addition)]
+
+
+def seal(window: Window, span: Span, edits: Sequence[Edit]) -> list[Edit]:
+    """The edit of the check sum that the edits inside the chunk around ``span`` call for."""
+    start = _chunk_of(window, span)
+    if span.end - start > MAX_BLOCK:
+        raise Damaged("a metadata chunk is over 1 MB")
+    body = bytearray(window.exactly(start + 4, span.end - start - 4))
+    inside = [e for e in edits if start + 4 <= e.offset <= span.end]
+    for edit in sorted(inside, key=lambda e: -e.offset):
+        at = edit.offset - start - 4
+        body[at : at + len(edit.old)] = edit.new
+    return [window.edit(span.end, struct.pack(">I", zlib.crc32(body)))] if inside else []
+
+
+def _chunk_of(window: Window, span: Span) -> int:
+    for _, start, length in chunks(window):
+        if start + 8 <= span.start and span.end == start + 8 + length:
+            return start
+    raise Damaged("a metadata chunk is cut short")

@@ -1,0 +1,100 @@
+"""Bounded views of bytes that may be a file, and edits of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple, TypeAlias
+
+Bytes: TypeAlias = bytes | bytearray | memoryview
+
+#: No metadata block is read further than this; real EXIF blocks in JPEG end at 64 kB.
+MAX_BLOCK = 1 << 20
+
+
+class Damaged(ValueError):
+    """A metadata block contradicts itself; becomes a warning when reading and an error when writing."""
+
+
+class Span(NamedTuple):
+    """Bytes from ``start`` up to, not including, ``end``."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Where a container keeps what tells the orientation."""
+
+    tiff: Span | None = None
+    xmp: Span | None = None
+    mpf: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """``old`` at ``offset`` of the bytes before becomes ``new``; either may be empty."""
+
+    offset: int
+    old: bytes
+    new: bytes
+
+
+class Window:
+    """Random access to bytes or a seekable file; a read past the end gives what is there."""
+
+    def __init__(self, source: Bytes | BinaryIO) -> None:
+        self._bytes: memoryview | None = None
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            self._bytes = memoryview(source).cast("B")
+            self.size = len(self._bytes)
+        else:
+            self._file = source
+            self.size = source.seek(0, 2)
+
+    def at(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset``."""
+        if offset < 0 or size <= 0 or offset >= self.size:
+            return b""
+        if self._bytes is not None:
+            return bytes(self._bytes[offset : offset + size])
+        self._file.seek(offset)
+        return self._file.read(size)
+
+    def exactly(self, offset: int, size: int) -> bytes:
+        """Exactly ``size`` bytes from ``offset``, or :class:`Damaged`."""
+        found = self.at(offset, size)
+        if len(found) != size:
+            raise Damaged("the metadata is cut short")
+        return found
+
+    def edit(self, offset: int, new: bytes, *, width: int | None = None) -> Edit:
+        """An edit that replaces as many bytes as ``new`` has, or ``width`` of them."""
+        width = len(new) if width is None else width
+        return Edit(offset, self.exactly(offset, width) if width else b"", new)
+
+
+def applied(window: Window, edits: Sequence[Edit], chunk: int = 1 << 20) -> Iterator[bytes]:
+    """The bytes after the edits, in pieces. :class:`Damaged` where the bytes are not what the edits expect."""
+    position = 0
+    for edit in sorted(edits, key=lambda e: e.offset):
+        if edit.offset < position:
+            raise Damaged("two edits meet")
+        for start in range(position, edit.offset, chunk):
+            yield window.exactly(start, min(chunk, edit.offset - start))
+        if window.at(edit.offset, len(edit.old)) != edit.old:
+            raise Damaged("the bytes are not what they were")
+        yield edit.new
+        position = edit.offset + len(edit.old)
+    for start in range(position, window.size, chunk):
+        yield window.at(start, chunk)
+
+
+def inverse(edits: Sequence[Edit]) -> list[Edit]:
+    """The edits that take ``edits`` back."""
+    back, shift = [], 0
+    for edit in sorted(edits, key=lambda e: e.offset):
+        back.append(Edit(edit.offset + shift, edit.new, edit.old))
+        shift += len(edit.new) - len(edit.old)
+    return back

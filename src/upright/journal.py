@@ -1,0 +1,214 @@
+"""The undo journal: what was done to files in place, written down before it is done.
+
+JSON lines. An ``intent`` holds the path, the sha256 before and after, and either the edits (offset, old and new bytes
+in hexadecimal) or the name of a whole copy in the folder ``<journal>.d``; it is on the disk before the file changes.
+A ``done`` line follows the change. A line cut short by a crash was never acted upon.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from . import atomic
+from .errors import JournalError, SourceMissing, UprightError, WriteFailed, printable
+from .exif import Edit, Window, applied, inverse
+from .exif.window import Damaged
+
+VERSION = 1
+
+
+class Undone(NamedTuple):
+    """What became of one entry: "restored", "as it was" (nothing was to be done), or an error."""
+
+    path: str
+    outcome: str | UprightError
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dictionary of JSON values."""
+        outcome = self.outcome.to_dict() if isinstance(self.outcome, UprightError) else {"outcome": self.outcome}
+        return {"path": printable(self.path), **outcome}
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One change of one file. Without ``edits`` the old bytes lie in the backup named by ``before``."""
+
+    path: str
+    before: str
+    after: str
+    edits: tuple[Edit, ...] | None
+
+    def to_line(self) -> dict[str, Any]:
+        """As it stands in the journal. Undecodable bytes of a path are escaped surrogates."""
+        edits = None if self.edits is None else [[e.offset, e.old.hex(), e.new.hex()] for e in self.edits]
+        line = {"journal": VERSION, "step": "intent", "path": self.path}
+        return line | {"before": self.before, "after": self.after, "edits": edits}
+
+    @classmethod
+    def from_line(cls, line: dict[str, Any]) -> Intent:
+        """The inverse of :meth:`to_line`; raises ValueError, KeyError or TypeError."""
+        if line["journal"] != VERSION:
+            raise ValueError(f"version {line['journal']}")
+        edits = line["edits"]
+        if edits is not None:
+            edits = tuple(Edit(int(at), bytes.fromhex(old), bytes.fromhex(new)) for at, old, new in edits)
+        before, after = bytes.fromhex(line["before"]).hex(), bytes.fromhex(line["after"]).hex()
+        return cls(str(line["path"]), before, after, edits)
+
+
+class Journal:
+    """A journal that is written to; several threads and processes may share one file."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = _absolute(path)
+        self.backups = _backups(self.path)
+
+    def intend(self, intent: Intent, original: Window) -> None:
+        """Write down what is about to happen, with a copy of the original where edits do not tell it."""
+        if intent.edits is None:
+            self._back_up(intent.before, original)
+        self._append(intent.to_line())
+
+    def done(self, intent: Intent) -> None:
+        """Write down that it has happened."""
+        self._append({"journal": VERSION, "step": "done", "path": intent.path, "after": intent.after})
+
+    def _back_up(self, name: str, original: Window) -> None:
+        self.backups.mkdir(parents=True, exist_ok=True)
+        backup = self.backups / name
+        if not (backup.exists() and sha256(backup) == name):
+            atomic.write(str(backup), applied(original, ()))
+        atomic.sync_folder(self.backups.parent)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        try:
+            fresh = not self.path.exists()
+            with self.path.open("ab+") as file, _locked(file):
+                _cut_torn_line(file)
+                file.write(json.dumps(line).encode("ascii") + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            if fresh:
+                atomic.sync_folder(self.path.parent)
+        except OSError as error:
+            raise WriteFailed(
+                f"the journal could not be written ({error.strerror or error}); nothing was changed",
+                source=self.path,
+                remedy="make room for it, or name another place for it",
+            ) from None
+
+
+@contextmanager
+def _locked(file: IO[bytes]) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    fcntl.flock(file, fcntl.LOCK_EX)
+    yield
+
+
+def _cut_torn_line(file: IO[bytes]) -> None:
+    end = keep = file.seek(0, os.SEEK_END)
+    while keep:
+        start = max(0, keep - 65536)
+        file.seek(start)
+        newline = file.read(keep - start).rfind(b"\n")
+        if newline >= 0:
+            keep = start + newline + 1
+            break
+        keep = start
+    if keep != end:
+        file.truncate(keep)
+        file.seek(keep)
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    return Path(os.fsdecode(path)).absolute()
+
+
+def _backups(journal: Path) -> Path:
+    return journal.with_name(journal.name + ".d")
+
+
+def sha256(path: str | Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_journal(path: str | os.PathLike[str]) -> list[Intent | JournalError]:
+    """The intents of a journal in their order; an error for each line that is no journal's, but a torn last one."""
+    name = os.fsdecode(path)
+    try:
+        text = Path(name).read_bytes()
+    except OSError as error:
+        raise JournalError(f"the journal cannot be read ({error.strerror})", source=name) from None
+    found: list[Intent | JournalError] = []
+    for number, line in enumerate(text.split(b"\n")[:-1], 1):
+        try:
+            content = json.loads(line)
+            if content["step"] == "intent":
+                found.append(Intent.from_line(content))
+        except (ValueError, KeyError, TypeError) as error:
+            found.append(JournalError(f"line {number} is not a journal's ({error})", source=name))
+    if found and all(isinstance(entry, JournalError) for entry in found):
+        raise JournalError("this is not a journal of upright", source=name, remedy="name the file given to --journal")
+    return found
+
+
+def undo(journal: str | os.PathLike[str]) -> list[Undone]:
+    """Give every file of a journal the bytes that it had before, the last change first. Safe to run twice.
+
+    A file that has been changed since is left alone and reported with a JournalError, the others go on. Raises
+    JournalError where the journal itself cannot be read.
+    """
+    path = _absolute(journal)
+    undone = []
+    for entry in reversed(read_journal(path)):
+        if isinstance(entry, JournalError):
+            undone.append(Undone(str(path), entry))
+            continue
+        try:
+            undone.append(Undone(entry.path, "restored" if _restore(entry, _backups(path)) else "as it was"))
+        except UprightError as error:
+            undone.append(Undone(entry.path, error))
+    return undone
+
+
+def _restore(intent: Intent, backups: Path) -> bool:
+    try:
+        now = sha256(intent.path)
+        if now == intent.before and now != intent.after:
+            return False
+        if now != intent.after:
+            raise JournalError("the file has been changed since, and was left alone", source=intent.path)
+        source = Path(intent.path) if intent.edits is not None else backups / intent.before
+        with source.open("rb") as file:
+            pieces = applied(Window(file), inverse(intent.edits or ()))
+
+            def commit(_: str, digest: str) -> None:
+                if digest != intent.before or sha256(intent.path) != intent.after:
+                    raise JournalError("the old bytes cannot be had back from the journal", source=intent.path)
+
+            atomic.write(intent.path, pieces, like=intent.path, commit=commit)
+    except FileNotFoundError as error:
+        raise JournalError(f"{error.filename!r} is gone", source=intent.path) from None
+    except Damaged as error:
+        raise JournalError(str(error), source=intent.path) from None
+    except OSError as error:
+        raise SourceMissing(f"it cannot be read ({error.strerror})", source=intent.path) from None
+    return True
+
+
+def intent_of(path: str, before: str, after: str, edits: Sequence[Edit] | None) -> Intent:
+    """An intent for a file under its real, absolute name."""
+    return Intent(os.path.realpath(path), before, after, None if edits is None else tuple(edits))

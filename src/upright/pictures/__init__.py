@@ -1,0 +1,102 @@
+"""A picture in: any source, opened lazily, its pixels shrunk while they are decoded."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BrokenPicture, UsageError
+from ..exif import read_exif_orientation
+from ..turns import ExifOrientation
+from .limits import Limits
+from .picture import Box, Picture, Policy, squash
+from .source import OpenSource, Source, open_source, reading, sniff
+
+if TYPE_CHECKING:
+    from .jpeg import Header
+
+__all__ = ["Box", "Limits", "Picture", "Policy", "Source", "open_picture", "sniff", "squash"]
+
+_BY_VIPS = {"PNG", "TIFF", "WEBP", "GIF", "AVIF"}
+_NO_LIMITS = Limits()
+
+
+def open_picture(source: Source, *, page: int = 0, limits: Limits = _NO_LIMITS) -> Picture:
+    """Open a picture; what it is, is told by its content and not by its name.
+
+    Args:
+        source: a path, bytes, a binary stream, an array ``[h, w]`` or ``[h, w, 1 to 4]``, or a Pillow image.
+        page: of a file with several pages or frames, counted from 0.
+        limits: what it may ask for.
+
+    Raises:
+        SourceMissing, NotAPicture, BrokenPicture, TooLarge: see `upright.errors`.
+        UsageError: there is no such page, or the source is of no type that can be a picture.
+    """
+    in_memory = _in_memory(source, page, limits)
+    if in_memory is not None:
+        return in_memory
+    opened = open_source(source, limits)
+    try:
+        with reading(opened.name):
+            return _opened(opened, page, limits)
+    except BaseException:
+        opened.file.close()
+        raise
+
+
+def _in_memory(source: Any, page: int, limits: Limits) -> Picture | None:
+    """An array or a Pillow image; neither library is imported to find out that it is neither."""
+    numpy, pillow = sys.modules.get("numpy"), sys.modules.get("PIL.Image")
+    if numpy is not None and isinstance(source, numpy.ndarray):
+        from .arrays import open_array
+
+        return open_array(source, limits)
+    if pillow is not None and isinstance(source, pillow.Image):
+        from .arrays import PillowPicture
+
+        return PillowPicture(source, limits, page)
+    return None
+
+
+def _opened(source: OpenSource, page: int, limits: Limits) -> Picture:
+    tag = read_exif_orientation(source.file, page=page)
+    if source.format == "JPEG":
+        picture = _open_jpeg(source, page, limits, tag.to_apply)
+    elif source.format in _BY_VIPS:
+        picture = _open_vips(source, page, limits, tag.to_apply)
+    elif source.format == "PDF":
+        from .pdf import PdfPicture
+
+        picture = PdfPicture(source, limits, page)
+    elif source.format == "DICOM":
+        from .dicom import DicomPicture
+
+        picture = DicomPicture(source, limits, page)
+    else:
+        from .whole import WholePicture
+
+        picture = WholePicture(source, limits, page, tag.to_apply)
+    if tag.warning:
+        picture.warn(tag.warning)
+    return picture
+
+
+def _open_vips(source: OpenSource, page: int, limits: Limits, exif: ExifOrientation) -> Picture:
+    from .vips import VipsPicture
+
+    return VipsPicture(source, limits, page, exif)
+
+
+def _open_jpeg(source: OpenSource, page: int, limits: Limits, exif: ExifOrientation) -> Picture:
+    from .jpeg import JpegPicture, read_header
+
+    if page:
+        raise UsageError(f"it has no page {page}", source=source.name, remedy="a JPEG is one page")
+    try:
+        header: Header = read_header(source.file, limits.max_metadata_bytes)
+    except ValueError as error:
+        raise BrokenPicture(f"damaged JPEG: {error}", source=source.name, remedy="fetch or scan it again") from error
+    if header.precision != 8:
+        return _open_vips(source, page, limits, exif)
+    return JpegPicture(source, limits, header, exif)

@@ -1,0 +1,78 @@
+"""PDF pages by pypdfium2 (extra ``pdf``): rendered at the size that a view needs, as /Rotate shows them."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NotAPicture, TooLarge, UsageError
+from .picture import DECODE_ERRORS, Box, Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from .limits import Limits
+    from .source import OpenSource
+
+#: A page's size in pixels is given for this resolution; views are rendered from the page, not from such pixels.
+_DPI = 150
+#: PDFium may not be called from two threads at once, whatever the document.
+_pdfium = threading.Lock()
+
+
+class PdfPicture(Picture):
+    """One page of a PDF."""
+
+    def __init__(self, source: OpenSource, limits: Limits, page: int) -> None:
+        try:
+            import pypdfium2
+        except ImportError as error:
+            raise NotAPicture(
+                "pages of a PDF need pypdfium2", source=source.name, remedy="pip install 'upright[pdf]'"
+            ) from error
+        self.format, self.name = source.format, source.name
+        source.file.seek(0)
+        with _pdfium:
+            try:
+                self._document = pypdfium2.PdfDocument(source.file)
+                pages = len(self._document)
+                sheet = self._document[page] if 0 <= page < pages <= limits.max_pages else None
+                points = sheet.get_size() if sheet else (1, 1)
+            except DECODE_ERRORS as error:
+                raise self._broken(error) from error
+        if pages > limits.max_pages:
+            raise TooLarge(f"{pages:,} pages are over the limit max_pages of {limits.max_pages:,}", source=self.name)
+        if sheet is None:
+            raise UsageError(f"it has no page {page}", source=self.name, remedy=f"its pages are 0 to {pages - 1}")
+        self._sheet: Any = sheet
+        width, height = (max(1, round(length * _DPI / 72)) for length in points)
+        super().__init__(source, limits, (width, height), page=page, pages=pages)
+
+    def _decode(self, width_px: int, height_px: int) -> Image.Image:
+        return self._rendered((0, 0, *self._stored_size), width_px, height_px)
+
+    def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
+        return {box: self._rendered(box, width_px, height_px) for box in boxes}
+
+    def _rendered(self, box: Box, width_px: int, height_px: int) -> Image.Image:
+        """A part of the page, its shorter side at twice the pixels asked for, never more than the limit allows."""
+        left, top, right, bottom = box
+        width, height = self._stored_size
+        scale = max(2 * width_px / (right - left), 2 * height_px / (bottom - top))
+        self._limits.check_whole(round((right - left) * scale), round((bottom - top) * scale), self.name, "a PDF page")
+        unit = 72 / _DPI
+        crop = (left * unit, (height - bottom) * unit, (width - right) * unit, top * unit)
+        with _pdfium:
+            try:
+                rendered = self._sheet.render(scale=scale / unit, crop=crop)
+                image: Image.Image = rendered.to_pil().convert("RGB")
+            except DECODE_ERRORS as error:
+                raise self._broken(error) from error
+        return image
+
+    def close(self) -> None:
+        """Let go of the document and of the file."""
+        with _pdfium:
+            self._sheet.close()
+            self._document.close()
+        super().close()

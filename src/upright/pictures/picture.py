@@ -1,0 +1,233 @@
+"""What every opened picture can do, whatever its format."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from struct import error as struct_error
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from ..errors import BrokenPicture, UprightError, UsageError
+from ..turns import ExifOrientation, show_pillow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from .limits import Limits
+    from .source import OpenSource
+
+#: What Pillow, pi-heif, pypdfium2 and pydicom may raise for damaged bytes; none of them promises a type.
+DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    RuntimeError,
+    TypeError,
+    struct_error,
+)
+
+#: A part of a picture as shown: left, top, right, bottom in pixels; right and bottom lie outside.
+Box: TypeAlias = tuple[int, int, int, int]
+
+#: How much is decoded: `lean` just what the view needs; `seed` a long side of at most 2,048 pixels as it is, up to
+#: 4,096 as 2,048, above as 1,024; `full` every pixel.
+Policy: TypeAlias = Literal["lean", "seed", "full"]
+
+
+class Picture(ABC):
+    """An opened picture; its pixels are read when they are asked for, and only as many as needed.
+
+    Attributes:
+        name: what messages call it: its path, ``-``, ``<bytes>``, ``<stream>``, ``<array>``.
+        path: where its bytes lie, if in a file.
+        format: ``JPEG``, ``PNG``, ``TIFF``, ``WEBP``, ``GIF``, ``BMP``, ``AVIF``, ``HEIC``, ``PDF``, ``ARRAY`` …
+        exif: how the stored pixels are shown.
+        page, pages: which page or frame this is, of how many.
+        warnings: what was odd about it; grows while pixels are read.
+
+    Not to be shared between threads at the same time; different pictures are independent of each other.
+    """
+
+    format = ""
+
+    def __init__(
+        self,
+        source: OpenSource | None,
+        limits: Limits,
+        size: tuple[int, int],
+        *,
+        exif: ExifOrientation = ExifOrientation.TOP_LEFT,
+        page: int = 0,
+        pages: int = 1,
+        name: str = "",
+    ) -> None:
+        self._source = source
+        self._limits = limits
+        self._stored_size = size
+        self.name = source.name if source else name
+        self.path = source.path if source else None
+        self.exif = exif
+        self.page = page
+        self.pages = pages
+        self._warnings: list[str] = []
+        self._expected: list[Box] = []
+        self._parts: dict[Box, Image.Image] = {}
+        self._squashed: dict[tuple[int, Policy], NDArray[np.uint8]] = {}
+        if source:
+            self.format = source.format
+        if min(size) < 1:
+            raise BrokenPicture(f"its size is {size[0]} x {size[1]}", source=self.name, remedy="fetch it again")
+
+    @property
+    def width_px(self) -> int:
+        """Width as shown."""
+        return self._stored_size[1 if self.exif.swaps_sides else 0]
+
+    @property
+    def height_px(self) -> int:
+        """Height as shown."""
+        return self._stored_size[0 if self.exif.swaps_sides else 1]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was odd about it so far."""
+        return tuple(self._warnings)
+
+    def shrunk(self, side_px: int, policy: Policy = "lean") -> NDArray[np.uint8]:
+        """The whole picture as shown, sRGB ``[h, w, 3]``, shrunk while it is decoded.
+
+        Neither side is under ``side_px`` where the picture has as many pixels; the two sides may be shrunk by
+        different factors, since a view is a square whatever the picture's shape.
+
+        Raises:
+            BrokenPicture, TooLarge: it cannot be decoded; see `upright.errors`.
+        """
+        import numpy as np
+
+        return np.asarray(self.image(side_px, policy))
+
+    def image(self, side_px: int, policy: Policy = "lean") -> Image.Image:
+        """As `shrunk`, as a Pillow image of mode RGB, which spares a copy."""
+        width, height = _decoded_size(self._stored_size, side_px, policy)
+        return show_pillow(self._decode(width, height), self.exif)
+
+    def squashed(self, size_px: int, policy: Policy = "lean") -> NDArray[np.uint8]:
+        """The whole picture as shown, squashed to ``[S, S, 3]``; kept, so that turned views cost nothing more.
+
+        The resampler is Pillow's 8-bit ``BILINEAR``, a triangle as wide as the shrinking asks for (antialiased).
+        """
+        key = (size_px, policy)
+        if key not in self._squashed:
+            self._squashed[key] = squash(self.image(size_px, policy), size_px)
+        return self._squashed[key]
+
+    def small(self, size_px: int) -> NDArray[np.uint8]:
+        """Any squashed view that is kept already, else one of this size: to look for detail at no further cost."""
+        return next(iter(self._squashed.values())) if self._squashed else self.squashed(size_px)
+
+    def region(self, box: Box, side_px: int) -> NDArray[np.uint8]:
+        """A part of the picture as shown, sRGB ``[h, w, 3]``.
+
+        Shrunk while it is decoded so that neither side is under ``side_px`` where the part has as many pixels.
+
+        Raises:
+            UsageError: the box is empty or not inside the picture.
+        """
+        import numpy as np
+
+        left, top, right, bottom = box
+        if not (0 <= left < right <= self.width_px and 0 <= top < bottom <= self.height_px):
+            raise UsageError(f"the box {box} is not inside {self.width_px} x {self.height_px}", source=self.name)
+        if box not in self._parts:
+            together = self._expected if box in self._expected else [box]
+            self._parts = self._read_parts(together, side_px)
+            self._expected = []
+        return np.asarray(self._parts.pop(box))
+
+    def expect(self, boxes: Sequence[Box]) -> None:
+        """Say which regions will be asked for, so that they are read together in one pass through the file."""
+        self._expected = list(boxes)
+
+    def _read_parts(self, boxes: Sequence[Box], side_px: int) -> dict[Box, Image.Image]:
+        stored = {stored_box(box, self._stored_size, self.exif): box for box in boxes}
+        parts = self._decode_parts(list(stored), side_px, side_px)
+        return {stored[box]: show_pillow(image, self.exif) for box, image in parts.items()}
+
+    def read_bytes(self) -> bytes:
+        """The source's own bytes, for corrections."""
+        if self._source is None:
+            raise UsageError("pixels in memory have no file bytes", source=self.name, remedy="save the picture first")
+        return self._source.read_bytes()
+
+    def close(self) -> None:
+        """Let go of the file and of what was kept."""
+        self._squashed.clear()
+        self._parts.clear()
+        if self._source is not None:
+            self._source.file.close()
+
+    def __enter__(self) -> Picture:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def _decode(self, width_px: int, height_px: int) -> Image.Image:
+        """All stored pixels as an RGB image, shrunk to at least this size (which the picture has)."""
+
+    @abstractmethod
+    def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
+        """Each box of stored pixels as an RGB image, shrunk to at least this size where the box has as many pixels."""
+
+    def warn(self, warning: str) -> None:
+        """Add a warning, once."""
+        if warning and warning not in self._warnings:
+            self._warnings.append(warning)
+
+    def _broken(self, why: object) -> UprightError:
+        return BrokenPicture(
+            f"damaged {self.format}: {_one_line(why)}", source=self.name, remedy="fetch or scan it again"
+        )
+
+
+def squash(image: Image.Image, size_px: int) -> NDArray[np.uint8]:
+    """An RGB image squashed to ``[S, S, 3]`` by the one resampler that training and the browser also use."""
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(image.resize((size_px, size_px), Image.Resampling.BILINEAR))
+
+
+def stored_box(box: Box, stored_size: tuple[int, int], exif: ExifOrientation) -> Box:
+    """Where a box of shown pixels lies among the stored ones."""
+    left, top, right, bottom = box
+    width, height = stored_size[::-1] if exif.swaps_sides else stored_size
+    for _ in range(exif.turn.index):
+        # One clockwise quarter turn taken back: what is at x from the left was at x from the top.
+        left, top, right, bottom = top, width - right, bottom, width - left
+        width, height = height, width
+    if exif.mirrored:
+        left, right = width - right, width - left
+    return left, top, right, bottom
+
+
+def _decoded_size(size: tuple[int, int], side_px: int, policy: Policy) -> tuple[int, int]:
+    width, height = size
+    if policy == "lean":
+        return min(width, side_px), min(height, side_px)
+    longest = max(size)
+    target = longest if policy == "full" or longest <= 2048 else 2048 if longest <= 4096 else 1024
+    scale = target / longest
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _one_line(why: object) -> str:
+    lines = [line.strip() for line in str(why).splitlines() if line.strip()]
+    return lines[-1] if lines else type(why).__name__

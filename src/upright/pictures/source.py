@@ -1,0 +1,164 @@
+"""What a user hands in, opened: a name for messages and a file to read."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+
+from ..errors import NotAPicture, SourceMissing, TooLarge, UsageError, printable
+from ..exif import sniff as sniff_tagged
+
+if TYPE_CHECKING:
+    from .limits import Limits
+
+#: A path, bytes, an open binary file or stream, an array ``[h, w]`` or ``[h, w, 1 to 4]``, or a Pillow image.
+Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image"
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+_HEAD_BYTES = 1024
+_SIGNATURES = (
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
+    (b"\xff\x4f\xff\x51", "JPEG2000"),
+    (b"8BPS", "PSD"),
+    (b"qoif", "QOI"),
+    (b"\0\0\1\0", "ICO"),
+    (b"DDS ", "DDS"),
+    (b"\x0a\x05\x01", "PCX"),
+)
+_PNM = {b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"}
+
+
+@dataclass(frozen=True)
+class OpenSource:
+    """A readable, seekable file with what is known about it."""
+
+    name: str
+    path: str | None
+    file: BinaryIO
+    format: str
+    size_bytes: int
+
+    def read_bytes(self) -> bytes:
+        """All bytes of the source."""
+        self.file.seek(0)
+        return self.file.read()
+
+
+def open_source(source: object, limits: Limits) -> OpenSource:
+    """Open a path, bytes or a stream and sniff its format by content.
+
+    Raises:
+        SourceMissing: no such file, a folder, or not readable.
+        NotAPicture: empty, or of no known format.
+        TooLarge: a stream over ``limits.max_stream_bytes``.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = os.fsdecode(source)
+        name, file = path, _open_file(path)
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        path, name, file = None, "<bytes>", io.BytesIO(source)
+    elif hasattr(source, "read"):
+        path, name, file = None, _stream_name(source), io.BytesIO(_read_stream(source, limits))
+    else:
+        raise UsageError(
+            f"a {type(source).__name__} is not a picture source",
+            remedy="give a path, bytes, a stream, an array or a Pillow image",
+        )
+    try:
+        with reading(name):
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            head = file.read(_HEAD_BYTES)
+        return OpenSource(name, path, file, _sniffed(head, name), size)
+    except BaseException:
+        file.close()
+        raise
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turn what the system says while a file is read into `SourceMissing`."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceMissing("there is no such file", source=name, remedy="check the path") from error
+    except PermissionError as error:
+        raise SourceMissing("it may not be read", source=name, remedy="check its permissions") from error
+    except OSError as error:
+        raise SourceMissing(
+            f"it cannot be read ({error.strerror or error})", source=name, remedy="check the file and its disk"
+        ) from error
+
+
+def _open_file(path: str) -> BinaryIO:
+    """Open without waiting for a writer where the path is a named pipe."""
+    with reading(path):
+        at = Path(path)
+        if at.is_symlink() and not at.exists():
+            raise SourceMissing(
+                f"it is a link to {printable(at.readlink())}, which is not there",
+                source=path,
+                remedy="mend or remove the link",
+            )
+        mode = at.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise SourceMissing("it is a folder", source=path, remedy="name the pictures in it")
+        if not stat.S_ISREG(mode):
+            raise SourceMissing("it is not a regular file", source=path, remedy="pipe it into - instead")
+        return at.open("rb")
+
+
+def _read_stream(stream: object, limits: Limits) -> bytes:
+    data: bytes = stream.read(limits.max_stream_bytes + 1)  # type: ignore[attr-defined]
+    if not isinstance(data, bytes):
+        raise UsageError("a stream of text is not a picture", remedy="open it in binary mode")
+    if len(data) > limits.max_stream_bytes:
+        raise TooLarge(
+            f"the stream is over the limit max_stream_bytes of {limits.max_stream_bytes:,}",
+            source=_stream_name(stream),
+            remedy="save it to a file first: a file may be of any size",
+        )
+    return data
+
+
+def _stream_name(stream: object) -> str:
+    name = getattr(stream, "name", None)
+    return "-" if name == "<stdin>" else name if isinstance(name, str) else "<stream>"
+
+
+def _sniffed(head: bytes, name: str) -> str:
+    if not head:
+        raise NotAPicture("it is empty", source=name, remedy="fetch or scan it again")
+    form = sniff(head)
+    if form is None:
+        raise NotAPicture(
+            "it is of no picture format that upright knows",
+            source=name,
+            remedy="see upright doctor for the formats, or convert it",
+        )
+    return form
+
+
+def sniff(head: bytes) -> str | None:
+    """The format by a file's first bytes, whatever it is called; ``None`` if no picture starts so."""
+    form = sniff_tagged(head)
+    if form:
+        return form
+    if head[128:132] == b"DICM":
+        return "DICOM"
+    if b"%PDF-" in head:
+        return "PDF"
+    if head[:2] in _PNM and head[2:3].isspace():
+        return "PPM"
+    return next((known for signature, known in _SIGNATURES if head.startswith(signature)), None)

@@ -1,0 +1,302 @@
+"""PNG, TIFF, WebP, GIF, AVIF and odd JPEG by libvips: streamed in strips, never whole in memory where the format
+allows it."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import TooLarge, UsageError
+from .colour import is_flat, to_8_bits, to_srgb
+from .picture import DECODE_ERRORS, Box, Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from ..turns import ExifOrientation
+    from .limits import Limits
+    from .source import OpenSource
+
+#: Formats that libvips has to decode whole.
+_WHOLE = {"WEBP": "WebP", "GIF": "GIF", "AVIF": "AVIF"}
+_PAGED = {"TIFF", "WEBP", "GIF", "AVIF"}
+#: libvips shrinks to this many times the size asked for; the resampler that training used does the rest.
+_SPARE = 2
+_WHITE = {"uchar": 255, "ushort": 65535}
+_NOT_PILLOWS = {"lab", "labs", "xyz", "hsv", "scrgb", "lch", "cmc", "yxy"}
+_DTYPES = {
+    "uchar": "u1",
+    "char": "i1",
+    "ushort": "u2",
+    "short": "i2",
+    "uint": "u4",
+    "int": "i4",
+    "float": "f4",
+    "double": "f8",
+}
+#: Only what has this many pixels can take long enough to be worth a watching thread.
+_LEAST_WATCHED_PIXELS = 20_000_000
+#: A TIFF with a shorter side is decoded whole by libvips in little time.
+_LEAST_FLAT_PX = 4096
+#: Parts of at most this many pixels are read together, each held in memory; a tile has 262,144.
+_MOST_PIXELS_OF_PART = 1_000_000
+#: Lines read at once for parts: 64 of a picture 60,000 pixels wide are 12 MB.
+_BAND_PX = 64
+_Read = TypeVar("_Read")
+
+
+class VipsPicture(Picture):
+    """A picture that libvips reads."""
+
+    def __init__(self, source: OpenSource, limits: Limits, page: int, exif: ExifOrientation) -> None:
+        self.format, self.name = source.format, source.name
+        self._file = source.file
+        self._fail_on = "none"
+        self._had_alpha = False
+        self._ground = "white"
+        self._levels: list[tuple[int, dict[str, int]]] = []
+        first = self._load()
+        pages = first.get("n-pages") if source.format in _PAGED and first.get_typeof("n-pages") else 1
+        _check_pages(page, pages, source.name, limits)
+        self._page = {"page": page} if page else {}
+        header = self._load(**self._page) if page else first
+        super().__init__(source, limits, (header.width, header.height), exif=exif, page=page, pages=pages)
+        whole = "an interlaced PNG" if header.get_typeof("interlaced") else _WHOLE.get(source.format)
+        if whole:
+            limits.check_whole(header.width, header.height, source.name, whole)
+        self._fail_on = "truncated"
+        if source.format == "TIFF" and page == 0:
+            self._levels = list(self._pyramid(header, pages))
+            if any("page" in options for _, options in self._levels):
+                self.pages = 1
+
+    def _load(self, **options: Any) -> Any:
+        import pyvips
+
+        if isinstance(self._file, io.BytesIO):
+            source = pyvips.Source.new_from_memory(self._file.getvalue())
+        else:
+            source = pyvips.Source.new_from_descriptor(self._file.fileno())
+        try:
+            self._loaded = pyvips.Image.new_from_source(
+                source, "", access="sequential", fail_on=self._fail_on, **options
+            )
+            return self._loaded
+        except pyvips.Error as error:
+            raise self._broken(error) from error
+
+    def _pyramid(self, header: Any, pages: int) -> Iterator[tuple[int, dict[str, int]]]:
+        """Smaller levels of a TIFF: how many times smaller, and how libvips is told to load them."""
+        subs = header.get("n-subifds") if header.get_typeof("n-subifds") else 0
+        choices = [{"subifd": i} for i in range(min(subs, 32))] or [{"page": i} for i in range(1, min(pages, 32))]
+        from .flat import is_reduced
+
+        before = header.width
+        for options in choices:
+            if "page" in options and not is_reduced(self._file, options["page"]):
+                return
+            level = self._load(**options)
+            times = round(header.width / level.width)
+            if level.width >= before or abs(level.height * times - header.height) > times:
+                return
+            before = level.width
+            yield times, options
+
+    def _smaller(self, width: int, height: int) -> Any:
+        """The picture or a smaller form of it that the file holds or libvips decodes to at less cost."""
+        most = min(self._stored_size[0] / width, self._stored_size[1] / height)
+        fitting = [options for times, options in self._levels if times <= most]
+        if fitting:
+            return self._load(**fitting[-1])
+        if self.format == "WEBP" and most > 1:
+            return self._load(**self._page, scale=1 / most)
+        return self._load(**self._page)
+
+    def _decode(self, width_px: int, height_px: int) -> Image.Image:
+        width = min(self._stored_size[0], _SPARE * width_px)
+        height = min(self._stored_size[1], _SPARE * height_px)
+
+        def whole() -> Image.Image:
+            flat = self._decode_flat(width, height)
+            if flat is not None:
+                return flat
+            return self._pixels(_resized(self._flattened(self._smaller(width, height)), width, height))
+
+        shown = self._tolerant(whole)
+        if self._had_alpha and self._ground == "white" and is_flat(shown):
+            # White text on nothing: over white it would be a blank page.
+            self._ground = "black"
+            shown = self._tolerant(whole)
+        if self._fail_on == "none" and is_flat(shown):
+            raise self._broken("nothing of it can be decoded")
+        return shown
+
+    def _decode_flat(self, width: int, height: int) -> Image.Image | None:
+        """A TIFF without small levels by `flat`, where that is quicker; ``None`` where not, or where it is damaged."""
+        if self.format != "TIFF" or self.page or self._levels or max(self._stored_size) < _LEAST_FLAT_PX:
+            return None
+        from .flat import read_flat, shrink
+
+        layout = read_flat(self._file)
+        if layout is None or (layout.width, layout.height) != self._stored_size:
+            return None
+        deadline = self._deadline()
+        try:
+            return shrink(self._file, layout, width, height, lambda: self._check(deadline), self.warn)
+        except DECODE_ERRORS:
+            return None
+
+    def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
+        times = 1
+        if self.format == "JPEG":
+            most = min(min((b[2] - b[0]) // width_px, (b[3] - b[1]) // height_px) for b in boxes)
+            times = max(t for t in (1, 2, 4, 8) if t <= max(most, 1))
+        places = {box: _divided(box, times, self._stored_size) for box in boxes}
+        if len(boxes) > 1 and all((b[2] - b[0]) * (b[3] - b[1]) <= _MOST_PIXELS_OF_PART for b in places.values()):
+            return self._tolerant(lambda: self._stream(places, times))
+        return {
+            box: self._tolerant(partial(self._part, place, times, width_px, height_px)) for box, place in places.items()
+        }
+
+    def _part(self, place: Box, times: int, width_px: int, height_px: int) -> Image.Image:
+        """One part of any size, shrunk while it is read."""
+        left, top, right, bottom = place
+        width, height = min(right - left, _SPARE * width_px), min(bottom - top, _SPARE * height_px)
+        whole = self._flattened(self._load_divided(times))
+        return self._pixels(_resized(whole.crop(left, top, right - left, bottom - top), width, height))
+
+    def _stream(self, places: dict[Box, Box], times: int) -> dict[Box, Image.Image]:
+        """Many small parts in one pass from top to bottom.
+
+        By one region in this thread: in a pipeline libvips' threads run ahead of each other, and a file that can just
+        be read forwards has no way back.
+        """
+        import numpy as np
+        import pyvips
+
+        whole = self._flattened(self._load_divided(times))
+        dtype = np.dtype(_DTYPES[whole.format])
+        region = pyvips.Region.new(whole)
+        values = {b: np.empty((p[3] - p[1], p[2] - p[0], whole.bands), dtype) for b, p in places.items()}
+        deadline = self._deadline()
+        for top in range(min(p[1] for p in places.values()), max(p[3] for p in places.values()), _BAND_PX):
+            self._check(deadline)
+            bottom = min(top + _BAND_PX, whole.height)
+            here = {b: p for b, p in places.items() if p[1] < bottom and p[3] > top}
+            if not here:
+                continue
+            left, right = min(p[0] for p in here.values()), max(p[2] for p in here.values())
+            fetched = region.fetch(left, top, right - left, bottom - top)
+            band = np.frombuffer(fetched, dtype).reshape(bottom - top, right - left, whole.bands)
+            for box, (x, y, x_end, y_end) in here.items():
+                first, last = max(top, y), min(bottom, y_end)
+                values[box][first - y : last - y] = band[first - top : last - top, x - left : x_end - left]
+        return {box: self._as_rgb(part, whole) for box, part in values.items()}
+
+    def _load_divided(self, times: int) -> Any:
+        return self._load(**self._page, **({"shrink": times} if times > 1 else {}))
+
+    def _tolerant(self, read: Callable[[], _Read]) -> _Read:
+        """What ``read`` gives; where the file is damaged, what it gives of the part that is there."""
+        import pyvips
+
+        try:
+            try:
+                return read()
+            except pyvips.Error:
+                if self._fail_on == "none":
+                    raise
+            self._fail_on = "none"
+            found = read()
+        except pyvips.Error as error:
+            raise self._broken(error) from error
+        self.warn("truncated or damaged: decided from the part that is there")
+        return found
+
+    def _flattened(self, image: Any) -> Any:
+        """Without transparency, and in a colour space that Pillow knows."""
+        if image.interpretation in _NOT_PILLOWS:
+            image = image.colourspace("srgb")
+        if image.format in ("complex", "dpcomplex"):
+            image = image.abs()
+        if image.hasalpha() and image.format in _WHITE:
+            self._had_alpha = True
+            return image.flatten(background=_WHITE[image.format] if self._ground == "white" else 0)
+        return image
+
+    def _pixels(self, image: Any) -> Image.Image:
+        """A lazy libvips image computed within the time limit, as a Pillow one of mode RGB."""
+        import pyvips
+
+        late = threading.Event()
+        watch = threading.Timer(self._limits.timeout_s, self._stop, (late, image))
+        if self._stored_size[0] * self._stored_size[1] >= _LEAST_WATCHED_PIXELS:
+            watch.start()
+        try:
+            values = image.numpy()
+        except pyvips.Error as error:
+            if late.is_set():
+                raise self._too_long() from error
+            raise
+        finally:
+            watch.cancel()
+        return self._as_rgb(values.reshape(image.height, image.width, image.bands), image)
+
+    def _stop(self, late: threading.Event, image: Any) -> None:
+        """Make libvips give up: the loader, which libvips asks for each strip, and the result."""
+        late.set()
+        self._loaded.set_kill(True)
+        image.set_kill(True)
+
+    def _as_rgb(self, values: NDArray[Any], image: Any) -> Image.Image:
+        from PIL import Image
+
+        icc = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
+        bands = 4 if image.interpretation == "cmyk" and values.shape[2] >= 4 else 3 if values.shape[2] >= 3 else 1
+        mode = {1: "L", 3: "RGB", 4: "CMYK"}[bands]
+        kept = to_8_bits(values[:, :, :bands])
+        return to_srgb(Image.frombuffer(mode, kept.shape[1::-1], kept.tobytes(), "raw", mode, 0, 1), icc, self.warn)
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._limits.timeout_s
+
+    def _check(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise self._too_long()
+
+    def _too_long(self) -> TooLarge:
+        return TooLarge(
+            f"decoding took longer than the limit timeout_s of {self._limits.timeout_s:g} s",
+            source=self.name,
+            remedy="raise timeout_s if you trust the file",
+        )
+
+
+def _check_pages(page: int, pages: int, name: str, limits: Limits) -> None:
+    if pages > limits.max_pages:
+        raise TooLarge(
+            f"{pages:,} pages are over the limit max_pages of {limits.max_pages:,}",
+            source=name,
+            remedy="raise max_pages if you trust the file",
+        )
+    if not 0 <= page < pages:
+        raise UsageError(f"it has no page {page}", source=name, remedy=f"its pages are 0 to {pages - 1}")
+
+
+def _divided(box: Box, times: int, size: tuple[int, int]) -> Box:
+    """A box in a picture that is decoded ``times`` smaller."""
+    width, height = -(-size[0] // times), -(-size[1] // times)
+    left, top = min(box[0] // times, width - 1), min(box[1] // times, height - 1)
+    return left, top, min(-(-box[2] // times), width), min(-(-box[3] // times), height)
+
+
+def _resized(image: Any, width: int, height: int) -> Any:
+    if (image.width, image.height) == (width, height):
+        return image
+    return image.resize(width / image.width, vscale=height / image.height)

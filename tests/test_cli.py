@@ -1,0 +1,237 @@
+"""The command, as a person uses it: real pictures, wrong input, pipes, an environment."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from PIL import Image
+
+from upright.cli import main
+from upright.exif import read_exif_orientation
+from upright.folders import _standard_input
+
+from .conftest import DEMO, demo_turns
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
+    def command(*words: object, stdin: bytes = b"") -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["upright", *map(str, words)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        _standard_input.cache_clear()
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        sys.stdout.flush()
+        out, err = capfdbinary.readouterr()
+        return Outcome(code, out, err.decode())
+
+    return command
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(DEMO, tmp_path / "photos"))
+
+
+def bytes_below(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_detect_json_answers_each_picture(run: Run) -> None:
+    done = run("detect", DEMO, "--json", "--best")
+    assert done.code == 0
+    assert {Path(str(row["source"])).name: row["turn"] for row in done.rows} == demo_turns()
+
+
+def test_detect_csv_has_a_header_and_all_rows(run: Run) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("detect", DEMO, "--csv", "--best").text)))
+    assert {Path(row["source"]).name: int(row["turn"]) for row in rows} == demo_turns()
+
+
+def test_detect_table_and_timing(run: Run) -> None:
+    done = run("detect", DEMO, "--timing", "--best")
+    assert "270°" in done.text
+    assert "2 upright, 8 turned, 0 unsure, 0 failed" in done.err
+    assert [line.split()[0] for line in done.err.splitlines()[1:]] == [
+        "stage",
+        "load",
+        "read",
+        "infer",
+        "write",
+        "total",
+    ]
+
+
+def test_correct_into_a_folder_leaves_the_originals(run: Run, photos: Path, tmp_path: Path) -> None:
+    before = bytes_below(photos)
+    done = run("correct", photos, "-o", tmp_path / "out", "--best", "--report", tmp_path / "r.html")
+    assert done.code == 0, done.err
+    assert bytes_below(photos) == before
+    assert (tmp_path / "out" / "coffee.jpg").read_bytes() == before["coffee.jpg"]
+    assert "<img" in (tmp_path / "r.html").read_text()
+    with Image.open(tmp_path / "r.png") as sheet:
+        assert sheet.width > 600
+    again = run("detect", tmp_path / "out", "--json", "--best")
+    assert {row["turn"] for row in again.rows} == {0}
+    assert len(again.rows) == len(before)
+
+
+def test_correct_one_file_as_in_the_readme(run: Run, photos: Path, tmp_path: Path) -> None:
+    assert run("correct", photos / "page.jpg", "-o", tmp_path / "output.jpeg", "--best").code == 0
+    with (tmp_path / "output.jpeg").open("rb") as file:
+        assert read_exif_orientation(file).orientation == 8
+
+
+def test_correct_in_place_and_undo(run: Run, photos: Path, tmp_path: Path) -> None:
+    before = bytes_below(photos)
+    journal = tmp_path / "turned.jsonl"
+    assert run("correct", photos, "--in-place", "--best", "--journal", journal).code == 0
+    changed = {name for name, data in bytes_below(photos).items() if data != before[name]}
+    assert changed == {name for name, turn in demo_turns().items() if turn}
+    assert run("undo", journal).code == 0
+    assert bytes_below(photos) == before
+    assert run("undo", journal).code == 0
+
+
+def test_a_file_named_twice_is_turned_once(run: Run, photos: Path) -> None:
+    page = photos / "page.jpg"
+    (photos / "link.jpg").symlink_to(page)
+    assert run("correct", page, page, photos / "link.jpg", "--in-place", "--best").code == 0
+    with page.open("rb") as file:
+        assert read_exif_orientation(file).orientation == 8
+
+
+def test_undo_leaves_what_changed_since(run: Run, photos: Path, tmp_path: Path) -> None:
+    before = bytes_below(photos)
+    journal = tmp_path / "turned.jsonl"
+    run("correct", photos, "--in-place", "--best", "--journal", journal)
+    (photos / "page.jpg").write_bytes(b"mine")
+    done = run("undo", journal)
+    assert done.code == 1
+    assert "page.jpg" in done.err
+    assert bytes_below(photos) == before | {"page.jpg": b"mine"}
+
+
+def test_dry_run_writes_nothing(run: Run, photos: Path) -> None:
+    before = bytes_below(photos.parent)
+    done = run("correct", photos, "--in-place", "--dry-run", "--json", "--best")
+    assert {row["correction"]["written"] for row in done.rows} == {False}  # type: ignore[index]
+    assert bytes_below(photos.parent) == before
+
+
+def test_pipe_through(run: Run) -> None:
+    data = (DEMO / "page.jpg").read_bytes()
+    done = run("correct", "-", "-o", "-", "--best", stdin=data)
+    assert done.code == 0
+    assert read_exif_orientation(done.out).orientation == 8
+    assert run("detect", "-", "--json", "--best", stdin=done.out).rows[0]["turn"] == 0
+
+
+def test_bad_pictures_do_not_stop_the_others(run: Run, photos: Path) -> None:
+    (photos / "text.jpg").write_text("hello")
+    (photos / "empty.jpg").touch()
+    odd = os.fsdecode(b"odd\n\xff.jpg")
+    (photos / odd).write_bytes((photos / "page.jpg").read_bytes())
+    (photos / "dangling.jpg").symlink_to("nowhere")
+    names = [photos / "text.jpg", photos / "empty.jpg", photos / "missing.jpg", photos]
+    done = run("detect", *names, "--best")
+    assert done.code == 1
+    assert "odd\\n\\udcff.jpg" in done.text
+    for name, cause in (
+        ("text.jpg", "no picture format"),
+        ("empty.jpg", "empty"),
+        ("missing.jpg", "no such file"),
+        ("dangling.jpg", "link"),
+    ):
+        line = next(line for line in done.err.splitlines() if name in line)
+        assert cause in line
+        assert "; " in line, "the remedy is missing"
+    assert "2 upright, 9 turned, 0 unsure, 4 failed" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["correct", DEMO], "say where to write"),
+        (["correct", DEMO, "--in-place", "-o", "x"], "say where to write"),
+        (["correct", "-", "--in-place"], "standard input"),
+        (["correct", DEMO, "-o", "-"], "only one picture"),
+        (["detect", DEMO, "--model", "nowhere"], "no model here"),
+        (["detect"], "Missing argument"),
+        (["detect", DEMO, "--flow", "magic"], "'magic' is not one of"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_wrong_use_is_one_clear_line(run: Run, words: list[object], message: str) -> None:
+    done = run(*words)
+    assert done.code == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+def test_existing_targets_are_not_replaced_unasked(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "output.jpeg"
+    target.write_bytes(b"precious")
+    done = run("correct", DEMO / "page.jpg", "-o", target, "--best")
+    assert done.code == 1
+    assert "--overwrite" in done.err
+    assert target.read_bytes() == b"precious"
+    assert run("correct", DEMO / "page.jpg", "-o", target, "--best", "--overwrite").code == 0
+
+
+def test_options_from_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPRIGHT_DETECT_FLOW", "turned")
+    assert run("detect", DEMO / "page.jpg", "--json").rows[0]["views"] == 4
+
+
+def test_interrupt_stops_with_130_and_loses_nothing(photos: Path) -> None:
+    for copy in range(30):
+        shutil.copytree(DEMO, photos / f"{copy}")
+    before = bytes_below(photos)
+    command = [sys.executable, "-m", "upright", "correct", str(photos), "--in-place", "--best", "--json"]
+    command += ["--journal", str(photos.parent / "j.jsonl")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, b"Traceback" in err) == (130, False), err.decode()
+    undone = subprocess.run([sys.executable, "-m", "upright", "undo", str(photos.parent / "j.jsonl")], timeout=60)
+    assert undone.returncode == 0
+    assert bytes_below(photos) == before
+
+
+def test_closed_pipe_is_quiet() -> None:
+    command = f"{sys.executable} -m upright detect {DEMO} {DEMO} --json | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout)
+    assert done.stderr == ""

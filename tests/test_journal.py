@@ -1,0 +1,169 @@
+"""What was done in place can be undone byte for byte."""
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from upright.correct import correct
+from upright.errors import JournalError, UprightError, WriteFailed
+from upright.journal import undo
+
+NOISE = Image.effect_noise((64, 96), 60).convert("RGB")
+
+
+def saved(form: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    NOISE.save(out, form, **options)
+    return out.getvalue()
+
+
+def exif(value: int | None) -> bytes:
+    block = Image.Exif()
+    block[0x010F] = "A maker of cameras"
+    if value:
+        block[0x0112] = value
+    return block.tobytes()
+
+
+SOURCES = {
+    "a.jpg": lambda: saved("JPEG"),
+    "b.jpg": lambda: saved("JPEG", exif=exif(6)),
+    "c.jpg": lambda: saved("JPEG", exif=exif(None)),
+    "d.png": lambda: saved("PNG"),
+    "e.webp": lambda: saved("WEBP"),
+    "f.tif": lambda: saved("TIFF"),
+    "g.bmp": lambda: saved("BMP"),
+}
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> dict[Path, bytes]:
+    found = {tmp_path / name: make() for name, make in SOURCES.items()}
+    for path, data in found.items():
+        path.write_bytes(data)
+    return found
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    (tmp_path / "logs").mkdir()
+    return tmp_path / "logs" / "turned.jsonl"
+
+
+def outcomes(journal: Path) -> list[str | UprightError]:
+    return [entry.outcome for entry in undo(journal)]
+
+
+@pytest.mark.parametrize("method", [None, "turn", "reencode"])
+def test_undo_restores_every_byte(pictures: dict[Path, bytes], journal: Path, method: str | None) -> None:
+    for path in pictures:
+        assert correct(path, in_place=True, turn=90, method=method, journal=journal).written
+        assert path.read_bytes() != pictures[path]
+    before = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [line["step"] for line in before] == ["intent", "done"] * len(pictures)
+    assert outcomes(journal) == ["restored"] * len(pictures)
+    assert {path: path.read_bytes() for path in pictures} == pictures
+    assert outcomes(journal) == ["as it was"] * len(pictures)
+    assert {path: path.read_bytes() for path in pictures} == pictures
+
+
+def test_a_tag_needs_no_copy(pictures: dict[Path, bytes], journal: Path) -> None:
+    for path in list(pictures)[:6]:
+        correct(path, in_place=True, turn=90, journal=journal)
+    assert [path.name for path in journal.parent.iterdir()] == ["turned.jsonl"]
+    assert journal.stat().st_size < 6 * 1000
+
+
+def test_several_changes_of_one_file(pictures: dict[Path, bytes], journal: Path) -> None:
+    path = next(iter(pictures))
+    for method in ("tag", "turn", "tag", "turn", None):
+        correct(path, in_place=True, turn=270, method=method, journal=journal)
+    undo(journal)
+    assert path.read_bytes() == pictures[path]
+
+
+def test_changed_files_are_left_alone_and_the_others_restored(pictures: dict[Path, bytes], journal: Path) -> None:
+    changed, gone, *others = pictures
+    for path in pictures:
+        correct(path, in_place=True, turn=180, journal=journal)
+    changed.write_bytes(b"something else")
+    gone.unlink()
+    found = {entry.path: entry for entry in undo(journal)}
+    assert isinstance(found[str(changed)].outcome, JournalError)
+    assert "changed since" in str(found[str(changed)].outcome)
+    assert isinstance(found[str(gone)].outcome, JournalError)
+    assert found[str(changed)].to_dict()["error"] == "JournalError"
+    assert changed.read_bytes() == b"something else"
+    assert all(path.read_bytes() == pictures[path] for path in others)
+
+
+def test_torn_last_line(pictures: dict[Path, bytes], journal: Path) -> None:
+    first, second, *_ = pictures
+    correct(first, in_place=True, turn=90, journal=journal)
+    whole = journal.read_bytes()
+    for kept in range(len(whole)):
+        journal.write_bytes(whole[:kept])
+        found = outcomes(journal)
+        assert found in ([], ["restored"], ["as it was"])
+    journal.write_bytes(whole + b'{"journal": 1, "step": "int')
+    correct(second, in_place=True, turn=90, journal=journal)
+    assert all(json.loads(line) for line in journal.read_text().splitlines())
+    undo(journal)
+    assert (first.read_bytes(), second.read_bytes()) == (pictures[first], pictures[second])
+
+
+def test_not_a_journal(tmp_path: Path, journal: Path, pictures: dict[Path, bytes]) -> None:
+    with pytest.raises(JournalError, match="cannot be read"):
+        undo(tmp_path / "nothing")
+    (tmp_path / "text").write_text("a\nb\n[]\n7\n")
+    with pytest.raises(JournalError, match="not a journal"):
+        undo(tmp_path / "text")
+    path = next(iter(pictures))
+    correct(path, in_place=True, turn=90, journal=journal)
+    with journal.open("a") as file:
+        file.write("rubbish\n")
+    found = outcomes(journal)
+    assert isinstance(found[0], JournalError) and found[1] == "restored"
+
+
+def test_backups_that_were_tampered_with(journal: Path, pictures: dict[Path, bytes]) -> None:
+    path = next(iter(pictures))
+    correct(path, in_place=True, turn=90, method="turn", journal=journal)
+    turned = path.read_bytes()
+    (backup,) = (journal.parent / "turned.jsonl.d").iterdir()
+    backup.write_bytes(b"other")
+    (found,) = outcomes(journal)
+    assert isinstance(found, JournalError) and path.read_bytes() == turned
+
+
+@pytest.mark.parametrize("name", [b"new\nline.jpg", b"caf\xe9 \xff\xfe.jpg", "日本.jpg".encode()])
+def test_names_round_trip(tmp_path: Path, journal: Path, name: bytes) -> None:
+    path, journal = tmp_path / os.fsdecode(name), Path(f"{journal}{os.fsdecode(name)}")
+    source = saved("JPEG")
+    path.write_bytes(source)
+    correct(path, in_place=True, turn=90, journal=journal)
+    assert path.read_bytes() != source
+    (entry,) = undo(journal)
+    assert entry.outcome == "restored" and os.fsencode(Path(entry.path).name) == name
+    assert entry.to_dict()["path"].isprintable()
+    assert path.read_bytes() == source
+
+
+def test_nothing_is_changed_when_the_journal_cannot_be_written(pictures: dict[Path, bytes], tmp_path: Path) -> None:
+    path = next(iter(pictures))
+    with pytest.raises(WriteFailed, match="journal"):
+        correct(path, in_place=True, turn=90, journal=tmp_path / "no" / "such" / "folder")
+    assert path.read_bytes() == pictures[path]
+    assert not list(tmp_path.glob(".upright*"))
+
+
+def test_a_move_of_the_folder_is_reported(tmp_path: Path, journal: Path, pictures: dict[Path, bytes]) -> None:
+    path = next(iter(pictures))
+    correct(path, in_place=True, turn=90, journal=journal)
+    path.rename(tmp_path / "moved.jpg")
+    (found,) = outcomes(journal)
+    assert isinstance(found, JournalError) and "gone" in str(found)

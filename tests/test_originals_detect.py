@@ -1,0 +1,47 @@
+"""Untouched files of every format and oddity, each turned four ways in its own format: decided, and set right.
+
+Which of them the model gets wrong when it must answer is written down in ``testdata/known_failures/originals.txt``,
+one ``file turned`` a line: the list may only shrink. At the default promise none may be turned wrongly.
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from upright import Detector, Turn
+from upright.correct import corrected_bytes
+from upright.pictures import open_picture
+
+from .conftest import ORIGINALS, ROOT
+
+KNOWN_FAILURES = set((ROOT / "testdata" / "known_failures" / "originals.txt").read_text().splitlines())
+
+
+def names() -> list[str]:
+    with (ORIGINALS / "originals.csv").open() as file:
+        return [row["file"] for row in csv.DictReader(file)]
+
+
+def shown(source: Path | bytes) -> np.ndarray:
+    with open_picture(source) as picture:
+        return picture.shrunk(300, policy="full").copy()
+
+
+@pytest.mark.parametrize("name", names())
+def test_original_is_set_right_however_it_lies(detector: Detector, name: str) -> None:
+    original = ORIGINALS / name
+    upright_pixels = shown(original) if original.stat().st_size < 500_000 else None
+    for turned in Turn:
+        data, _ = corrected_bytes(original, turned)
+        balanced = detector.detect(data)
+        assert balanced.turn in (None, turned.inverse), f"spoilt at the default promise: {balanced}"
+        answer = balanced.best
+        if answer != turned.inverse:
+            assert f"{name} {int(turned)}" in KNOWN_FAILURES
+            continue
+        if upright_pixels is not None:
+            restored, correction = corrected_bytes(data, answer)
+            assert correction.lossless
+            np.testing.assert_array_equal(shown(restored), upright_pixels)

@@ -1,0 +1,108 @@
+import base64
+import io
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from upright.errors import BrokenPicture, WriteFailed
+from upright.report import THUMBNAIL_PX, Row, write_report
+from upright.results import Correction, Method, Orientation, Promise, Reason, Scores
+from upright.turns import ExifOrientation, Turn
+
+
+def marked(path: Path, corner: str = "top-left") -> Path:
+    """A grey picture with one red corner."""
+    image = Image.new("RGB", (640, 400), (128, 128, 128))
+    left = {"top-left": 0, "top-right": 480}[corner]
+    ImageDraw.Draw(image).rectangle((left, 0, left + 160, 100), fill=(255, 0, 0))
+    image.save(path, quality=95)
+    return path
+
+
+def answer(turn: Turn | None, best: Turn = Turn.NONE, confidence: float = 0.97) -> Orientation:
+    rest = (1 - confidence) / 3
+    scores = Scores(tuple(confidence if i == best.index else rest for i in range(4)))  # type: ignore[arg-type]
+    reason = Reason.BELOW_THRESHOLD if turn is None else Reason.SURE
+    return Orientation(turn, best, confidence, scores, reason, Promise.BALANCED, "whole", 1)
+
+
+def pictures_of(html: str) -> list[Image.Image]:
+    return [
+        Image.open(io.BytesIO(base64.b64decode(data)))
+        for data in re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", html)
+    ]
+
+
+def red_corner(image: Image.Image) -> str:
+    w, h = image.size
+    spots = {"top-left": (8, 8), "top-right": (w - 8, 8), "bottom-left": (8, h - 8), "bottom-right": (w - 8, h - 8)}
+    return next(name for name, at in spots.items() if image.convert("RGB").getpixel(at)[1] < 60)  # type: ignore[index]
+
+
+def test_before_and_after_are_turned_clockwise(tmp_path: Path) -> None:
+    source = marked(tmp_path / "a.jpg")
+    counts = write_report([Row(str(source), answer(Turn.RIGHT, Turn.RIGHT))], tmp_path / "r.html")
+    assert counts == {"turned": 1, "unsure": 0, "failed": 0, "upright": 0}
+    before, after = pictures_of((tmp_path / "r.html").read_text())
+    assert (red_corner(before), red_corner(after)) == ("top-left", "top-right")
+    assert before.size == after.size[::-1]
+    with Image.open(tmp_path / "r.png") as sheet:
+        assert sheet.size[0] > 4 * 2 * THUMBNAIL_PX
+
+
+def test_a_picture_corrected_in_place_is_still_shown_as_it_was(tmp_path: Path) -> None:
+    source = marked(tmp_path / "a.jpg")
+    with Image.open(source) as image:
+        image.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "b.jpg", quality=95)
+    done = Correction(
+        "b.jpg",
+        str(tmp_path / "b.jpg"),
+        Method.TURN,
+        Turn.RIGHT,
+        ExifOrientation.TOP_LEFT,
+        ExifOrientation.TOP_LEFT,
+        lossless=True,
+        written=True,
+    )
+    write_report([Row(str(source), answer(Turn.RIGHT, Turn.RIGHT), correction=done)], tmp_path / "r.html")
+    before, after = pictures_of((tmp_path / "r.html").read_text())
+    assert (red_corner(before), red_corner(after)) == ("top-left", "top-right")
+    assert "turn, lossless" in (tmp_path / "r.html").read_text()
+
+
+def test_what_was_left_alone_says_why_and_names_are_escaped(tmp_path: Path) -> None:
+    source = marked(tmp_path / "<b>&.jpg")
+    rows = [
+        Row(str(source), answer(None, Turn.LEFT, 0.4)),
+        Row("x\x1b[2J<script>.png", error=BrokenPicture("the data ends early", source="x", remedy="copy it again")),
+        Row(str(source), answer(Turn.NONE)),
+    ]
+    assert write_report(rows, tmp_path / "r.html") == {"turned": 0, "unsure": 1, "failed": 1, "upright": 1}
+    html = (tmp_path / "r.html").read_text()
+    assert "not sure enough for the promise balanced; the likeliest turn was 270°" in html
+    assert "the data ends early; copy it again" in html
+    assert "<script>" not in html and "<b>&" not in html and "\x1b" not in html
+    assert "histogram" in html
+
+
+def test_thousands_of_rows_keep_the_limit_and_say_so(tmp_path: Path) -> None:
+    source = str(marked(tmp_path / "a.jpg"))
+    rows = (Row(source, answer(Turn.HALF, Turn.HALF)) for _ in range(3000))
+    assert write_report(rows, tmp_path / "r.html", shown=5)["turned"] == 3000
+    html = (tmp_path / "r.html").read_text()
+    assert "Turned: 3000, the first 5 are shown" in html
+    assert len(pictures_of(html)) == 10
+    assert all(max(image.size) <= THUMBNAIL_PX for image in pictures_of(html))
+
+
+def test_a_picture_that_is_gone_is_a_line_without_a_thumbnail(tmp_path: Path) -> None:
+    write_report([Row(str(tmp_path / "gone.jpg"), answer(Turn.HALF, Turn.HALF))], tmp_path / "r.html")
+    assert "cannot be opened any more" in (tmp_path / "r.html").read_text()
+
+
+def test_a_report_that_cannot_be_written_is_an_upright_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteFailed, match="report cannot be written"):
+        write_report([], tmp_path / "file" / "r.html")
