@@ -235,3 +235,16 @@ def test_closed_pipe_is_quiet() -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     assert json.loads(done.stdout)
     assert done.stderr == ""
+
+
+def test_progress_is_shown_only_to_a_person(tmp_path: Path) -> None:
+    """Standard error on a terminal, rows into a file: a bar; without a terminal: none."""
+    leader, follower = os.openpty()
+    command = [sys.executable, "-m", "upright", "detect", str(DEMO), "--json"]
+    with (tmp_path / "rows").open("wb") as rows:
+        subprocess.run(command, stdout=rows, stderr=follower, check=True, timeout=60)
+    os.close(follower)
+    assert b"10/10" in os.read(leader, 100_000)
+    os.close(leader)
+    quiet = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert quiet.stderr == b""

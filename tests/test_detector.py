@@ -133,6 +133,7 @@ def test_order_of_outputs_is_the_models_own(tmp_path: Path, detector: Detector) 
         ({"flow": "magic"}, "no flow is called 'magic'"),
         ({"engine": "steam"}, "no engine is called 'steam'"),
         ({"effort": 9}, "effort 9"),
+        ({"policy": "lavish"}, "no policy is called 'lavish'"),
         ({"promise": "always"}, "always"),
     ],
 )
@@ -150,3 +151,10 @@ def test_function_detect() -> None:
 def test_budget_of_no_time_takes_one_look() -> None:
     with Detector(budget_ms=0, promise="careful") as hurried:
         assert all(hurried.detect(path).views == 1 for path in DEMO.iterdir())
+
+
+@pytest.mark.parametrize("policy", ["seed", "full"])
+def test_policies_agree_on_the_turn(policy: str, detector: Detector) -> None:
+    with Detector(policy=policy) as other:  # type: ignore[arg-type]
+        for name, turn in DEMO_TURNS.items():
+            assert other.detect(DEMO / name, promise="best").turn == turn

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from .decide import DEFAULT_EFFORT, TILES_OF_EFFORT, Decision, flow_named
 from .engines import open_engine
 from .errors import UprightError, UsageError
 from .model import Model, load_model
-from .pictures import Limits, Picture, Source, open_picture
+from .pictures import Limits, Picture, Policy, Source, open_picture
 from .results import Orientation, Promise
 from .views import View, plan_tiles, render
 
@@ -41,6 +41,7 @@ class Detector:
         promise: how sure an answer has to be.
         flow: ``cascade``, ``whole``, ``turned`` or ``tiles``.
         effort: 0 (one look) to 3 (up to 16 tiles) for ``cascade``.
+        policy: how much is decoded: ``lean`` what the views need, ``seed`` or ``full``; see `upright.pictures.Policy`.
         budget_ms: time after which ``cascade`` takes no further step; ``None``: no limit.
         limits: what a picture may ask for.
 
@@ -58,18 +59,22 @@ class Detector:
         flow: str = "cascade",
         effort: int = DEFAULT_EFFORT,
         budget_ms: float | None = None,
+        policy: Policy = "lean",
         limits: Limits | None = None,
     ) -> None:
         started = time.perf_counter()
         flow_named(flow)
         if effort not in TILES_OF_EFFORT:
             raise UsageError(f"effort {effort} is not one of 0, 1, 2, 3")
+        if policy not in get_args(Policy):
+            raise UsageError(f"no policy is called {policy!r}", remedy=f"choose one of {', '.join(get_args(Policy))}")
         self.model: Model = load_model(model)
         self.engine = open_engine(self.model, engine, threads=threads)
         self.promise = Promise(promise)
         self.flow = flow
         self.effort = effort
         self.budget_ms = budget_ms
+        self.policy = policy
         self.limits = limits or Limits()
         #: Seconds that model and engine took to load.
         self.load_s = time.perf_counter() - started
@@ -149,7 +154,7 @@ class Detector:
         """What the model sees: ``[n, S, S, 3]`` for the views that a flow yields."""
         import numpy as np
 
-        return np.stack([render(picture, view, self.model.input_size_px) for view in views])
+        return np.stack([render(picture, view, self.model.input_size_px, self.policy) for view in views])
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the order of turn 0, 90, 180, 270 for views ``[n, S, S, 3]``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import tee
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,7 +25,14 @@ _DETECTOR_OPTIONS = (
     ),
     click.option("--best", "promise", flag_value="best", help="Answer always, whatever the confidence."),
     click.option("--model", metavar="FOLDER", help="A model folder of your own, or the name of one that comes along."),
-    click.option("--engine", type=click.Choice(["auto", *ENGINES]), default="onnx", show_default=True),
+    click.option(
+        "--engine",
+        metavar="NAME",
+        default="onnx",
+        show_default=True,
+        help=f"{', '.join(ENGINES)}, or auto, the fastest here. After a colon what to run on, or the precision:"
+        " onnx:cuda, openvino:bf16.",
+    ),
     click.option(
         "--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Threads of one engine call."
     ),
@@ -42,6 +50,13 @@ _DETECTOR_OPTIONS = (
         help="How closely the cascade may look: 0 one look, 1 four, 2 and 3 tiles too.",
     ),
     click.option("--budget-ms", type=float, metavar="MS", help="Take no further look after this time."),
+    click.option(
+        "--policy",
+        type=click.Choice(["lean", "seed", "full"]),
+        default="lean",
+        show_default=True,
+        help="How much is decoded: what the views need; at most 2048 or 1024 pixels a side; all.",
+    ),
     click.option("--page", type=click.IntRange(0), default=0, show_default=True, help="Which page, from 0."),
     click.option(
         "--max-megapixels",
@@ -74,6 +89,7 @@ def open_detector(options: dict[str, Any]) -> Detector:
         flow=options["flow"],
         effort=options["effort"],
         budget_ms=options["budget_ms"],
+        policy=options["policy"],
         limits=limits,
     )
 
@@ -84,8 +100,21 @@ def detected(detector: Detector, pictures: Iterable[Found], options: dict[str, A
 
     first, second = tee(pictures)
     outcomes = detector.detect_many((found.open() for found in first), workers=options["workers"], page=options["page"])
-    for found, (_, outcome) in zip(second, outcomes, strict=True):
+    for found, (_, outcome) in zip(_with_progress(second), outcomes, strict=True):
         if isinstance(outcome, UprightError):
             yield found, Row(found.path, error=outcome)
         else:
             yield found, Row(found.path, outcome)
+
+
+def _with_progress(pictures: Iterable[Found]) -> Iterable[Found]:
+    """With a progress bar where a person watches and the rows themselves go elsewhere."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        return pictures
+    found = list(pictures)
+
+    def shown() -> Iterator[Found]:
+        with click.progressbar(found, file=sys.stderr, label="pictures", show_pos=True) as bar:
+            yield from bar
+
+    return shown()

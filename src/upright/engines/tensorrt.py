@@ -30,14 +30,16 @@ class TensorrtEngine:
     name = "tensorrt"
     batch_size = LARGEST_BATCH
 
-    def __init__(self, model: Model, threads: int = 1, precision: str = "fp16") -> None:
+    def __init__(self, model: Model, threads: int = 1, precision: str = "fp16", plan: Path | None = None) -> None:
         trt, torch = _runtime()
         precision = precision or "fp16"
         if precision not in ("fp16", "fp32"):
             raise EngineError(f"tensorrt has no precision {precision!r}", remedy="choose one of fp16, fp32")
         gpu = torch.cuda.get_device_name()
         # An engine fits one model, one TensorRT and one kind of GPU: all are in its name.
-        plan = cache_folder() / f"{model.sha256[:16]}-{trt.__version__}-{gpu.replace(' ', '-')}-{precision}.engine"
+        plan = (
+            plan or cache_folder() / f"{model.sha256[:16]}-{trt.__version__}-{gpu.replace(' ', '-')}-{precision}.engine"
+        )
         if not plan.exists():
             build(model.onnx_path, plan, model.input_size_px, fp16=precision == "fp16")
         self._torch = torch

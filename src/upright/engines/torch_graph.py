@@ -21,8 +21,12 @@ _INTEGERS = {2: torch.uint8, 3: torch.int8, 6: torch.int32, 7: torch.int64, 9: t
 _FLOATS = (1, 10, 16)
 
 
-def _axes(attributes: dict[str, Any], rest: tuple[Any, ...]) -> list[int] | None:
-    axes = attributes.get("axes", rest[0].tolist() if rest and rest[0] is not None else None)
+#: Operators whose inputs after the first are settings: read once, so that tracing sees no tensor turn into a number.
+_SETTINGS = ("Clip", "ReduceMean", "Reshape", "Squeeze")
+
+
+def _axes(a: dict[str, Any]) -> list[int] | None:
+    axes = a.get("axes", a["settings"][0] if a["settings"] else None)
     return None if axes is None else list(axes)
 
 
@@ -45,8 +49,8 @@ def _gemm(a: dict[str, Any], x: Tensor, w: Tensor, b: Tensor | None = None) -> T
     return y if b is None else y + a.get("beta", 1.0) * b.to(x.dtype)
 
 
-def _mean(a: dict[str, Any], x: Tensor, *rest: Any) -> Tensor:
-    axes = _axes(a, rest)
+def _mean(a: dict[str, Any], x: Tensor) -> Tensor:
+    axes = _axes(a)
     return x.mean(axes if axes is not None else list(range(x.dim())), keepdim=bool(a.get("keepdims", 1)))
 
 
@@ -57,9 +61,9 @@ def _max_pool(a: dict[str, Any], x: Tensor) -> Tensor:
     return F.max_pool2d(x, kernel, strides, pads[: len(kernel)], dilations, bool(a.get("ceil_mode", 0)))
 
 
-def _clip(a: dict[str, Any], x: Tensor, low: Any = None, high: Any = None) -> Tensor:
-    low, high = a.get("min", low), a.get("max", high)
-    return x.clamp(None if low is None else float(low), None if high is None else float(high))
+def _clip(a: dict[str, Any], x: Tensor) -> Tensor:
+    low, high = (*a["settings"], None, None)[:2]
+    return x.clamp(a.get("min", low), a.get("max", high))
 
 
 def _cast(a: dict[str, Any], x: Tensor, dtype: torch.dtype) -> Tensor:
@@ -68,8 +72,8 @@ def _cast(a: dict[str, Any], x: Tensor, dtype: torch.dtype) -> Tensor:
     return x.to(_INTEGERS.get(a["to"], dtype))
 
 
-def _reshape(a: dict[str, Any], x: Tensor, shape: Tensor) -> Tensor:
-    return x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(shape.tolist())])
+def _reshape(a: dict[str, Any], x: Tensor) -> Tensor:
+    return x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(a["settings"][0])])
 
 
 OPERATORS: dict[str, Callable[..., Tensor]] = {
@@ -97,7 +101,7 @@ OPERATORS: dict[str, Callable[..., Tensor]] = {
     "Reshape": _reshape,
     "Sigmoid": lambda a, x: torch.sigmoid(x),
     "Softmax": lambda a, x: x.softmax(a.get("axis", -1)),
-    "Squeeze": lambda a, x, *rest: x.squeeze(_axes(a, rest) or ()) if _axes(a, rest) else x.squeeze(),
+    "Squeeze": lambda a, x: x.squeeze(_axes(a)) if _axes(a) else x.squeeze(),
     "Sub": lambda a, x, y: x - y,
     "Transpose": lambda a, x: x.permute(*a.get("perm", range(x.dim())[::-1])),
 }
@@ -122,6 +126,9 @@ class Graph(torch.nn.Module):
         known: dict[str, Tensor] = {i.name: self._weight(onnx.numpy_helper.to_array(i)) for i in graph.initializer}
         self.steps: list[tuple[str, tuple[str, ...], str, dict[str, Any]]] = []
         for op, inputs, output, attributes in nodes:
+            if op in _SETTINGS:
+                attributes["settings"] = [known[name].tolist() if name else None for name in inputs[1:]]
+                inputs = inputs[:1]
             if op == "Constant":
                 known[output] = self._weight(onnx.numpy_helper.to_array(attributes["value"]))
             elif all(name in known or not name for name in inputs):

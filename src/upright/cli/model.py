@@ -1,0 +1,55 @@
+"""``upright model``: the facts of a model, and the model in other formats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from ..model import load_model
+
+
+@click.group("model")
+def command() -> None:
+    """Show a model's facts, or export it to other formats."""
+
+
+@command.command("show")
+@click.argument("model", required=False)
+def show(model: str | None) -> None:
+    """Print the facts of a model folder as JSON: size, turns, calibration, licence, metrics."""
+    click.echo(json.dumps(load_model(model).to_dict(), indent=2, ensure_ascii=False))
+
+
+@command.command("export")
+@click.option("--model", metavar="FOLDER", help="A model folder, or the name of a model that comes along.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["onnx", "onnx-int8", "torchscript", "openvino", "tensorrt"]),
+    required=True,
+    help="onnx-int8 and torchscript need 'upright[torch]', openvino 'upright[openvino]', tensorrt a GPU.",
+)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE")
+@click.option(
+    "--pictures", multiple=True, metavar="PATH", help="Pictures to compare on, and to measure int8 ranges on."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def export_model(model: str | None, form: str, output: Path, pictures: tuple[str, ...], as_json: bool) -> None:
+    """Write the model as another format, and check that it decides alike.
+
+    \b
+    upright model export --format torchscript -o upright.pt --pictures photos/
+    """
+    from ..export import export
+
+    agreement = export(load_model(model), form, output, pictures)
+    if as_json:
+        click.echo(json.dumps(agreement.to_dict()))
+    else:
+        click.echo(
+            f"{output}: decides as the model on {agreement.agree:.1%} of {agreement.views} views, "
+            f"{agreement.agree_sure:.1%} of the {agreement.sure_views} that it is sure of; "
+            f"logits differ by at most {agreement.largest_logit_gap:.2g}"
+        )

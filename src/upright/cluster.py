@@ -1,0 +1,173 @@
+"""Many machines: the pipeline's rows by Ray Data, with a pool of engine actors and a checkpoint.
+
+The driver lists keys; actors fetch, decode, infer and write Parquet. A checkpoint beside the output notes what is
+written, so an actor, a node or the driver may die: the same call again does only the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from .errors import UsageError
+from .pipeline.batches import Batches
+from .pipeline.rows import row_from_dict, row_to_dict
+from .pipeline.run import usable_processors, work_on
+from .pipeline.tables import arrow_schema, flat_row
+from .report import Row
+from .sources import Item, filesystem, find_items, is_remote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Pictures of one task: some seconds of work.
+TASK_ROWS = 128
+#: Processors that Ray's own tasks want beside the actors (to read keys, filter by the checkpoint, write rows); with
+#: fewer they and the actors wait for each other for ever.
+_OTHERS = 3
+_ROWS_AT_ONCE = 10_000
+
+
+def run_on_ray(
+    sources: Iterable[str],
+    output: str,
+    *,
+    lists: Iterable[str] = (),
+    address: str | None = None,
+    gpus: float = 0.0,
+    actors: int | None = None,
+    task_rows: int = TASK_ROWS,
+    detector: dict[str, Any] | None = None,
+) -> int:
+    """Write one row for each picture into Parquet files below ``output``; answers how many rows there are now.
+
+    Args:
+        sources: as of `upright.sources.find_items`; every node must see them under the same name.
+        output: a folder or URL that every node can write to; keys and checkpoint lie beside it, in
+            ``<output>.keys`` and ``<output>.checkpoint``.
+        lists: files with one source a line.
+        address: of the cluster; ``None`` starts Ray on this machine.
+        gpus: GPUs, or a part of one, for each actor; 0 is one processor instead.
+        actors: at most so many; by default as many as the cluster has room for.
+        task_rows: pictures of one task.
+        detector: keywords of `upright.Detector`.
+
+    Raises:
+        UsageError: Ray or pyarrow is missing, or a source cannot be listed.
+    """
+    ray, pa = _runtime()
+    if not ray.is_initialized():
+        here = {} if address else {"num_cpus": usable_processors() + _OTHERS}
+        ray.init(address=address, include_dashboard=False, log_to_driver=False, **here)
+    keys_system, keys_path = _arrow_filesystem(f"{output.rstrip('/')}.keys/keys.parquet")
+    count = _write_keys(pa, find_items(sources, lists=lists, load=False), keys_system, keys_path)
+    _checkpoint(ray, output)
+    system, path = _arrow_filesystem(output)
+    # Ray passes over what the checkpoint holds where keys are read, and notes what is done where rows are written:
+    # a block is what a dead actor costs.
+    dataset = ray.data.read_parquet(
+        keys_path, filesystem=keys_system, override_num_blocks=max(1, -(-count // task_rows))
+    ).map_batches(
+        _Worker,
+        batch_size=task_rows,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=actors or _room(ray, gpus)),
+        num_cpus=0 if gpus else 1,
+        num_gpus=gpus or None,
+        fn_constructor_kwargs={"options": detector or {}, "threads": 4 * usable_processors() if gpus else 1},
+    )
+    dataset.write_parquet(path, filesystem=system)
+    return count_rows(output)
+
+
+def count_rows(output: str) -> int:
+    """How many rows lie below ``output``."""
+    from pyarrow import dataset
+
+    system, path = _arrow_filesystem(output)
+    return int(dataset.dataset(path, filesystem=system, format="parquet").count_rows())
+
+
+class _Worker:
+    """An actor: one detector, which lives as long as the actor."""
+
+    def __init__(self, options: dict[str, Any], threads: int) -> None:
+        from .detector import Detector
+
+        self._detector = Detector(**options)
+        if self._detector.engine.batch_size > 1:
+            self._detector.engine = Batches(self._detector.engine)
+        self._pool = ThreadPoolExecutor(threads)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        import pyarrow as pa
+
+        rows = self._pool.map(self._row, batch.to_pylist())
+        return pa.Table.from_pylist([flat_row(row_to_dict(row)) for row in rows], arrow_schema())
+
+    def _row(self, given: dict[str, Any]) -> Row:
+        if given["failed"]:
+            return row_from_dict(json.loads(given["failed"]))
+        key = given["source"]
+        item = Item(key, PurePosixPath(), path=key if given["local"] else None).load()
+        return work_on(item, self._detector, defaultdict(float))
+
+
+def _write_keys(pa: Any, items: Iterator[Item], system: Any, path: str) -> int:
+    """Write the key of each item, with the error of what cannot be worked on; answers how many. Raises `UsageError`."""
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([("source", pa.string()), ("local", pa.bool_()), ("failed", pa.string())])
+    system.create_dir(str(PurePosixPath(path).parent), recursive=True)
+    count = 0
+    with pq.ParquetWriter(path, schema, filesystem=system) as writer:
+        while rows := [_key_row(item) for item in islice(items, _ROWS_AT_ONCE)]:
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+            count += len(rows)
+    if not count:
+        raise UsageError("no picture was found", remedy="check the sources")
+    return count
+
+
+def _key_row(item: Item) -> dict[str, Any]:
+    failed = json.dumps(row_to_dict(Row(item.key, error=item.error))) if item.error else None
+    return {"source": item.key, "local": item.path is not None, "failed": failed}
+
+
+def _checkpoint(ray: Any, output: str) -> None:
+    from ray.data.checkpoint import CheckpointConfig
+
+    system, path = _arrow_filesystem(f"{output.rstrip('/')}.checkpoint")
+    ray.data.DataContext.get_current().checkpoint_config = CheckpointConfig(
+        id_column="source", checkpoint_path=path, override_filesystem=system, delete_checkpoint_on_success=False
+    )
+
+
+def _arrow_filesystem(name: str) -> tuple[Any, str]:
+    """pyarrow's view of the file system that fsspec knows, so that both use the same settings."""
+    from pyarrow import fs
+
+    if not is_remote(name):
+        return fs.LocalFileSystem(), str(Path(name).absolute())
+    system, path = filesystem(name)
+    return fs.PyFileSystem(fs.FSSpecHandler(system)), path
+
+
+def _room(ray: Any, gpus: float) -> int:
+    resources = ray.cluster_resources()
+    return max(1, int(resources.get("GPU", 0) / gpus if gpus else resources.get("CPU", 1) - _OTHERS))
+
+
+def _runtime() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise UsageError(f"--ray needs {error.name}", remedy="pip install 'upright[ray]'") from error
+    return ray, pyarrow

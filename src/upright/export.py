@@ -1,0 +1,239 @@
+"""The model in other formats, each checked to decide as the model does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .engines import open_engine
+from .errors import EngineError, ModelError, UprightError, UsageError
+from .pictures import open_picture
+from .views import View, render
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from .model import Model
+
+    Pixels = NDArray[np.uint8]
+    Infer = Callable[[Pixels], NDArray[np.float32]]
+
+#: Format and the least share of the decisions that the model is sure of which must be the same.
+FORMATS = {"onnx": 1.0, "onnx-int8": 0.99, "torchscript": 1.0, "openvino": 1.0, "tensorrt": 0.99}
+#: A view counts as sure where the model's probability is over this; below, any rounding may decide.
+_SURE = 0.9
+#: Views that an export is compared on, and that ranges of int8 are measured on.
+MOST_VIEWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How an exported file answers beside the model: share of equal decisions, of all views and of the sure ones."""
+
+    format: str
+    path: str
+    views: int
+    agree: float
+    sure_views: int
+    agree_sure: float
+    largest_logit_gap: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def export(model: Model, form: str, target: Path, pictures: Iterable[str] = ()) -> Agreement:
+    """Write the model as ``form`` to ``target`` and compare its decisions with the model's.
+
+    Args:
+        model: what is exported.
+        form: one of `FORMATS`.
+        target: the file; OpenVINO writes a ``.bin`` beside it.
+        pictures: files to compare on; needed for ``onnx-int8``, whose ranges are measured on them. Without, noise and
+            flat colours are taken, which show a broken export but not a small loss.
+
+    Raises:
+        UsageError: an unknown format, or no pictures for int8.
+        EngineError: a runtime is missing.
+        ModelError: the file decides differently; it is removed again.
+    """
+    if form not in FORMATS:
+        raise UsageError(f"no format is called {form!r}", remedy=f"choose one of {', '.join(FORMATS)}")
+    pixels = _views(model, pictures)
+    if form == "onnx-int8" and len(pixels) < 8:
+        raise UsageError("int8 needs pictures to measure ranges on", remedy="give --pictures FOLDER with 100 or more")
+    if not len(pixels):
+        pixels = _patterns(model.input_size_px)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    infer = _WRITERS[form](model, target, pixels)
+    engine = open_engine(model, "onnx:cpu")
+    wanted, found = (_in_parts(call, pixels) for call in (engine.infer, infer))
+    engine.close()
+    agreement = _compare(form, target, wanted, found)
+    if agreement.agree_sure < FORMATS[form]:
+        for path in (target, target.with_suffix(".bin")):
+            path.unlink(missing_ok=True)
+        raise ModelError(
+            f"of {agreement.sure_views} views that the model is sure of it decides {agreement.agree_sure:.1%} alike",
+            source=target,
+            remedy="it was removed; for int8 give more and more typical pictures",
+        )
+    return agreement
+
+
+def _compare(form: str, target: Path, wanted: NDArray[np.float32], found: NDArray[np.float32]) -> Agreement:
+    import numpy as np
+
+    equal = wanted.argmax(1) == found.argmax(1)
+    sure = 1 / np.exp(wanted - wanted.max(1, keepdims=True)).sum(1) > _SURE
+    agree_sure = float(equal[sure].mean()) if sure.any() else 1.0
+    gap = float(np.abs(wanted - found).max())
+    return Agreement(form, str(target), len(wanted), float(equal.mean()), int(sure.sum()), agree_sure, gap)
+
+
+def _views(model: Model, pictures: Iterable[str]) -> Pixels:
+    """Whole views of what can be read of the pictures, four turns each would only repeat them."""
+    import numpy as np
+
+    from .folders import find_pictures
+
+    views = []
+    for found in find_pictures(pictures):
+        try:
+            with open_picture(found.path) as picture:
+                views.append(render(picture, View(), model.input_size_px))
+        except UprightError:
+            continue
+        if len(views) == MOST_VIEWS:
+            break
+    size = model.input_size_px
+    return np.stack(views) if views else np.empty((0, size, size, 3), np.uint8)
+
+
+def _patterns(size: int) -> Pixels:
+    import numpy as np
+
+    chance = np.random.default_rng(0)
+    noise = chance.integers(0, 256, (8, size, size, 3), dtype=np.uint8)
+    coarse = chance.integers(0, 256, (8, 8, 8, 3), dtype=np.uint8)
+    blocks = coarse.repeat(-(-size // 8), axis=1).repeat(-(-size // 8), axis=2)[:, :size, :size]
+    return np.concatenate([noise, blocks])
+
+
+def _in_parts(infer: Infer, pixels: Pixels) -> NDArray[np.float32]:
+    import numpy as np
+
+    return np.concatenate([infer(pixels[i : i + 8]) for i in range(0, len(pixels), 8)])
+
+
+def _session(path: Path) -> Infer:
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda pixels: session.run(None, {name: pixels})[0]
+
+
+def _write_onnx(model: Model, target: Path, pixels: Pixels) -> Infer:
+    """The file as it is, with the facts that a user of the bare file needs in a ``.json`` beside it."""
+    shutil.copyfile(model.onnx_path, target)
+    if hashlib.sha256(target.read_bytes()).hexdigest() != model.sha256:
+        raise ModelError("the copy is not the model", source=target, remedy="check the disk and export again")
+    target.with_suffix(".json").write_text(json.dumps(model.to_dict(), indent=2) + "\n", "utf-8")
+    return _session(target)
+
+
+def _write_int8(model: Model, target: Path, pixels: Pixels) -> Infer:
+    """Static quantization, weights per channel: convolutions in int8 between QDQ nodes, the head in float."""
+    try:
+        import onnx
+        from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType, quantize_static
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+    except ImportError as error:
+        raise EngineError(f"int8 needs {error.name}", remedy="pip install onnx") from error
+
+    class _Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.views: Iterator[Pixels] = iter(pixels[:, None])
+
+        def get_next(self) -> dict[str, Pixels] | None:
+            view = next(self.views, None)
+            return None if view is None else {name: view}
+
+    name = onnx.load(str(model.onnx_path)).graph.input[0].name
+    folded = target.with_suffix(".folded.onnx")
+    try:
+        quant_pre_process(str(model.onnx_path), str(folded), skip_symbolic_shape=True)
+        quantize_static(
+            str(folded),
+            str(target),
+            _Reader(),
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            op_types_to_quantize=["Conv", "Add"],
+        )
+    finally:
+        folded.unlink(missing_ok=True)
+    return _session(target)
+
+
+def _write_torchscript(model: Model, target: Path, pixels: Pixels) -> Infer:
+    try:
+        import onnx  # noqa: F401
+        import torch
+
+        jit: Any = torch.jit
+    except ImportError as error:
+        raise EngineError(f"torchscript needs {error.name}", remedy="pip install 'upright[torch]'") from error
+    from .engines.torch_graph import Graph
+
+    with warnings.catch_warnings(), torch.inference_mode():
+        # torch 2.13 deprecates the format; it is what was asked for, and what older C++ and mobile runtimes read.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        traced = jit.trace(Graph(model.onnx_path).eval(), torch.from_numpy(pixels[:2].copy()))
+        jit.freeze(traced).save(str(target))
+        loaded = jit.load(str(target))
+
+    def infer(pixels: Pixels) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            answer: NDArray[np.float32] = loaded(torch.from_numpy(pixels.copy())).numpy()
+        return answer
+
+    return infer
+
+
+def _write_openvino(model: Model, target: Path, pixels: Pixels) -> Infer:
+    try:
+        import openvino as ov
+    except ImportError as error:
+        raise EngineError("openvino is not installed", remedy="pip install 'upright[openvino]'") from error
+    ov.save_model(ov.convert_model(str(model.onnx_path)), str(target), compress_to_fp16=False)
+    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled: Any = ov.Core().compile_model(str(target), "CPU", options)
+    return lambda pixels: compiled([pixels])[compiled.output(0)].copy()
+
+
+def _write_tensorrt(model: Model, target: Path, pixels: Pixels) -> Infer:
+    from .engines.tensorrt import TensorrtEngine, build
+
+    build(model.onnx_path, target, model.input_size_px)
+    return TensorrtEngine(model, plan=target).infer
+
+
+_WRITERS: dict[str, Callable[[Model, Path, Pixels], Infer]] = {
+    "onnx": _write_onnx,
+    "onnx-int8": _write_int8,
+    "torchscript": _write_torchscript,
+    "openvino": _write_openvino,
+    "tensorrt": _write_tensorrt,
+}

@@ -1,0 +1,152 @@
+"""The results file is the journal of a run: one JSON line for each picture, appended as soon as it is known."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError, WriteFailed
+from ..sources import key_hash
+
+#: A power cut may cost the rows of so many seconds, which the next run does again.
+FSYNC_EVERY_S = 5.0
+
+
+class ResultsFile:
+    """Rows in ``path``, locked against a second run.
+
+    A line that a killed run left torn is cut off. ``source`` of every whole line counts as done; of keys only a hash
+    of 64 bits is kept, about 100 bytes of memory each.
+
+    Args:
+        path: the file; made with its folder where it is missing.
+        retry_errors: forget rows with errors, so that their pictures are tried again.
+
+    Raises:
+        UsageError: another run works on it, or it is not a results file.
+        WriteFailed: it cannot be opened or written.
+    """
+
+    def __init__(self, path: Path, *, retry_errors: bool = False) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise _failed(path, error) from error
+        try:
+            self._lock()
+            if retry_errors:
+                self._forget_errors()
+            self.done: set[int] = set()
+            self._end = self._read_done()
+        except BaseException:
+            os.close(self._fd)
+            raise
+        self._synced = time.monotonic()
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Write one row; what could be written only in part is taken back. Raises `WriteFailed`."""
+        line = _line(row)
+        try:
+            written = os.pwrite(self._fd, line, self._end)
+            if written < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if time.monotonic() - self._synced > FSYNC_EVERY_S:
+                os.fsync(self._fd)
+                self._synced = time.monotonic()
+        except OSError as error:
+            os.ftruncate(self._fd, self._end)
+            raise _failed(self.path, error) from error
+        self._end += len(line)
+        self.done.add(key_hash(row["source"]))
+
+    def __contains__(self, key: str) -> bool:
+        return key_hash(key) in self.done
+
+    def close(self) -> None:
+        """Bring everything to the disk and let the next run in."""
+        try:
+            os.fsync(self._fd)
+        finally:
+            os.close(self._fd)
+
+    def __enter__(self) -> ResultsFile:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(
+                "another run is writing these results", source=self.path, remedy="wait for it, or name another output"
+            ) from error
+
+    def _read_done(self) -> int:
+        """Take note of whole lines, cut a torn one off; returns where the next line goes."""
+        end = 0
+        with open(os.dup(self._fd), "rb") as file:  # noqa: PTH123 -- the locked file, not one opened anew
+            file.seek(0)
+            for number, line in enumerate(file, 1):
+                row = _parsed(line)
+                if row is None and line.endswith(b"\n"):
+                    raise UsageError(
+                        f"line {number} is not a row of results", source=self.path, remedy="name another output"
+                    )
+                if row is None:
+                    break
+                end += len(line)
+                self.done.add(key_hash(row["source"]))
+        os.ftruncate(self._fd, end)
+        return end
+
+    def _forget_errors(self) -> None:
+        """Put a file without the rows with errors in this one's place; the lock is held on one of them throughout."""
+        part = self.path.with_name(f".{self.path.name}.part")
+        with part.open("w+b") as kept:
+            fcntl.flock(kept, fcntl.LOCK_EX)
+            for row in read_rows(self.path):
+                if "error" not in row:
+                    kept.write(_line(row))
+            kept.flush()
+            os.fsync(kept.fileno())
+            part.replace(self.path)
+            os.close(self._fd)
+            # A lock belongs to the open file: the duplicate keeps it when ``kept`` is closed.
+            self._fd = os.dup(kept.fileno())
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole rows of a results file, one after the other."""
+    with path.open("rb") as file:
+        for line in file:
+            if (row := _parsed(line)) is not None:
+                yield row
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if line.endswith(b"\n") and isinstance(row, dict) and "source" in row else None
+
+
+def _failed(path: Path, error: OSError) -> WriteFailed:
+    remedy = "run the same command again to go on"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        remedy = f"make room, then {remedy}"
+    return WriteFailed(f"results cannot be written: {error.strerror}", source=path, remedy=remedy)

@@ -1,0 +1,224 @@
+"""Works on jobs: takes pictures out of the store, decides them beside the requests, and commits what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from ..errors import Overloaded, UprightError
+from ..results import Method, Promise
+from ..turns import Turn
+from .jobs_store import MAX_TRIES, JobsStore, Leased
+from .log import Trace
+from .problems import BodyTooLarge, Refused, StorageFull, problem
+from .runner import Ask, Runner
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
+    from .settings import Settings
+
+T = TypeVar("T")
+logger = logging.getLogger("upright.service")
+
+#: How often a worker looks whether another process left something to do; its own jobs wake it at once.
+_LOOK_S = 1.0
+_SWEEP_S = 60.0
+
+
+class Jobs:
+    """The jobs of one process: an async context manager that works while it is open."""
+
+    def __init__(self, settings: Settings, runner: Runner, metrics: Metrics) -> None:
+        assert settings.jobs_file is not None
+        self.store = JobsStore(settings.jobs_file, max_mb=settings.jobs_mb)
+        self._settings, self._runner, self._metrics = settings, runner, metrics
+        self._held: set[Leased] = set()
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="upright-jobs")
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        #: Jobs that are being sent right now.
+        self.uploads = 0
+
+    async def call(self, function: Callable[..., T], *args: Any) -> T:
+        """Run something of the store in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *args))
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._wake.set()
+
+    async def __aenter__(self) -> Jobs:
+        """Begin to work."""
+        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._keep())]
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Stop, and leave what is not done to others."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for leased in self._held.copy():
+            await self.call(self.store.give_back, leased)
+        self._threads.shutdown()
+
+    async def _work(self) -> None:
+        """Hold at most as many pictures as there are threads that decode, so that requests find room beside them."""
+        busy: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                self._wake.clear()
+                busy |= {asyncio.create_task(self._one(each)) for each in await self._lease(len(busy))}
+                wake = asyncio.create_task(self._wake.wait())
+                await asyncio.wait(busy | {wake}, timeout=_LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+                wake.cancel()
+                busy = {task for task in busy if not task.done()}
+        finally:
+            for task in busy:
+                task.cancel()
+            await asyncio.gather(*busy, return_exceptions=True)
+
+    async def _lease(self, busy: int) -> list[Leased]:
+        if busy >= self._runner.threads:
+            return []
+        try:
+            leased = await self.call(self.store.lease, self._runner.threads - busy, self._settings.job_lease_s)
+        except Exception:
+            logger.exception("no picture could be leased; trying again")
+            return []
+        self._held.update(leased)
+        return leased
+
+    async def _one(self, leased: Leased) -> None:
+        """Work on one picture. What fails here is not held any longer: its lease ends and it is tried again."""
+        try:
+            try:
+                result, corrected = await self._decide(leased)
+            except Overloaded:
+                await asyncio.sleep(_LOOK_S)
+                await self.call(self.store.give_back, leased)
+                return
+            while not await self._committed(leased, result, corrected):
+                await asyncio.sleep(_LOOK_S)
+            self._held.discard(leased)
+        except Exception:
+            logger.exception("a picture of a job is left for later", extra={"fields": {"job": leased.job}})
+            self._held.discard(leased)
+
+    async def _committed(self, leased: Leased, result: dict[str, Any], corrected: bytes | None) -> bool:
+        try:
+            fresh = await self.call(self.store.finish, leased, result, corrected)
+        except StorageFull:
+            # The picture stays leased by us and its result in memory until there is room: nothing is lost.
+            logger.warning("no room for a result; waiting", extra={"fields": {"job": leased.job}})
+            return False
+        if fresh:
+            self._metrics.job_pictures.labels("error" if "status" in result else "done").inc()
+        return True
+
+    async def _decide(self, leased: Leased) -> tuple[dict[str, Any], bytes | None]:
+        if leased.fence > MAX_TRIES:
+            return problem(Refused(f"the service died {MAX_TRIES} times while it was at work on this picture")), None
+        ask, trace = leased.ask, Trace(leased.job)
+        try:
+            promise = Promise(ask["promise"]) if ask.get("promise") else None
+            answer = await self._runner.orient(leased.data, leased.name, Ask(promise, ask.get("flow")), trace)
+            if not ask.get("correct"):
+                return answer.to_dict(), None
+            method = Method(ask["method"]) if ask.get("method") else None
+            turn = answer.turn or Turn.NONE
+            new, done = await self._runner.correct(leased.data, turn, method, ask["edge"], trace)
+        except Overloaded:
+            raise
+        except UprightError as error:
+            return problem(error) | {"source": leased.name}, None
+        except Exception:
+            logger.exception("a picture of a job failed", extra={"fields": {"job": leased.job}})
+            return problem(RuntimeError()) | {"source": leased.name}, None
+        return answer.to_dict() | {"correction": done.to_dict() | {"source": leased.name, "target": ""}}, new
+
+    async def _keep(self) -> None:
+        """Renew leases, delete what was kept for long enough, and show how much waits."""
+        every_s = min(self._settings.job_lease_s / 3, 10.0)
+        swept = 0.0
+        while True:
+            try:
+                await self.call(self.store.renew, self._held.copy(), self._settings.job_lease_s)
+                if swept <= 0:
+                    swept = _SWEEP_S
+                    await self.call(self.store.sweep, self._settings.job_keep_h * 3600)
+                self._metrics.jobs_waiting.set(await self.call(self.store.waiting))
+            except Exception:
+                logger.exception("the jobs file could not be kept; trying again")
+            await asyncio.sleep(every_s)
+            swept -= every_s
+
+
+class Spool:
+    """An upload on disk, beside the jobs file, with where each of its pictures begins and how long it is."""
+
+    def __init__(self, store: JobsStore, max_pictures: int) -> None:
+        self._max = max_pictures
+        self._pictures: list[tuple[str, int, int]] = []
+        with _full_is_told():
+            # Unbuffered: what a full disk did not take must be told by the write, not by closing the file.
+            self.file: IO[bytes] = tempfile.TemporaryFile(dir=store.folder, buffering=0)  # noqa: SIM115 - who spools closes
+
+    def begin(self, name: str) -> None:
+        """What is written from now on belongs to a picture of this name."""
+        self._end()
+        if len(self._pictures) >= self._max:
+            raise BodyTooLarge(f"more than {self._max} pictures in one job", remedy="send several jobs")
+        self._pictures.append((name, self.file.tell(), -1))
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take some more bytes. Raises `StorageFull`."""
+        rest = memoryview(data)
+        with _full_is_told():
+            while rest:
+                rest = rest[self.file.write(rest) :]
+
+    def pictures(self) -> Iterator[tuple[str, bytes]]:
+        """Name and bytes of each picture."""
+        self._end()
+        if not self._pictures:
+            raise Refused("the job has no picture", remedy="send each as a file of a form, or a tar of them")
+        for name, start, size in self._pictures:
+            self.file.seek(start)
+            yield name, self.file.read(size)
+
+    def index_tar(self) -> None:
+        """Find the pictures of an uncompressed tar. Nothing is unpacked: names are only labels."""
+        self.file.seek(0)
+        try:
+            with tarfile.open(fileobj=self.file, mode="r:") as tar:
+                for member in tar:
+                    if member.isreg() and not member.issparse():
+                        if len(self._pictures) >= self._max:
+                            raise BodyTooLarge(f"more than {self._max} pictures in one job", remedy="send several jobs")
+                        self._pictures.append((member.name, member.offset_data, member.size))
+        except (tarfile.TarError, UnicodeError, ValueError, OverflowError) as error:
+            raise Refused(f"the tar cannot be read: {error}", remedy="send an uncompressed tar") from error
+        end = self.file.seek(0, os.SEEK_END)
+        if any(start + size > end for _, start, size in self._pictures):
+            raise Refused("the tar ends within a picture", remedy="send all of it")
+
+    def _end(self) -> None:
+        if self._pictures and self._pictures[-1][2] < 0:
+            name, start, _ = self._pictures[-1]
+            self._pictures[-1] = (name, start, self.file.tell() - start)
+
+
+@contextlib.contextmanager
+def _full_is_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFull(f"the upload cannot be kept: {error.strerror}", remedy="make room on the disk") from error

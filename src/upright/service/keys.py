@@ -1,0 +1,77 @@
+"""API keys and their rates."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ..errors import UsageError
+from .problems import TooOften, Unauthorized
+
+
+class Keys:
+    """Known keys. None at all means that the service is open."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        self._names: dict[bytes, str] = {}
+        for entry in entries:
+            name, colon, key = entry.partition(":")
+            if not colon:
+                name, key = f"key{len(self._names) + 1}", name
+            if len(key) < 16:
+                raise UsageError(f"the API key {name!r} has {len(key)} characters", remedy="give it at least 16")
+            self._names[_digest(key)] = name
+
+    @classmethod
+    def read(cls, path: str | None, variable: str) -> Keys:
+        """Keys of a file (one a line, ``name:key`` or ``key``, # begins a comment) and of an environment variable."""
+        try:
+            text = Path(path).read_text() if path else ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"the keys cannot be read: {error}", source=path, remedy="give a text file") from error
+        lines = [line.split("#")[0].strip() for line in text.splitlines() + variable.replace(",", "\n").splitlines()]
+        return cls(line for line in lines if line)
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def name_of(self, key: str | None) -> str:
+        """The name of a key. Takes the same time whichever key it is and however much of it is right."""
+        if not key:
+            raise Unauthorized("no API key", remedy="send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
+        digest, found = _digest(key), ""
+        for known, name in self._names.items():
+            if hmac.compare_digest(known, digest):
+                found = name
+        if not found:
+            raise Unauthorized("this API key is not known", remedy="ask the operator of this service for one")
+        return found
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+class Rates:
+    """A token bucket for each client: ``per_s`` requests a second, and a second's worth (at least one) at once."""
+
+    _MOST = 10_000  # clients that are remembered; who was not seen for longest is forgotten, that is: has a full bucket
+
+    def __init__(self, per_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_s, self._room, self._clock = per_s, max(1.0, per_s), clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, client: str) -> None:
+        """Count one request. Raises `TooOften` when the bucket is empty."""
+        now = self._clock()
+        left, since = self._buckets.pop(client, (self._room, now))
+        left = min(self._room, left + (now - since) * self._per_s)
+        self._buckets[client] = (left - 1 if left >= 1 else left, now)
+        if len(self._buckets) > self._MOST:
+            self._buckets.popitem(last=False)
+        if left < 1:
+            raise TooOften(f"more than {self._per_s:g} requests a second", retry_after_s=(1 - left) / self._per_s)

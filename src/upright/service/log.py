@@ -1,0 +1,59 @@
+"""One JSON line for each request, by stdlib logging. `configure` is for the program; the library configures nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+access = logging.getLogger("upright.access")
+
+
+@dataclass(slots=True)
+class Trace:
+    """What one request was, and where its time went; collected on the way, logged at the end."""
+
+    request_id: str
+    started: float = field(default_factory=time.perf_counter)
+    stages: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Add to a stage's time; the views and pictures of one request add up."""
+        self.stages[stage] = self.stages.get(stage, 0.0) + seconds
+
+    def most(self, fact: str, value: float) -> None:
+        """Keep the largest value of a fact."""
+        self.facts[fact] = max(value, self.facts.get(fact, value))
+
+
+class JsonLines(logging.Formatter):
+    """A record as one line of JSON; ``extra={"fields": {…}}`` adds members."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Time in UTC with milliseconds, level, logger, message, the fields, and a traceback where there is one."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, Any] = {
+            "time": f"{stamp}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= getattr(record, "fields", {})
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=True, default=str)
+
+
+def configure(level: str = "INFO") -> None:
+    """Send the records of upright and of the web server to standard error as JSON lines."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    for name in ("upright", "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(level)
+    # Each request has its own line from us, and the server's own chatter about starting is of no use to operators.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

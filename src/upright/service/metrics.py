@@ -1,0 +1,116 @@
+"""Prometheus metrics, right with one process and with several.
+
+Several workers share ``PROMETHEUS_MULTIPROC_DIR`` (prometheus_client keeps each worker's values in files there, and
+reads the variable when it is imported); whichever worker is scraped answers for all of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+if TYPE_CHECKING:
+    from ..results import Orientation
+    from .log import Trace
+
+DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_VIEWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
+
+
+class Metrics:
+    """Every metric of one process. Gauges add up over the live workers."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "upright_requests", "Requests answered", ["route", "method", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "upright_request_seconds", "From the head of a request to the end of its answer", ["route"],
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self.stage_seconds = Histogram(
+            "upright_stage_seconds", "Time in one stage, for requests that had it", ["stage"],
+            buckets=_SECONDS, registry=registry,
+        )  # fmt: skip
+        self.batch_views = Histogram(
+            "upright_batch_views", "Views in one run of the engine", buckets=_VIEWS, registry=registry
+        )
+        self.overloads = Counter(
+            "upright_overloads", "Requests turned away for want of room", ["at"], registry=registry
+        )
+        self.decisions = Counter(
+            "upright_decisions", "Answers by turn (or unsure) and promise", ["turn", "promise"], registry=registry
+        )
+        self.errors = Counter("upright_source_errors", "Pictures that could not be used", ["error"], registry=registry)
+        self.job_pictures = Counter(
+            "upright_job_pictures", "Pictures of jobs that are done", ["outcome"], registry=registry
+        )
+        self.in_flight = self._gauge("upright_requests_in_flight", "Requests that have been let in")
+        self.in_flight_bytes = self._gauge("upright_requests_in_flight_bytes", "Bytes of the bodies let in")
+        self.queue_views = self._gauge("upright_queue_views", "Views that wait for the engine")
+        self.memory = self._gauge("upright_resident_memory_bytes", "Resident memory of the workers")
+        self.jobs_waiting = self._gauge(
+            "upright_job_pictures_waiting", "Pictures of jobs not yet decided", "mostrecent"
+        )
+        self.model = Gauge(
+            "upright_model_info", "Always 1; the labels tell the model and the engine",
+            ["name", "version", "sha256", "engine", "device"], multiprocess_mode="max", registry=registry,
+        )  # fmt: skip
+
+    def _gauge(self, name: str, text: str, mode: str = "livesum") -> Gauge:
+        return Gauge(name, text, multiprocess_mode=mode, registry=self.registry)  # type: ignore[arg-type]
+
+    def observe(self, trace: Trace, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one finished request."""
+        self.requests.labels(route, method, str(status)).inc()
+        self.request_seconds.labels(route).observe(seconds)
+        for stage, stage_s in trace.stages.items():
+            self.stage_seconds.labels(stage).observe(stage_s)
+        self.measure_memory()
+
+    def decided(self, orientation: Orientation) -> None:
+        """Count one answer."""
+        turn = "unsure" if orientation.turn is None else str(int(orientation.turn))
+        self.decisions.labels(turn, orientation.promise.value).inc()
+
+    def measure_memory(self) -> None:
+        """Set the memory gauge; a read of /proc takes 10 µs, and systems without it go without the gauge."""
+        with contextlib.suppress(OSError):
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            self.memory.set(pages * os.sysconf("SC_PAGE_SIZE"))
+
+    def exposition(self) -> bytes:
+        """What ``/metrics`` answers, for all workers."""
+        self.measure_memory()
+        directory = os.environ.get(DIRECTORY_VARIABLE)
+        if directory is None:
+            return generate_latest(self.registry)
+        forget_dead_workers(Path(directory))
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+
+def forget_dead_workers(directory: Path) -> None:
+    """Remove the gauges of workers that no longer run, so that sums over live workers are true after a crash."""
+    for path in directory.glob("gauge_live*_*.db"):
+        found = re.fullmatch(r"gauge_live\w+_(\d+)\.db", path.name)
+        if found and not Path(f"/proc/{found[1]}").exists() and Path("/proc/self").exists():
+            mark_process_dead(int(found[1]), path=str(directory))  # type: ignore[no-untyped-call]

@@ -1,0 +1,133 @@
+"""Errors as HTTP answers: problem+json of RFC 9457, and the errors that only a service knows.
+
+    UprightError
+    ├── Refused             400  the request is not one that this route understands
+    │   ├── Unauthorized    401  no key, or none that is known
+    │   ├── NotHere         404  nothing has this name
+    │   ├── BodyTooSlow     408  the body dripped in
+    │   ├── NotYet          409  the job is not in the state that this needs
+    │   ├── BodyTooLarge    413  more bytes or pictures than a request may carry
+    │   ├── WrongType       415  a content type or encoding that this route does not take
+    │   ├── TooOften        429  this key's rate is used up
+    │   ├── ClientGone      499  nobody reads the answer
+    │   ├── DeadlinePassed  504  not done within the time that was given
+    │   └── StorageFull     507  no room for another job
+
+Answers from 500 on tell no more than the request's id, except those whose text was written for the client.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from ..errors import Overloaded, UprightError
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+class Refused(UprightError):
+    """The request is not one that this route understands."""
+
+    http_status = 400
+
+
+class Unauthorized(Refused):
+    """No API key, or none that is known."""
+
+    http_status = 401
+
+
+class NotHere(Refused):
+    """Nothing has this name."""
+
+    http_status = 404
+
+
+class BodyTooSlow(Refused):
+    """The body arrives more slowly than the service waits for."""
+
+    http_status = 408
+
+
+class NotYet(Refused):
+    """The job is not in the state that this needs."""
+
+    http_status = 409
+
+
+class BodyTooLarge(Refused):
+    """More bytes or pictures than one request may carry."""
+
+    http_status = 413
+
+
+class WrongType(Refused):
+    """A content type or content encoding that this route does not take."""
+
+    http_status = 415
+
+
+class TooOften(Refused):
+    """The rate of this key is used up; ``retry_after_s`` says when to come back."""
+
+    http_status = 429
+
+    def __init__(self, cause: str, *, retry_after_s: float) -> None:
+        super().__init__(cause, remedy="slow down, or ask for a higher --rate")
+        self.retry_after_s = retry_after_s
+
+
+class ClientGone(Refused):
+    """The client closed its connection before it was answered; the status is only for log and metrics."""
+
+    http_status = 499
+
+
+class DeadlinePassed(Refused):
+    """Not done within the time that the client or the service gave it."""
+
+    http_status = 504
+
+
+class StorageFull(Refused):
+    """No room for another job; nothing that was accepted before is lost."""
+
+    http_status = 507
+
+
+def title(status: int) -> str:
+    """The reason phrase of a status."""
+    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Client Closed Request"
+
+
+def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
+    """The RFC 9457 object of an error: type, title, status, detail, and as extensions remedy, source, request_id."""
+    told: dict[str, Any] = {"type": "about:blank", "status": 500, "detail": "the service failed; its log knows more"}
+    if isinstance(error, HTTPException):
+        told |= {"status": error.status_code, "detail": str(error.detail)}
+    elif isinstance(error, UprightError):
+        told["status"] = error.http_status
+        if error.http_status < 500 or isinstance(error, Refused | Overloaded):
+            told |= {"type": f"urn:upright:{type(error).__name__}", "detail": error.cause, "remedy": error.remedy}
+            told |= {"source": error.source} if error.source else {}
+    told["title"] = title(told["status"])
+    return told | ({"request_id": request_id} if request_id else {})
+
+
+def problem_response(error: Exception, request_id: str = "", /, **more: object) -> Response:
+    """An error as an HTTP answer; ``more`` are further members of the object."""
+    told = problem(error, request_id) | more
+    headers = dict(getattr(error, "headers", None) or {})
+    retry_after_s = getattr(error, "retry_after_s", None)
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
+    if told["status"] == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    body = json.dumps(told, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return Response(body, told["status"], headers, PROBLEM_TYPE)

@@ -1,0 +1,93 @@
+"""Runs the application in uvicorn: one process, or several that share a socket."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from ..errors import UsageError
+from . import log
+from .metrics import DIRECTORY_VARIABLE
+from .protocol import PatientOnce
+from .settings import Settings
+
+logger = logging.getLogger("upright.service")
+
+
+def worker_app() -> Any:
+    """The application of one process; the settings come by the environment."""
+    from .app import create_app
+
+    settings = Settings.from_environment()
+    log.configure()
+    PatientOnce.head_timeout_s = settings.head_timeout_s
+    return create_app(settings)
+
+
+def serve(settings: Settings, host: str, port: int, workers: int) -> None:
+    """Serve until SIGTERM or SIGINT; says on standard error where it listens."""
+    settings.to_environment()
+    log.configure()
+    config = uvicorn.Config(
+        "upright.service.server:worker_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        http=PatientOnce,
+        ws="none",
+        loop="asyncio",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=int(settings.request_timeout_s) + 1,
+        backlog=2048,
+    )
+    # uvicorn raises the signal again when it has stopped in order: that is success.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with _metrics_folder(workers), _bound(host, port) as bound:
+        address, bound_port = bound.getsockname()[:2]
+        url = f"http://[{address}]:{bound_port}" if ":" in address else f"http://{address}:{bound_port}"
+        logger.info("starting", extra={"fields": {"url": url, "workers": workers, "settings": asdict(settings)}})
+        if workers == 1:
+            uvicorn.Server(config).run([bound])
+        else:
+            Multiprocess(config, [bound]).run()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        remedy = "choose another --host or --port"
+        raise UsageError(f"cannot listen there: {error}", source=f"{host}:{port}", remedy=remedy) from error
+    bound.set_inheritable(True)
+    return bound
+
+
+@contextlib.contextmanager
+def _metrics_folder(workers: int) -> Iterator[None]:
+    """An empty folder in which several processes count together, named before they import prometheus_client."""
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="upright-metrics-") as folder:
+        os.environ[DIRECTORY_VARIABLE] = folder
+        yield

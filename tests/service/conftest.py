@@ -1,0 +1,146 @@
+"""A real service in a process of its own, on a free loopback port."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+DEMO = Path(__file__).parents[2] / "testdata" / "demo"
+
+
+class Served:
+    """A running service: its address, its log so far, and how to stop it."""
+
+    def __init__(self, *options: str, env: dict[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "upright", "serve", "--port", "0", *options],
+            env=os.environ | (env or {}),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )
+        self.log: list[dict[str, Any]] = []
+        self.text = ""
+        self._lines: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            started = self.wait_for("starting")
+            self.url: str = started["url"]
+            for _ in range(started["workers"]):
+                self.wait_for("ready")
+            self.client = httpx.Client(base_url=self.url, timeout=60)
+            with contextlib.closing(httpx.Client(base_url=self.url, timeout=10)) as first:
+                until = time.monotonic() + 100
+                while time.monotonic() < until:
+                    with contextlib.suppress(httpx.TransportError):
+                        if first.get("/readyz").status_code == 200:
+                            return
+                    time.sleep(0.02)
+            raise AssertionError("the service is not ready")
+        except BaseException:
+            self.kill()
+            raise
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for raw in self.process.stderr:
+            self.text += raw.decode()
+            with contextlib.suppress(json.JSONDecodeError):
+                line = json.loads(raw)
+                self.log.append(line)
+                self._lines.put(line)
+
+    def wait_for(self, message: str, timeout_s: float = 150, **fields: Any) -> dict[str, Any]:
+        """The next log line with this message and these fields."""
+        until = time.monotonic() + timeout_s
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.01, until - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no log line {message!r} {fields}; all of it:\n{self.text}") from None
+            if line["message"] == message and fields.items() <= line.items():
+                return line
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rsplit(":", 1)[1])
+
+    def metric(self, name: str, /, **labels: str) -> float:
+        """The sum of a metric's samples that have these labels."""
+        from prometheus_client.parser import text_string_to_metric_families
+
+        families = text_string_to_metric_families(self.client.get("/metrics").text)
+        return sum(
+            sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def terminate(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def kill(self) -> None:
+        """SIGKILL, if it still runs."""
+        if hasattr(self, "client"):
+            self.client.close()
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    """The service as it starts by default, shared by tests that do not harm it."""
+    service = Served()
+    yield service
+    service.kill()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """Start services of one's own."""
+    running: list[Served] = []
+
+    def start(*options: str, env: dict[str, str] | None = None) -> Served:
+        running.append(Served(*options, env=env))
+        return running[-1]
+
+    yield start
+    for service in running:
+        service.kill()
+
+
+def jpeg(width: int = 320, height: int = 240, seed: int = 0) -> bytes:
+    """A photograph as JPEG of that size; ``seed`` makes its bytes differ."""
+    with Image.open(DEMO / "coffee.jpg") as image:
+        small = image.convert("RGB").resize((width, height))
+    small.putpixel((seed % width, 0), (seed % 256, 0, 0))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """An upright photograph whose turn the model is sure of."""
+    return (DEMO / "coffee.jpg").read_bytes()

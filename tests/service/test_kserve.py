@@ -1,0 +1,171 @@
+"""The Open Inference Protocol v2, by the codec alone and by the real tritonclient."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+import tritonclient.http as triton
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tritonclient.utils import InferenceServerException
+
+from upright.pictures import open_picture
+from upright.service.kserve import Inference, Tensor, decode, encode
+from upright.service.problems import Refused
+from upright.views import View
+
+from .conftest import DEMO
+
+
+@pytest.fixture(scope="module")
+def client(served):
+    with triton.InferenceServerClient(served.url.removeprefix("http://"), concurrency=2) as client:
+        yield client
+
+
+def rendered(detector, names):
+    pixels = []
+    for name in names:
+        with open_picture((DEMO / name).read_bytes()) as picture:
+            pixels.append(detector.render(picture, [View()]))
+    return np.concatenate(pixels)
+
+
+def test_health_and_metadata(client):
+    assert client.is_server_live()
+    assert client.is_server_ready()
+    assert client.is_model_ready("upright-1")
+    assert client.is_model_ready("upright-1", "1.0.0")
+    assert client.get_server_metadata()["extensions"] == ["binary_tensor_data"]
+    facts = client.get_model_metadata("upright-1")
+    assert facts["inputs"] == [{"name": "views", "datatype": "UINT8", "shape": [-1, 224, 224, 3]}]
+    assert not client.is_model_ready("nobody")
+    with pytest.raises(InferenceServerException, match="no model 'nobody'"):
+        client.get_model_metadata("nobody")
+
+
+@pytest.mark.parametrize("binary_in", [True, False])
+@pytest.mark.parametrize("binary_out", [True, False])
+def test_views_give_the_detectors_logits(client, detector, binary_in, binary_out):
+    pixels = rendered(detector, ["coffee.jpg", "astronaut.jpg"])[:, :, :, :]
+    tensor = triton.InferInput("views", list(pixels.shape), "UINT8")
+    tensor.set_data_from_numpy(pixels, binary_data=binary_in)
+    wanted = [triton.InferRequestedOutput("logits", binary_data=binary_out)]
+    answer = client.infer("upright-1", [tensor], outputs=wanted, request_id="42")
+    assert answer.get_response()["id"] == "42"
+    np.testing.assert_allclose(answer.as_numpy("logits"), detector.infer(pixels), rtol=1e-4, atol=1e-4)
+
+
+def test_pictures_give_the_whole_decision(client, detector):
+    data = [(DEMO / name).read_bytes() for name in ("coffee.jpg", "camera.jpg")]
+    tensor = triton.InferInput("pictures", [2], "BYTES")
+    tensor.set_data_from_numpy(np.array(data, object))
+    answer = client.infer("upright-1-pictures", [tensor])
+    expected = [detector.detect(each) for each in data]
+    assert answer.as_numpy("best").tolist() == [int(e.best) for e in expected]
+    assert answer.as_numpy("turn").tolist() == [-1 if e.turn is None else int(e.turn) for e in expected]
+    np.testing.assert_allclose(answer.as_numpy("scores"), [e.scores.values for e in expected], atol=1e-4)
+
+
+def test_many_at_once_by_the_asynchronous_client(client, detector):
+    pixels = rendered(detector, ["coffee.jpg"])
+    tensor = triton.InferInput("views", list(pixels.shape), "UINT8")
+    tensor.set_data_from_numpy(pixels)
+    waiting = [client.async_infer("upright-1", [tensor]) for _ in range(8)]
+    found = [each.get_result().as_numpy("logits") for each in waiting]
+    assert all(np.allclose(each, found[0]) for each in found)
+
+
+def test_wrong_requests_are_told_by_the_clients_own_error(client):
+    tensor = triton.InferInput("views", [1, 8, 8, 3], "UINT8")
+    tensor.set_data_from_numpy(np.zeros((1, 8, 8, 3), np.uint8))
+    with pytest.raises(InferenceServerException, match=r"send UINT8 \[-1, 224, 224, 3\]"):
+        client.infer("upright-1", [tensor])
+    broken = triton.InferInput("pictures", [1], "BYTES")
+    broken.set_data_from_numpy(np.array([b"no picture"], object))
+    with pytest.raises(InferenceServerException) as caught:
+        client.infer("upright-1-pictures", [broken])
+    assert caught.value.status() == "415"
+
+
+def head(**more):
+    entry = {"name": "a", "datatype": "UINT8", "shape": [2], "data": [1, 2]} | more
+    return json.dumps({"inputs": [entry]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "length"),
+    [
+        (b"", None),
+        (b"[]", None),
+        (b"{}", None),
+        (b'{"inputs": 3}', None),
+        (b'{"inputs": [3]}', None),
+        (head(), "9999"),
+        (head(), "-1"),
+        (head(), "x"),
+        (head() + b"rest", str(len(head()))),
+        (head(shape=[3]), None),
+        (head(shape=[0]), None),
+        (head(shape=[2.0]), None),
+        (head(shape=[True, 2]), None),
+        (head(shape=[1 << 40]), None),
+        (head(shape="2"), None),
+        (head(data=None), None),
+        (head(data=[[1], [2, 3]]), None),
+        (head(data=["a", "b"]), None),
+        (head(data=[-1, 256]), None),
+        (head(data=[None, 1]), None),
+        (head(datatype="FP64"), None),
+        (head(datatype="BYTES"), None),
+        (head(datatype="BYTES", data=["YQ==", "*"]), None),
+        (head(parameters=3), None),
+        (head(parameters={"binary_data_size": 5}), None),
+        (head(parameters={"binary_data_size": -1}), None),
+        (head(parameters={"binary_data_size": "2"}), None),
+        (json.dumps({"inputs": [], "id": 3}).encode(), None),
+        (json.dumps({"inputs": [], "outputs": [{}]}).encode(), None),
+        (b"[" * 100_000, None),
+    ],
+)
+def test_what_is_not_a_request_is_refused(body, length):
+    with pytest.raises(Refused):
+        decode(body, length)
+
+
+def test_an_input_twice_and_an_output_that_is_not_there_are_refused():
+    entry = {"name": "a", "datatype": "UINT8", "shape": [1], "data": [1]}
+    with pytest.raises(Refused, match="twice"):
+        decode(json.dumps({"inputs": [entry, entry]}).encode(), None)
+    asked = decode(json.dumps({"inputs": [entry], "outputs": [{"name": "z"}]}).encode(), None)
+    with pytest.raises(Refused, match="no output 'z'"):
+        encode("m", "1", asked, [])
+
+
+@given(st.lists(st.binary(max_size=50), min_size=1, max_size=5), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_tensors_survive_the_wire(strings, binary):
+    values = np.arange(len(strings), dtype=np.int32)
+    asked = Inference("", {}, {}, binary)
+    body, headers = encode(
+        "m", "1", asked, [Tensor("s", "BYTES", (len(strings),), strings), Tensor("n", "INT32", values.shape, values)]
+    )
+    told = json.loads(body[: int(headers.get("Inference-Header-Content-Length", len(body)))])
+    if binary:
+        told["inputs"] = told.pop("outputs")
+        again = json.dumps(told).encode()
+        found = decode(again + body[int(headers["Inference-Header-Content-Length"]) :], str(len(again))).inputs
+        assert found["s"].values == strings
+        assert found["n"].values.tolist() == values.tolist()
+    else:
+        assert told["outputs"][1]["data"] == values.tolist()
+
+
+@given(st.binary(max_size=300), st.one_of(st.none(), st.integers(0, 400).map(str)))
+@settings(max_examples=300, deadline=None)
+def test_no_bytes_break_the_codec(body, length):
+    with contextlib.suppress(Refused):
+        decode(body, length)

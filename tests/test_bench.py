@@ -1,0 +1,42 @@
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+from PIL import Image
+
+from upright.cli.bench import command
+
+
+def test_throughput_states_the_bound_and_how_near_the_pipeline_comes(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, ["throughput", "--count", "4", "-o", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    figures = json.loads((tmp_path / "throughput.json").read_text())
+    assert figures["floor_cpu_s"] > 0
+    assert [row["workers"] for row in figures["rows"]][:2] == [1, 2]
+    assert all(row["pictures_per_s"] > 0 and row["of_bound_by_cpu_time"] > 0 for row in figures["rows"])
+    assert "from 1 to 2 workers" in result.output
+    with Image.open(tmp_path / "throughput.png") as plot:
+        assert plot.size[0] > 500
+
+
+def test_stages_has_the_rows_of_the_ladder(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, ["stages", "--runs", "1", "-o", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    rows = json.loads((tmp_path / "stages.json").read_text())
+    assert list(rows) == [
+        "cold script, torch",
+        "resident, torch",
+        "resident, onnx",
+        "resident, onnx, lean input",
+        "cold command, lean input",
+    ]
+    assert all(set(stages) == {"load", "preprocess", "infer", "save"} for stages in rows.values())
+    assert rows["cold script, torch"]["load"] > rows["resident, torch"]["load"] == 0
+
+
+def test_engines_lists_what_is_installed_and_says_what_is_not(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, ["engines", "--seconds", "0.01", "-o", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    rows = json.loads((tmp_path / "engines.json").read_text())
+    assert {"onnx:cpu", "openvino", "torch"} <= set(rows)
+    assert "pypi.nvidia.com" in result.output

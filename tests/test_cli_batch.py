@@ -1,0 +1,157 @@
+"""The command as users run it: killed, stopped, resumed, split, correcting, from an object store."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+from PIL import Image
+
+DEMO = Path(__file__).parent.parent / "testdata" / "demo"
+BATCH = [sys.executable, "-m", "upright", "batch"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for copy in range(4):
+        (folder / str(copy)).mkdir()
+        for source in DEMO.iterdir():
+            shutil.copy(source, folder / str(copy))
+    return folder
+
+
+def batch(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [*BATCH, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, env={**os.environ, **(env or {})})
+
+
+def rows(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def files(folder: Path) -> dict[str, int]:
+    return {str(path): 1 for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_is_killed_or_stopped_goes_on(folder: Path, tmp_path: Path, number: signal.Signals) -> None:
+    out = tmp_path / "r.jsonl"
+    process = subprocess.Popen([*BATCH, str(folder), "-o", str(out)], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 100
+    while time.monotonic() < until and (not out.exists() or out.read_bytes().count(b"\n") < 4):
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=100)
+    done = out.read_bytes().count(b"\n")
+    assert 4 <= done < 40
+    if number == signal.SIGINT:
+        assert process.returncode == 130 and "the same command goes on from there" in told
+        assert out.read_bytes().endswith(b"\n")
+    again = batch(folder, "-o", out)
+    assert again.returncode == 0 and f"{done} were done before" in again.stderr
+    assert Counter(row["source"] for row in rows(out)) == files(folder)
+
+
+def test_shards_csv_report_and_an_error_row(folder: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    shutil.copytree(folder / "0", pictures)
+    (pictures / "broken.jpg").write_bytes((DEMO / "page.jpg").read_bytes()[:300])
+    parts = [batch(pictures, "-o", tmp_path / f"{i}.jsonl", "--shard", f"{i}/2") for i in (1, 2)]
+    assert sorted(part.returncode for part in parts) == [0, 1]
+    sources = [row["source"] for i in (1, 2) for row in rows(tmp_path / f"{i}.jsonl")]
+    assert Counter(sources) == files(pictures)
+    whole = batch(pictures, "-o", tmp_path / "r.csv", "--report", tmp_path / "r.html")
+    assert whole.returncode == 1 and "1 failed" in whole.stderr
+    assert (tmp_path / "r.csv").read_text().count("\n") == 12
+    assert "broken.jpg" in (tmp_path / "r.html").read_text() and (tmp_path / "r.png").exists()
+
+
+def test_a_shard_is_corrected_into_a_folder(tmp_path: Path) -> None:
+    turned = tmp_path / "a.tar"
+    with Image.open(DEMO / "page.jpg") as page, tarfile.open(turned, "w") as tar:
+        for name, turn in (("up", None), ("down", Image.Transpose.ROTATE_180)):
+            data = io.BytesIO()
+            # The demo's page needs 270 degrees clockwise, which Pillow calls ROTATE_90.
+            upright = page.transpose(Image.Transpose.ROTATE_90)
+            (upright.transpose(turn) if turn else upright).save(data, "JPEG", quality=95)
+            info = tarfile.TarInfo(f"{name}.jpg")
+            info.size = data.tell()
+            tar.addfile(info, io.BytesIO(data.getvalue()))
+    result = batch(turned, "-o", tmp_path / "r.jsonl", "--correct", tmp_path / "out", "--best")
+    assert result.returncode == 0, result.stderr
+    found = {Path(str(row["source"])).name: row for row in rows(tmp_path / "r.jsonl")}
+    assert found["down.jpg"]["turn"] == 180 and found["down.jpg"]["correction"]["written"]  # type: ignore[index]
+    with Image.open(tmp_path / "out" / "a.tar" / "down.jpg") as image:
+        assert image.getexif()[0x0112] == 3
+    assert (tmp_path / "out" / "a.tar" / "up.jpg").exists()
+    refused = batch(turned, "-o", tmp_path / "s.jsonl", "--in-place", "--best")
+    assert refused.returncode == 1
+    assert all("only files can be set right in place" in str(row["cause"]) for row in rows(tmp_path / "s.jsonl"))
+
+
+def test_wrong_use_is_one_line(tmp_path: Path) -> None:
+    for arguments, words in (
+        (["-o", "r.jsonl"], "there is nothing to work on"),
+        ([DEMO, "-o", "r.xlsx"], "no known ending"),
+        ([DEMO, "-o", tmp_path / "r.jsonl", "--shard", "3/2"], "is no shard"),
+        ([DEMO, "-o", tmp_path / "r.jsonl", "--correct", "x", "--in-place"], "contradict each other"),
+        ([DEMO, "-o", tmp_path / "r", "--ray", "--report", "x.html"], "--report does not go with --ray"),
+    ):
+        result = batch(*arguments)
+        assert result.returncode == 2, (arguments, result.stderr)
+        assert words in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.fixture
+def s3() -> Iterator[tuple[dict[str, str], ThreadedMotoServer]]:
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    env = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    client = boto3.client(
+        "s3",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        region_name="us-east-1",
+    )
+    client.create_bucket(Bucket="scans")
+    for source in DEMO.iterdir():
+        client.put_object(Bucket="scans", Key=f"2024/{source.name}", Body=source.read_bytes())
+    yield env, server
+    server.stop()
+
+
+def test_an_object_store_gives_the_rows_of_the_folder(
+    s3: tuple[dict[str, str], ThreadedMotoServer], tmp_path: Path
+) -> None:
+    env, _ = s3
+    assert batch("s3://scans/2024/", "-o", tmp_path / "s.jsonl", env=env).returncode == 0
+    assert batch(DEMO, "-o", tmp_path / "f.jsonl").returncode == 0
+    stored, local = (
+        {
+            Path(str(row["source"])).name: (row["turn"], row["best"], row["scores"])
+            for row in rows(tmp_path / f"{n}.jsonl")
+        }
+        for n in "sf"
+    )
+    assert stored == local and len(stored) == len(list(DEMO.iterdir()))
+    missing = batch("s3://scans/2024/gone.jpg", "-o", tmp_path / "g.jsonl", env=env)
+    assert missing.returncode == 1 and rows(tmp_path / "g.jsonl")[0]["error"] == "SourceMissing"

@@ -1,0 +1,111 @@
+"""What the model is shown, and which tiles are worth a closer look."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from upright.errors import UsageError
+from upright.pictures import open_picture
+from upright.pictures.picture import stored_box
+from upright.turns import ExifOrientation, Turn, show_array, turn_array
+from upright.views import View, plan_tiles, render
+
+
+def page(width, height, written):
+    """A white page with lines of black bars inside the boxes given."""
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
+    for left, top, right, bottom in written:
+        for y in range(top, bottom, 24):
+            for x in range(left, right, 20):
+                draw.rectangle((x, y, x + 11, y + 11), fill="black")
+    return image
+
+
+def encoded(image, form="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def test_the_whole_view_is_pillows_bilinear_of_the_picture():
+    image = page(300, 200, [(20, 20, 150, 180)])
+    with open_picture(image) as picture:
+        wanted = np.asarray(image.resize((64, 64), Image.Resampling.BILINEAR))
+        assert np.array_equal(render(picture, View(), 64), wanted)
+        for turn in Turn:
+            assert np.array_equal(render(picture, View(turn=turn), 64), turn_array(wanted, turn))
+
+
+def test_turned_views_decode_the_picture_once(monkeypatch):
+    with open_picture(encoded(page(300, 200, []), "JPEG")) as picture:
+        first = render(picture, View(), 64)
+        monkeypatch.setattr(picture, "_decode", None)
+        assert np.array_equal(render(picture, View(turn=Turn.HALF), 64), turn_array(first, Turn.HALF))
+
+
+def test_a_part_is_cut_from_the_shown_picture():
+    image = page(700, 500, [(0, 0, 300, 200)])
+    with open_picture(encoded(image)) as picture:
+        box = (100, 50, 356, 306)
+        part = render(picture, View(box), 64).astype(int)
+        wanted = np.asarray(image.crop(box).resize((64, 64), Image.Resampling.BILINEAR)).astype(int)
+        assert np.abs(part - wanted).mean() < 3
+        for bad in ((0, 0, 701, 5), (5, 5, 5, 9), (-1, 0, 5, 5)):
+            with pytest.raises(UsageError, match="not inside"):
+                picture.region(bad, 8)
+
+
+@pytest.mark.parametrize("exif", list(ExifOrientation))
+def test_boxes_of_shown_pixels_are_found_among_the_stored_ones(exif):
+    stored = np.arange(35).reshape(5, 7)
+    shown = show_array(stored, exif)
+    height, width = shown.shape
+    for box in ((0, 0, width, height), (1, 2, 4, 5), (0, 0, 1, 1), (width - 1, height - 2, width, height)):
+        left, top, right, bottom = stored_box(box, (7, 5), exif)
+        part = show_array(stored[top:bottom, left:right], exif)
+        assert np.array_equal(part, shown[box[1] : box[3], box[0] : box[2]])
+
+
+def test_tiles_are_where_the_detail_is_in_the_order_of_the_file():
+    image = page(3000, 2000, [(1024, 512, 1536, 1024), (0, 1024, 512, 1536)])
+    with open_picture(encoded(image)) as picture:
+        tiles = plan_tiles(picture, budget=8)
+        assert [tile.box for tile in tiles] == [(1024, 512, 1536, 1024), (0, 1024, 512, 1536)]
+        assert all(0.25 <= tile.weight <= 1 for tile in tiles)
+        assert tiles[0].weight > tiles[1].weight
+        assert plan_tiles(picture, budget=1)[0].box in [tile.box for tile in tiles]
+        assert plan_tiles(picture, budget=0) == []
+
+
+def test_edge_tiles_with_less_than_half_the_area_are_left_out():
+    noise = np.random.default_rng(1).integers(0, 255, (1300, 1250, 3)).astype(np.uint8)
+    with open_picture(noise) as picture:
+        boxes = [tile.box for tile in plan_tiles(picture, tile_px=512, budget=100)]
+    lower = [(x, 1024, x + 512, 1300) for x in (0, 512)]
+    assert boxes == [(x, y, x + 512, y + 512) for y in (0, 512) for x in (0, 512)] + lower
+
+
+def test_no_tiles_for_small_and_for_blank_pictures():
+    for image in (page(700, 700, [(0, 0, 700, 700)]), page(3000, 3000, [])):
+        with open_picture(image) as picture:
+            assert plan_tiles(picture) == []
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF"])
+def test_planned_tiles_are_read_together(form, monkeypatch):
+    image = page(2100, 1600, [(0, 0, 1024, 512), (512, 1024, 2048, 1536)])
+    options = {"compression": "tiff_lzw"} if form == "TIFF" else {}
+    with open_picture(encoded(image, form, **options)) as picture:
+        tiles = plan_tiles(picture, budget=5)
+        shown = [render(picture, tile, 64) for tile in tiles[:1]]
+        monkeypatch.setattr(picture, "_decode_parts", None)
+        shown += [render(picture, tile, 64) for tile in tiles[1:]]
+    assert len(tiles) == 5
+    for tile, pixels in zip(tiles, shown, strict=True):
+        wanted = np.asarray(image.crop(tile.box).resize((64, 64), Image.Resampling.BILINEAR)).astype(int)
+        # Means of 8 x 8: the bars are so fine that each shrinking renders them in its own way.
+        means = [each.reshape(8, 8, 8, 8, 3).mean(axis=(1, 3)) for each in (pixels.astype(int), wanted)]
+        assert np.abs(means[0] - means[1]).mean() < 6

@@ -1,0 +1,141 @@
+"""How fast the page is, and how much memory it takes: ``python -m tests.web.speed`` prints JSON.
+
+Cold load to the first decision; pictures of 12 megapixels one after another, with the longest tasks of the page's own
+thread and the memory of all browser processes; one view by WebAssembly against one by native code, a thread each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from upright import Detector
+
+from .conftest import CHROMIUM_OPTIONS, ISOLATED, ROOT, _serve
+from .pictures import page as letter
+from .pictures import turned
+
+_DECIDED = ".card:not([data-group=waiting])"
+_ONE_VIEW = """async ([model, rounds]) => {
+    const detector = await window.upright.Detector.open({ model });
+    const pixels = { width: 224, height: 224, data: new Uint8Array(224 * 224 * 4) };
+    for (let at = 0; at < pixels.data.length; at++) pixels.data[at] = at % 4 === 3 ? 255 : (at * 7919) % 251;
+    const times = [];
+    for (let round = 0; round < rounds; round++) {
+        const started = performance.now();
+        const { views } = await detector.detect(pixels, { promise: 'best' });
+        times.push((performance.now() - started) / views);
+    }
+    return times;
+}"""
+
+
+@contextmanager
+def opened_page(address: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
+        page = browser.new_page(locale="en-GB")
+        page.goto(address)
+        yield page
+        browser.close()
+
+
+def memory_mb() -> float:
+    """Resident memory of this process' descendants that are chromium, shared pages counted once for each."""
+    total = 0
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and b"chromium" in (entry / "cmdline").read_bytes().split(b"\0")[0]:
+                total += int((entry / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except OSError:
+            continue
+    return total / 1e6
+
+
+def first_decision_s(address: str, picture: Path) -> float:
+    """From opening an empty profile to the first answer."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
+        page = browser.new_page(locale="en-GB")
+        started = time.perf_counter()
+        page.goto(address)
+        page.set_input_files("#files", str(picture))
+        expect(page.locator(_DECIDED)).to_have_count(1, timeout=60_000)
+        took = time.perf_counter() - started
+        browser.close()
+    return took
+
+
+def many(address: str, pictures: list[Path]) -> dict[str, Any]:
+    with opened_page(address) as page:
+        expect(page.locator("#engine")).to_contain_text("WebAssembly", timeout=60_000)
+        page.evaluate(
+            "() => { window.longTasks = []; new PerformanceObserver(list => "
+            "window.longTasks.push(...list.getEntries().map(e => e.duration))).observe({ type: 'longtask' }); }"
+        )
+        before, peak = memory_mb(), 0.0
+        started = time.perf_counter()
+        page.set_input_files("#files", [str(path) for path in pictures])
+        while page.locator(_DECIDED).count() < len(pictures):
+            peak = max(peak, memory_mb())
+            page.wait_for_timeout(200)
+        each_s = (time.perf_counter() - started) / len(pictures)
+        tasks = page.evaluate("() => window.longTasks")
+    return {
+        "pictures": len(pictures),
+        "s_per_picture": round(each_s, 3),
+        "main_thread_tasks_over_50_ms": sorted(round(task) for task in tasks),
+        "memory_mb_before": round(before),
+        "memory_mb_peak": round(peak),
+    }
+
+
+def one_view_ms(address: str, rounds: int) -> dict[str, float]:
+    with opened_page(f"{address}package-test") as page:
+        wasm = page.evaluate(_ONE_VIEW, [f"{address}model/", rounds])
+    pixels = (np.arange(224 * 224 * 3, dtype=np.int64) * 7919 % 251).astype(np.uint8).reshape(1, 224, 224, 3)
+    native = []
+    with Detector() as detector:
+        for _ in range(rounds):
+            started = time.perf_counter()
+            detector.infer(pixels)
+            native.append((time.perf_counter() - started) * 1000)
+    return {"wasm_best": round(min(wasm), 1), "native_best": round(min(native), 1)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=50)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as kept:
+        paths = []
+        for number in range(options.pictures):
+            paths.append(Path(kept) / f"{number}.jpg")
+            image = letter(750, 1000, number).resize((3000, 4000), Image.Resampling.BICUBIC)
+            turned(image, number % 4 * 90).save(paths[-1], quality=88)
+        site = _serve(ISOLATED)
+        address = next(site)
+        report = {
+            "first_decision_s": round(first_decision_s(address, paths[0]), 2),
+            "12_megapixels": many(address, paths),
+            "ms_per_view_one_thread": one_view_ms(address, 30),
+            "load_average": [round(value, 1) for value in os.getloadavg()],
+        }
+    (ROOT / "out/web/speed.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()

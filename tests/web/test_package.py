@@ -1,0 +1,87 @@
+"""The npm package, in Node and in a browser; and the built page, which has to be of the sources that lie here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from upright import Detector, __version__
+
+from .conftest import PAGE, WEB, Visit
+from .reference import DEMO
+
+_SOURCES = (
+    "index.html",
+    "package-lock.json",
+    "package/src",
+    "public",
+    "scripts",
+    "src",
+    "tsconfig.json",
+    "vite.config.ts",
+)
+
+
+def test_package_in_node(package_dist: Path) -> None:
+    done = subprocess.run(
+        ["node", "--test", WEB / "package/test/detect.test.mjs"],
+        cwd=WEB,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0 and "# pass 5" in done.stdout, done.stdout + done.stderr
+
+
+def test_package_in_a_browser(visit: Callable[..., Visit], plain_site: str, package_dist: Path) -> None:
+    opened = visit(f"{plain_site}package-test", ready=False)
+    name = "page.jpg"
+    found = opened.page.evaluate(
+        """async ([model, content]) => {
+            const { Detector } = window.upright;
+            const detector = await Detector.open({ model });
+            const bytes = Uint8Array.from(atob(content), character => character.charCodeAt(0));
+            const blob = new Blob([bytes], { type: 'image/jpeg' });
+            const answer = await detector.detect(blob, { promise: 'careful' });
+            const bitmap = await createImageBitmap(blob);
+            const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+            context.drawImage(bitmap, 0, 0);
+            const pixels = await detector.detect(context.getImageData(0, 0, bitmap.width, bitmap.height));
+            return [answer, pixels.turn, detector.model.name];
+        }""",
+        [f"{plain_site}model/", base64.b64encode((DEMO / name).read_bytes()).decode()],
+    )
+    with Detector(effort=1, promise="careful") as detector:
+        wanted = detector.detect(DEMO / name)
+        assert found[2] == detector.model.name
+    assert (found[0]["turn"], found[1]) == (wanted.turn, wanted.best)
+    assert found[0]["confidence"] == pytest.approx(wanted.confidence, abs=0.02)
+
+
+def test_the_built_page_is_of_these_sources() -> None:
+    digest = hashlib.sha256()
+    for source in _SOURCES:
+        path = WEB / source
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(f"{file.relative_to(WEB).as_posix()}\0".encode() + file.read_bytes() + b"\0")
+    kept = json.loads((PAGE / "build.json").read_text("utf-8"))["sources"]
+    assert kept == digest.hexdigest(), "the page is stale: npm ci && npm run build in web/"
+
+
+def test_package_has_the_version_of_upright() -> None:
+    assert json.loads((WEB / "package/package.json").read_text("utf-8"))["version"] == __version__
+
+
+def test_onnx_runtime_is_pinned_by_its_hash() -> None:
+    lock = json.loads((WEB / "package-lock.json").read_text("utf-8"))["packages"]
+    assert all(package["integrity"].startswith("sha512-") for name, package in lock.items() if name)
+    declared = json.loads((WEB / "package/package.json").read_text("utf-8"))["dependencies"]["onnxruntime-web"]
+    assert declared == lock["node_modules/onnxruntime-web"]["version"]

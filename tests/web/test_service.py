@@ -1,0 +1,44 @@
+"""Edge and server together: the page from `upright serve`, asking it about pictures that it is unsure of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import Visit
+from .reference import DEMO, kept_answers
+
+
+def test_served_page_turns_the_demo_pictures(visit: Callable[..., Visit], service: str) -> None:
+    opened = visit(service)
+    assert opened.page.evaluate("() => crossOriginIsolated")
+    sure = [row for row in kept_answers() if row["turn"]]
+    opened.add(*(DEMO / row["picture"] for row in sure))
+    opened.wait_decided(len(sure))
+    assert {name: card["turn"] for name, card in opened.cards().items()} == {r["picture"]: r["turn"] for r in sure}
+
+
+def test_server_is_asked_about_unsure_pictures_alone(visit: Callable[..., Visit], service: str, pictures: Path) -> None:
+    opened = visit(service)
+    sent: list[str] = []
+    opened.page.context.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    opened.add(pictures / "large-90.jpg", pictures / "blank.png")
+    opened.wait_decided(2)
+    assert (opened.cards()["blank.png"]["group"], sent) == ("unsure", [])
+    opened.page.get_by_role("switch").check()
+    account = opened.page.locator("#server-account")
+    expect(account).to_contain_text("Views sent: 1 (")
+    opened.add(pictures / "letter-180.jpg", pictures / "sign-90.png")
+    opened.wait_decided(4)
+    unsure_here = sum("server" in card["detail"] or card["group"] == "unsure" for card in opened.cards().values())
+    assert len(sent) == unsure_here == 2, "each unsure picture is sent once, and no other"
+    assert set(sent) == {f"{service}v1/orientation?promise=balanced"}
+    expect(account).to_contain_text("Views sent: 2 (")
+    told = re.search(r"\((\d+(?:\.\d)?) kB\). Stayed here: (\d+) kB", account.inner_text())
+    assert told, account.inner_text()
+    files = sum((pictures / name).stat().st_size for name in opened.cards())
+    assert float(told[1]) + float(told[2]) == pytest.approx(files / 1000, abs=2)

@@ -1,0 +1,192 @@
+"""Upright squares -> turned, cropped, worn views and the turn that would set each upright; batched, on any device.
+
+The quarter turn is part of the sampling grid: every view is resampled exactly once whatever its turn, so that no trace
+of interpolation tells the answer. All that wears a view down (blur, JPEG, ...) comes after the turn, likewise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# ROTATIONS[k] maps the sampling grid so that the view shows the upright picture after k quarter turns clockwise.
+ROTATIONS = torch.tensor(
+    [[[1, 0], [0, 1]], [[0, 1], [-1, 0]], [[-1, 0], [0, -1]], [[0, -1], [1, 0]]], dtype=torch.float32
+)
+
+
+@dataclass(frozen=True)
+class Wear:
+    """How far views stray from their picture. Chances are per view."""
+
+    whole: float  # chance of the whole picture rather than a part
+    smallest: float  # the smallest part, as a share of the area
+    mirrored: float
+    inverted: float  # light and dark changed places: dark mode
+    worn: float = 0.12  # chance of each of blur, noise, JPEG, lower resolution
+    covered: float = 0.08
+    skewed: float = 0.35
+
+
+PHOTO = Wear(whole=0.3, smallest=0.5, mirrored=0.5, inverted=0.02)
+# Part of a page is still a page; mirrored text is rare, and must not be learnt at the price of plain text.
+TEXT = Wear(whole=0.45, smallest=0.12, mirrored=0.05, inverted=0.12)
+
+
+# For runs of a minute, which have no time for what is hard.
+LIGHT = Wear(whole=0.7, smallest=0.7, mirrored=0, inverted=0, worn=0.05, covered=0, skewed=0.2)
+
+
+class Augment:
+    """Makes views of size_px from pictures [n, 3, s, s] in [0, 255]; seeded, reproducible on one device."""
+
+    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.random = torch.Generator(self.device).manual_seed(seed)
+
+    def __call__(self, pictures: Tensor, size_px: int, wear: Wear) -> tuple[Tensor, Tensor]:
+        """Views [n, 3, size_px, size_px] float32 in [0, 255], channels last, and their turns [n] as indices 0..3."""
+        x = pictures.to(self.device, non_blocking=True).float()
+        turns = torch.randint(4, (len(x),), generator=self.random, device=self.device)
+        x = self.placed(x, size_px, wear, turns)
+        x = self.coloured(x, wear)
+        for worn_down in (self.blurred, self.coarser, self.noisy, self.compressed):
+            rows = torch.nonzero(self.chance(len(x), wear.worn)).flatten()
+            if len(rows):
+                x[rows] = worn_down(x[rows])
+        x = self.covered(x, wear.covered)
+        return x.clamp_(0, 255).contiguous(memory_format=torch.channels_last), turns
+
+    def uniform(self, n: int, low: float, high: float) -> Tensor:
+        return torch.rand(n, generator=self.random, device=self.device) * (high - low) + low
+
+    def normal(self, n: int, deviation: float) -> Tensor:
+        return torch.randn(n, generator=self.random, device=self.device) * deviation
+
+    def chance(self, n: int, share: float) -> Tensor:
+        return torch.rand(n, generator=self.random, device=self.device) < share
+
+    def placed(self, x: Tensor, size_px: int, wear: Wear, turns: Tensor) -> Tensor:
+        """A part of each picture, its aspect changed, perhaps mirrored, a little skewed, turned away from upright."""
+        n = len(x)
+        area = torch.where(self.chance(n, wear.whole), 1.0, self.uniform(n, wear.smallest, 1.0))
+        aspect = torch.exp(self.uniform(n, -0.35, 0.35))
+        wide, high = (area * aspect).sqrt().clamp(max=1), (area / aspect).sqrt().clamp(max=1)
+        x_centre, y_centre = self.uniform(n, -1, 1) * (1 - wide), self.uniform(n, -1, 1) * (1 - high)
+        skewed = self.chance(n, wear.skewed)
+        angle = self.normal(n, math.radians(5)) * skewed
+        shear = self.normal(n, 0.05) * skewed
+        mirror = torch.where(self.chance(n, wear.mirrored), -1.0, 1.0)
+        cosine, sine = angle.cos(), angle.sin()
+        rows = [torch.stack([mirror * wide * cosine, high * (shear * cosine - sine)], 1)]
+        rows += [torch.stack([mirror * wide * sine, high * (shear * sine + cosine)], 1)]
+        # A view that needs turn t was turned by -t: the turn that undoes k quarter turns is (-k) % 4.
+        placing = torch.stack(rows, 1) @ ROTATIONS.to(self.device)[-turns % 4]
+        theta = torch.cat([placing, torch.stack([x_centre, y_centre], 1).unsqueeze(2)], 2)
+        if x.shape[2] > 1.5 * size_px:  # grid_sample takes single points: shrink before, or it aliases
+            x = F.interpolate(x, size=(size_px * 5 // 4,) * 2, mode="area")
+        grid = F.affine_grid(theta, [n, 3, size_px, size_px], align_corners=False)
+        return F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+    def coloured(self, x: Tensor, wear: Wear) -> Tensor:
+        """Saturation down to grey, contrast up, down or inverted, brightness, a tint."""
+        n = len(x)
+        drawn = torch.where(self.chance(n, 0.5), 1.0, self.uniform(n, 0.3, 1.7))
+        saturation = torch.where(self.chance(n, 0.15), 0.0, drawn)
+        contrast = torch.where(self.chance(n, 0.4), 1.0, self.uniform(n, 0.55, 1.45))
+        contrast = torch.where(self.chance(n, wear.inverted), -contrast, contrast)
+        tint = self.normal(3 * n, 8).view(n, 3, 1, 1) * self.chance(n, 0.3).view(-1, 1, 1, 1)
+        brightness = self.normal(n, 25) + 127.5 * (1 - contrast)
+        kept, greyed = (saturation * contrast).view(-1, 1, 1, 1), ((1 - saturation) * contrast).view(-1, 1, 1, 1)
+        # One affine map of the colours, in place: as separate steps it took twice the time of the resampling.
+        grey = x.mean(1, keepdim=True)
+        return x.mul_(kept).addcmul_(grey, greyed).add_(brightness.view(-1, 1, 1, 1) + tint)
+
+    def blurred(self, x: Tensor) -> Tensor:
+        """Gaussian, up to 1.5 px, not the same along both axes (a moving hand blurs one)."""
+        n, channels, high, wide = x.shape
+        offsets = torch.arange(-4, 5, device=self.device, dtype=torch.float32)
+        for axis in (2, 3):
+            sigma = self.uniform(n, 0.3, 1.5).view(-1, 1)
+            kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+            kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)
+            shape = (-1, 1, 9, 1) if axis == 2 else (-1, 1, 1, 9)
+            padding = (0, 0, 4, 4) if axis == 2 else (4, 4, 0, 0)
+            flat = F.pad(x.reshape(1, n * channels, high, wide), padding, mode="reflect")
+            x = F.conv2d(flat, kernel.view(shape), groups=n * channels).view(n, channels, high, wide)
+        return x
+
+    def coarser(self, x: Tensor) -> Tensor:
+        """Fewer pixels, by another factor along each axis, and enlarged again."""
+        size = x.shape[2]
+        high, wide = (size / self.uniform(2, 1.0, 2.2)).int().tolist()
+        return F.interpolate(F.interpolate(x, size=(high, wide), mode="area"), size=(size, size), mode="bilinear")
+
+    def noisy(self, x: Tensor) -> Tensor:
+        noise = torch.randn(x.shape, generator=self.random, device=self.device)
+        return x + noise * self.uniform(len(x), 2, 18).view(-1, 1, 1, 1)
+
+    def compressed(self, x: Tensor) -> Tensor:
+        return jpeg(x, self.uniform(len(x), 10, 80))
+
+    def covered(self, x: Tensor, share: float) -> Tensor:
+        """A rectangle of one colour over a tenth to half of each side."""
+        rows = torch.nonzero(self.chance(len(x), share)).flatten().tolist()
+        size = x.shape[2]
+        for row in rows:
+            high, wide, top, left, *colour = self.uniform(7, 0, 1).tolist()
+            high, wide = 0.1 + 0.4 * high, 0.1 + 0.4 * wide
+            y, z = int(top * (1 - high) * size), int(left * (1 - wide) * size)
+            patch = 255 * torch.tensor(colour, device=self.device).view(3, 1, 1)
+            x[row, :, y : y + int(high * size), z : z + int(wide * size)] = patch
+        return x
+
+
+# ITU-T T.81 (JPEG), annex K: the example tables for luminance and chrominance, at quality 50.
+LUMINANCE = torch.tensor([
+    [16, 11, 10, 16, 24, 40, 51, 61], [12, 12, 14, 19, 26, 58, 60, 55], [14, 13, 16, 24, 40, 57, 69, 56],
+    [14, 17, 22, 29, 51, 87, 80, 62], [18, 22, 37, 56, 68, 109, 103, 77], [24, 35, 55, 64, 81, 104, 113, 92],
+    [49, 64, 78, 87, 103, 121, 120, 101], [72, 92, 95, 98, 112, 100, 103, 99],
+], dtype=torch.float32)  # fmt: skip
+CHROMINANCE = torch.full((8, 8), 99.0)
+CHROMINANCE[:4, :4] = torch.tensor([[17.0, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]])
+# JFIF 1.02: RGB -> luminance, two colour differences.
+TO_YCC = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+_K = torch.arange(8, dtype=torch.float32)
+COSINES = torch.cos((2 * _K[None] + 1) * _K[:, None] * math.pi / 16) * torch.where(_K[:, None] == 0, 8**-0.5, 0.5)
+
+
+def jpeg(x: Tensor, quality: Tensor) -> Tensor:
+    """Pictures [n, 3, h, w] in [0, 255] as JPEG of `quality` [n] in 1..100 gives them back, colour halved (4:2:0)."""
+    high, wide = x.shape[2:]
+    padded = F.pad(x.clamp(0, 255), (0, -wide % 16, 0, -high % 16), mode="replicate")
+    ycc = torch.einsum("ij,njhw->nihw", TO_YCC.to(x.device), padded - 128.0)
+    # libjpeg's rule: quality 50 takes the tables as they are.
+    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50).view(-1, 1, 1, 1, 1)
+    luminance = _quantised(ycc[:, :1], LUMINANCE.to(x.device), scale)
+    colour = _quantised(F.avg_pool2d(ycc[:, 1:], 2), CHROMINANCE.to(x.device), scale)
+    colour = F.interpolate(colour, scale_factor=2, mode="bilinear")  # libjpeg's "fancy" upsampling
+    back = torch.linalg.inv(TO_YCC).to(x.device)
+    rgb = torch.einsum("ij,njhw->nihw", back, torch.cat([luminance, colour], 1)) + 128
+    return rgb[:, :, :high, :wide].clamp(0, 255)
+
+
+def _quantised(planes: Tensor, table: Tensor, scale: Tensor) -> Tensor:
+    """Planes [n, c, h, w] after the cosine transform of their 8 x 8 blocks, rounding to the table's steps, and back."""
+    n, channels, high, wide = planes.shape
+    cosines = COSINES.to(planes.device)
+    blocks = planes.view(n, channels, high // 8, 8, wide // 8, 8).transpose(3, 4)
+    steps = (table * scale.unsqueeze(-1)).round().clamp(1, 255)
+    waves = torch.round(cosines @ blocks @ cosines.T / steps) * steps
+    return (cosines.T @ waves @ cosines).transpose(3, 4).reshape(n, channels, high, wide)
+
+
+def turned_away(pictures: Tensor, turns: Tensor) -> Tensor:
+    """Pictures [n, 3, s, s] shown so that `turns` sets each upright: what the label means, without wear."""
+    theta = F.pad(ROTATIONS.to(pictures.device)[-turns % 4], (0, 1))
+    grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
+    return F.grid_sample(pictures.float(), grid, align_corners=False)

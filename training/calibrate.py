@@ -1,0 +1,160 @@
+"""Temperature and thresholds from held-out pictures, so that a confidence means something and a promise is kept.
+
+    python -m training.calibrate --model models/small --pools POOLS --figures OUT
+
+The held-out part must be one that neither trained the model nor judges it. Writes the calibration into the folder's
+`model.json` and prints what was promised and what was seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.heldout import read
+from training.looks import Model, look
+from training.measures import Floats, Ints, log_softmax, scores, turned, wilson
+
+# Of the turns made with the four turns equally frequent, so many are right.
+PROMISED = {"careful": 0.999, "balanced": 0.995}
+NEVER = 1.0
+
+Calibration = dict[str, dict[str, float]]
+
+
+def calibrate(logits_whole: Floats, logits_turned: Floats, labels: Ints, kinds: Sequence[str]) -> Calibration:
+    """The calibration of a model folder from rows of logits [n, 4], the right turns [n] (0..3) and the kinds [n].
+
+    `logits_turned` are the averaged log-probabilities of four looks. The four turns must be equally frequent among the
+    rows. `tiles` takes the figures of `turned`: a tile is decided from the same averaged log-probabilities.
+    """
+    calibration = {}
+    for flow, logits in (("whole", logits_whole), ("turned", logits_turned)):
+        degree = temperature(logits, labels, kinds)
+        careful, balanced = (threshold(logits, labels, kinds, degree, share) for share in PROMISED.values())
+        calibration[flow] = {
+            "temperature": round(degree, 4),
+            "careful": max(careful, balanced),
+            "balanced": balanced,
+            "best": 0.0,
+        }
+    return {**calibration, "tiles": dict(calibration["turned"])}
+
+
+def weights(kinds: Sequence[str]) -> Floats:
+    """One weight a row, 1 on average, that makes every kind count alike, however many pictures of it are held out."""
+    names, index, count = np.unique(np.asarray(kinds), return_inverse=True, return_counts=True)
+    return np.asarray(len(kinds) / (len(names) * count[index]))
+
+
+def temperature(logits: Floats, labels: Ints, kinds: Sequence[str]) -> float:
+    """What to divide logits by for the least mean negative log-likelihood of the right turns (Guo et al. 2017)."""
+    weight = weights(kinds)
+
+    def loss(log_degree: float) -> float:
+        logs = log_softmax(logits / math.exp(log_degree))
+        return float(-(weight * logs[np.arange(len(labels)), labels]).mean())
+
+    low, high, golden = math.log(0.05), math.log(20), (math.sqrt(5) - 1) / 2
+    while high - low > 1e-4:  # golden section: the loss has one minimum in the temperature
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        low, high = (low, right) if loss(left) < loss(right) else (left, high)
+    return math.exp((low + high) / 2)
+
+
+def threshold(logits: Floats, labels: Ints, kinds: Sequence[str], degree: float, promised: float) -> float:
+    """The smallest confidence at which the promise holds; NEVER where none is enough.
+
+    Counted are the turns made, i.e. answers other than 0, down to that confidence. It holds where
+    (1) over all kinds, each weighing alike, one wrong turn more than was seen would still leave the promised share, and
+    (2) no kind refutes it: the share of each lies within Wilson's 95 % of its pictures (three turns made count as one,
+    since the turns of one picture err together). With few pictures (2) is weak; the judge shows every kind apart.
+    """
+    probabilities = scores(logits, degree)
+    answer, confidence = probabilities.argmax(1), probabilities.max(1)
+    order = np.argsort(-confidence, kind="stable")
+    order = order[answer[order] != 0]
+    right, sure, kind = (answer == labels)[order], confidence[order], np.asarray(kinds)[order]
+    weight = weights(kinds)[order]
+    holds = np.cumsum(weight * right) / (np.cumsum(weight) + 1) >= promised
+    for name in np.unique(kind):
+        made, good = np.cumsum(kind == name), np.cumsum((kind == name) & right)
+        holds &= [m == 0 or wilson(g / 3, m / 3)[1] >= promised for g, m in zip(good, made, strict=True)]
+    # Turns of one picture have equal confidence but for rounding: cut only between pictures, half-way.
+    below = np.append(sure[1:], 0.0)
+    cuts = np.flatnonzero(holds & (sure - below > 1e-6))
+    if not len(cuts):
+        return NEVER
+    return round(float(sure[cuts[-1]] + below[cuts[-1]]) / 2, 6)
+
+
+def rows(logits: Floats, kinds: Sequence[str]) -> tuple[Floats, Floats, Ints, list[str]]:
+    """Logits [n, 4, 4] of pictures shown all four ways, as the flat rows that `calibrate` takes."""
+    return (
+        logits.reshape(-1, 4),
+        turned(logits).reshape(-1, 4),
+        np.tile(np.arange(4), len(logits)),
+        [kind for kind in kinds for _ in range(4)],
+    )
+
+
+def kept(logits: Floats, labels: Ints, kinds: Sequence[str], settings: dict[str, float]) -> dict[str, Any]:
+    """What the held-out rows show at each promise of one flow: coverage, turns made, share of them right, by kind."""
+    probabilities = scores(logits, settings["temperature"])
+    answer, confidence = probabilities.argmax(1), probabilities.max(1)
+    shown = {}
+    for promise in ("careful", "balanced", "best"):
+        sure = confidence >= settings[promise]
+        made = sure & (answer != 0)
+        shown[promise] = {
+            name: {
+                "coverage": float(sure[mask].mean()),
+                "turns_made": int(made[mask].sum()),
+                "turns_right": float((answer == labels)[mask & made].mean()) if (mask & made).any() else None,
+            }
+            for name in [*dict.fromkeys(kinds), "all"]
+            for mask in [np.array([name in (kind, "all") for kind in kinds])]
+        }
+    return shown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, type=Path, help="model folder, or an .onnx to see figures only")
+    parser.add_argument("--pools", required=True, type=Path, help="held-out pools (training.data pools), tar or folder")
+    parser.add_argument("--json", type=Path, help="where the calibration is written as well")
+    parser.add_argument("--figures", type=Path, help="folder for reliability.png and risk_coverage.png")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    pictures = list(read(options.pools))
+    flat = rows(look(Model.open(options.model, options.threads), pictures), [picture.kind for picture in pictures])
+    calibration = calibrate(*flat)
+    print(json.dumps(calibration, indent=2))
+    for flow, logits in (("whole", flat[0]), ("turned", flat[1])):
+        for promise, kinds in kept(logits, flat[2], flat[3], calibration[flow]).items():
+            for kind, seen in kinds.items():
+                share = "none" if seen["turns_right"] is None else f"{100 * seen['turns_right']:.2f} %"
+                print(f"{flow:7} {promise:9} {kind:12} coverage {100 * seen['coverage']:5.1f} %, "
+                      f"{seen['turns_made']:5} turns made, right {share}")  # fmt: skip
+        for promise in PROMISED:
+            if calibration[flow][promise] == NEVER:
+                print(f"{flow}: {promise} cannot be promised with these pictures; its threshold is {NEVER}: never")
+    if options.json:
+        options.json.write_text(json.dumps(calibration, indent=2) + "\n")
+    if options.model.is_dir():
+        file = options.model / "model.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "calibration": calibration}, indent=2) + "\n")
+    if options.figures:
+        from training.figures import figures
+
+        figures(*flat, calibration, options.figures)
+
+
+if __name__ == "__main__":
+    main()

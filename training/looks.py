@@ -1,0 +1,60 @@
+"""What an exported model says to pictures shown all four ways: ONNX Runtime alone, one batch of four a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+from training.data import Pixels, squash
+from training.heldout import Picture, shown
+from training.measures import Floats
+
+
+class Looker(Protocol):
+    """Whatever gives logits [n, 4] for views [n, S, S, 3]."""
+
+    @property
+    def size_px(self) -> int: ...
+
+    def logits(self, views: NDArray[np.uint8]) -> Floats: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A session over a model folder, or over a bare `.onnx`, whose facts are then empty."""
+
+    session: Any
+    size_px: int
+    facts: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: Path, threads: int = 1) -> Model:
+        onnx = path / "model.onnx" if path.is_dir() else path
+        facts = json.loads((path / "model.json").read_text()) if path.is_dir() else {}
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
+        return cls(session, int(facts.get("input_size_px") or session.get_inputs()[0].shape[1]), facts)
+
+    def logits(self, views: NDArray[np.uint8]) -> Floats:
+        """float32 [n, 4] in the order of turn for uint8 views [n, S, S, 3]."""
+        return np.asarray(self.session.run(None, {self.session.get_inputs()[0].name: views})[0])
+
+
+def views(pixels: Pixels, size_px: int) -> NDArray[np.uint8]:
+    """The picture shown all four ways, each squashed afterwards as the product would: uint8 [4, S, S, 3]."""
+    return np.stack([squash(Image.fromarray(shown(pixels, turn)), size_px) for turn in range(4)])
+
+
+def look(model: Looker, pictures: Iterable[Picture]) -> Floats:
+    """Logits [n, 4, 4]: `[i, t]` are those of picture i shown so that turn t sets it upright."""
+    rows = [model.logits(views(picture.pixels, model.size_px)) for picture in pictures]
+    return np.stack(rows) if rows else np.zeros((0, 4, 4), np.float32)

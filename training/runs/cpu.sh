@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Hours on a CPU, from shards to a calibrated model folder; to be called again after it was cut off.
+#
+#   [START=weights] [PAGES=6000] [RECIPE=...] runs/cpu.sh DATA WORK [MINUTES] [THREADS]
+set -euo pipefail
+PYTHON=${PYTHON:-python3}
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+data=$1 work=$2 minutes=${3:-240} threads=${4:-$(nproc)}
+mkdir -p "$work"
+
+# Rendered text first: it is what the shards are short of.
+[ -f "$work/synth.npy" ] || {
+    nice "$PYTHON" -m training.synth --number "${PAGES:-6000}" --workers "$threads" --out "$work/synth.unfinished.npy"
+    mv "$work/synth.unfinished.npy" "$work/synth.npy"
+}
+# A model that has learnt something names the pictures that are lying on their side.
+[ -z "${START:-}" ] || [ -f "$work/drop.txt" ] || \
+    nice "$PYTHON" -m training.data doubt --data "$data" --model "$START" --out "$work/drop.txt"
+[ -f "$work/drop.txt" ] || : > "$work/drop.txt"
+
+nice "$PYTHON" -m training.train --recipe "${RECIPE:-recipes/small-cpu.toml}" --data "$data" --synth "$work/synth.npy" \
+    --drop "$work/drop.txt" --start "${START:-imagenet}" --run "$work/run" --minutes "$minutes" --threads "$threads" --resume
+
+nice "$PYTHON" -m training.data pools --data "$data" --part calibrate --out "$work/calibrate"
+nice "$PYTHON" -m training.export --weights "$work/run/best.safetensors" --pictures "$work/calibrate" --out "$work/build"
+nice "$PYTHON" -m training.calibrate --model "$work/build/model.onnx" --pools "$work/calibrate" \
+    --json "$work/build/calibration.json" --figures "$work/build"
+nice "$PYTHON" -m training.modelfolder --onnx "$work/build/model.onnx" --calibration "$work/build/calibration.json" \
+    --name small --version "$(date +%Y.%m.%d)" --training-data "$data, rendered pages" \
+    --commit "$(git rev-parse --short HEAD)" --out "$work/model"
+echo "judge it: $PYTHON -m training.evaluate --model $work/model --eval EVAL.tar --json $work/report.json"

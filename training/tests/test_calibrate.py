@@ -1,0 +1,122 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.calibrate import NEVER, PROMISED, calibrate, kept, main, rows, temperature, threshold, weights
+from training.figures import figures, reliability, risk_coverage
+from training.measures import Floats, Ints, log_softmax
+from training.tests.sky import Sky, pictures
+
+
+def answers(number: int, degree: float, seed: int = 0) -> tuple[Floats, Ints]:
+    """Logits whose probabilities, at this temperature, are the true chances of the labels drawn from them."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 3, (number, 4))
+    chances = np.exp(log_softmax(logits))
+    labels = (chances.cumsum(1) > random.random((number, 1))).argmax(1)
+    return logits * degree, labels
+
+
+@pytest.mark.parametrize("degree", [0.5, 1.0, 2.5])
+def test_a_known_temperature_is_found_again(degree: float) -> None:
+    logits, labels = answers(20_000, degree)
+    assert temperature(logits, labels, ["document"] * len(labels)) == pytest.approx(degree, rel=0.05)
+
+
+def test_every_kind_weighs_alike() -> None:
+    weight = weights(["a"] * 30 + ["b"] * 10)
+    assert weight.mean() == pytest.approx(1)
+    assert weight[:30].sum() == pytest.approx(weight[30:].sum())
+
+
+def sorted_answers(number: int, wrong: set[int]) -> tuple[Floats, Ints]:
+    """All say 90 degrees, the first the surest; those in `wrong` should have said 0."""
+    logits = np.zeros((number, 4))
+    logits[:, 1] = np.linspace(9, 3, number)
+    return logits, np.array([0 if i in wrong else 1 for i in range(number)])
+
+
+def test_the_threshold_is_the_smallest_that_keeps_the_promise() -> None:
+    logits, labels = sorted_answers(3000, set(range(2000, 3000, 10)))
+    cut = threshold(logits, labels, ["document"] * 3000, 1.0, 0.995)
+    sure = np.exp(log_softmax(logits))[:, 1] >= cut
+    # With one wrong turn more than seen: 2 + 9 wrong among about 2,090 keep 99.5 %, 3 more do not.
+    wrong = int((sure & (labels != 1)).sum())
+    assert (sure.sum() - wrong) / (sure.sum() + 1) >= 0.995
+    assert 2000 < sure.sum() < 2200
+
+
+def test_what_is_said_to_be_upright_has_no_part_in_a_promise() -> None:
+    logits, labels = sorted_answers(2000, set())
+    upright = np.tile([9.0, 0, 0, 0], (5000, 1))  # 5,000 answers of 0, all wrong
+    both = np.concatenate([logits, upright]), np.concatenate([labels, np.full(5000, 3)])
+    assert threshold(*both, ["document"] * 7000, 1.0, 0.999) < 0.9
+
+
+def test_a_promise_that_cannot_be_kept_is_never_made() -> None:
+    logits, labels = sorted_answers(500, set(range(0, 500, 10)))
+    assert threshold(logits, labels, ["document"] * 500, 1.0, 0.995) == NEVER
+    # 500 right answers alone do not show 99.9 %: one more wrong would break it.
+    assert threshold(*sorted_answers(500, set()), ["document"] * 500, 1.0, 0.999) == NEVER
+
+
+def test_one_bad_kind_raises_the_threshold_for_all() -> None:
+    good, right = sorted_answers(9000, set())
+    bad, wrong = sorted_answers(300, set(range(150, 300, 3)))
+    together = np.concatenate([good, bad]), np.concatenate([right, wrong])
+    kinds = ["document"] * 9000 + ["scene text"] * 300
+    cut = threshold(*together, kinds, 1.0, 0.995)
+    alone = threshold(good, right, ["document"] * 9000, 1.0, 0.995)
+    surest_mistake = np.exp(log_softmax(bad))[150, 1]
+    assert alone < cut and cut > surest_mistake - 0.005
+
+
+def test_a_calibration_has_every_flow_and_key_and_keeps_its_order() -> None:
+    whole, labels = answers(4000, 1.0)
+    calm, _ = answers(4000, 1.0)
+    settings = calibrate(whole, 2 * calm, labels, ["document"] * 4000)
+    assert set(settings) == {"whole", "turned", "tiles"} and settings["tiles"] == settings["turned"]
+    for flow in settings.values():
+        assert set(flow) == {"temperature", "careful", "balanced", "best"}
+        assert 0.0 == flow["best"] < flow["balanced"] <= flow["careful"] <= NEVER
+    seen = kept(whole, labels, ["document"] * 4000, settings["whole"])
+    for promise, share in PROMISED.items():
+        made = seen[promise]["all"]
+        assert made["turns_right"] is None or made["turns_right"] >= share
+
+
+def test_rows_show_every_picture_all_four_ways() -> None:
+    logits = np.random.default_rng(0).normal(size=(3, 4, 4))
+    whole, four, labels, kinds = rows(logits, ["a", "b", "c"])
+    assert whole.shape == four.shape == (12, 4)
+    assert labels.tolist() == [0, 1, 2, 3] * 3 and kinds == list("aaaabbbbcccc")
+    assert np.array_equal(whole[5], logits[1, 1])
+
+
+def test_curves_and_figures(tmp_path: Path) -> None:
+    confidence, right = np.array([0.9, 0.8, 0.7, 0.6]), np.array([1.0, 1.0, 0.0, 1.0])
+    coverage, risk = risk_coverage(confidence, right)
+    assert coverage.tolist() == [0.25, 0.5, 0.75, 1.0] and risk == pytest.approx([0, 0, 1 / 3, 0.25])
+    sure, share = reliability(confidence, right, bins=2)
+    assert sure == pytest.approx([0.65, 0.85]) and share == pytest.approx([0.5, 1.0])
+    logits, labels = answers(400, 1.0)
+    kinds = ["document", "photograph"] * 200
+    figures(logits, logits, labels, kinds, calibrate(logits, logits, labels, kinds), tmp_path)
+    for name in ("reliability.png", "risk_coverage.png"):
+        with Image.open(tmp_path / name) as drawn:
+            assert drawn.width > 600 and len(drawn.convert("RGB").getcolors(10**6) or []) > 20
+
+
+def test_the_command_writes_into_the_model_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model.json").write_text(json.dumps({"name": "toy", "calibration": {}}))
+    monkeypatch.setattr("training.looks.Model.open", lambda *_: Sky())
+    monkeypatch.setattr("training.calibrate.read", lambda _: pictures(8))
+    arguments = ["calibrate", "--model", str(tmp_path), "--pools", "x", "--json", str(tmp_path / "c.json")]
+    monkeypatch.setattr("sys.argv", arguments)
+    main()
+    facts = json.loads((tmp_path / "model.json").read_text())
+    assert facts["name"] == "toy" and facts["calibration"] == json.loads((tmp_path / "c.json").read_text())
+    assert facts["calibration"]["whole"]["careful"] == NEVER  # eight pictures prove no 99.9 %

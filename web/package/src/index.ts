@@ -1,0 +1,111 @@
+import { decide, isEnough, type Logits, type Orientation, type Promised } from "./decide.js";
+import { Engine, type WasmOptions } from "./engine.js";
+import { loadModel, type Fetch, type Model } from "./model.js";
+import { openPicture, viewsOf, viewsOfPixels, type ImageDataLike, type Picture } from "./pixels.js";
+import type { Rgb } from "./resize.js";
+import type { Turn } from "./turns.js";
+
+export { patchExifOrientation, readExifOrientation } from "./exif.js";
+export type { ExifOrientation, Turn } from "./turns.js";
+export type { Fetch, ImageDataLike, Model, Orientation, Picture, Promised, WasmOptions };
+
+export interface DetectorOptions {
+  /** Folder with `model.json` and `model.onnx`. Default: the model that comes with this package. */
+  model?: URL | string;
+  wasm?: WasmOptions;
+  /** How files are read. Default: `fetch`, and the file system for `file:` addresses in Node. */
+  fetch?: Fetch;
+}
+
+export interface DetectOptions {
+  /** How sure an answer has to be. Default: balanced. */
+  promise?: Promised;
+}
+
+const TURNED: readonly Turn[] = [90, 180, 270];
+
+/** Tells which way up pictures belong. One call at a time: calls wait for each other. */
+export class Detector {
+  private last: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    readonly model: Model,
+    private readonly engine: Engine,
+  ) {}
+
+  static async open(options: DetectorOptions = {}): Promise<Detector> {
+    const folder = new URL(options.model ?? packagedModel());
+    const { model, weights } = await loadModel(folder, options.fetch ?? read);
+    return new Detector(model, await Engine.open(model, weights, options.wasm));
+  }
+
+  get threads(): number {
+    return this.engine.threads;
+  }
+
+  /** Which way up a picture belongs. A `Blob` needs a browser to decode it; Node takes pixels. */
+  async detect(source: Blob | ImageDataLike, options: DetectOptions = {}): Promise<Orientation> {
+    if (!(source instanceof Blob)) {
+      return this.decide((side, turns) => viewsOfPixels(source, side, turns), options).then(([answer]) => answer);
+    }
+    const picture = await openPicture(source);
+    try {
+      return (await this.detectPicture(picture, options))[0];
+    } finally {
+      picture.bitmap.close();
+    }
+  }
+
+  /** The same for a decoded picture; gives the logits too, from which `decide` can answer for another promise. */
+  detectPicture(picture: Picture, options: DetectOptions = {}): Promise<[Orientation, Logits]> {
+    return this.decide((side, turns) => viewsOf(picture, side, turns), options);
+  }
+
+  async close(): Promise<void> {
+    await this.last.catch(() => undefined);
+    await this.engine.close();
+  }
+
+  private decide(
+    render: (side: number, turns: readonly Turn[]) => Rgb[],
+    { promise = "balanced" }: DetectOptions,
+  ): Promise<[Orientation, Logits]> {
+    const answer = this.last.then(async (): Promise<[Orientation, Logits]> => {
+      const { input_size_px: side, calibration } = this.model;
+      const [whole, ...turned] = render(side, [0, ...TURNED]);
+      const logits = await this.engine.infer([whole!]);
+      const orientation = decide(logits, calibration, promise);
+      if (isEnough(orientation, calibration)) return [orientation, logits];
+      const all = [...logits, ...(await this.engine.infer(turned))];
+      return [decide(all, calibration, promise), all];
+    });
+    this.last = answer.catch(() => undefined);
+    return answer;
+  }
+}
+
+let shared: Promise<Detector> | undefined;
+
+/** Which way up a picture belongs, by the model of this package, which is loaded at the first call and kept. */
+export async function detect(source: Blob | ImageDataLike, options: DetectOptions = {}): Promise<Orientation> {
+  shared ??= Detector.open();
+  const opened = shared;
+  opened.catch(() => {
+    if (shared === opened) shared = undefined;
+  });
+  return (await opened).detect(source, options);
+}
+
+function packagedModel(): URL {
+  const here = import.meta.url;
+  return new URL("../model/", here);
+}
+
+async function read(address: string): Promise<Response> {
+  if (!address.startsWith("file:")) return fetch(address);
+  const fileSystem = "node:fs/promises";
+  const { readFile } = (await import(/* @vite-ignore */ fileSystem)) as {
+    readFile(path: URL): Promise<Uint8Array<ArrayBuffer>>;
+  };
+  return new Response(await readFile(new URL(address)));
+}

@@ -1,0 +1,48 @@
+import type { Calibration } from "./decide.js";
+
+/** The facts of a model folder, `model.json`, as far as they are needed here. */
+export interface Model {
+  name: string;
+  version: string;
+  sha256: string;
+  licence: string;
+  input_size_px: number;
+  fit: "squash";
+  turns: number[];
+  calibration: Record<string, Calibration>;
+}
+
+/** Something that reads a URL, as `fetch` does. */
+export type Fetch = (url: string) => Promise<Response>;
+
+/** Read a model folder, `model.json` and `model.onnx`, and check that the two belong together. */
+export async function loadModel(folder: URL, read: Fetch): Promise<{ model: Model; weights: Uint8Array }> {
+  const model = checked(await (await readWhole(new URL("model.json", folder), read)).json());
+  // The version in the address lets a server and a cache keep the weights for good.
+  const address = new URL("model.onnx", folder);
+  if (address.protocol !== "file:") address.search = `v=${model.sha256.slice(0, 12)}`;
+  const weights = new Uint8Array(await (await readWhole(address, read)).arrayBuffer());
+  // crypto.subtle is not there on plain http, other than on localhost.
+  if (globalThis.crypto?.subtle && (await sha256(weights)) !== model.sha256) {
+    throw new Error(`${address}: not the weights that model.json names; reload the page, or copy the folder again`);
+  }
+  return { model, weights };
+}
+
+async function readWhole(address: URL, read: Fetch): Promise<Response> {
+  const response = await read(address.href);
+  if (!response.ok) throw new Error(`${address}: HTTP ${response.status}; the model folder belongs beside the page`);
+  return response;
+}
+
+function checked(model: Model): Model {
+  if (model.fit !== "squash" || [...model.turns].sort((a, b) => a - b).join() !== "0,90,180,270") {
+    throw new Error(`model.json: fit ${model.fit} or turns ${model.turns} unknown; take a newer version of this page`);
+  }
+  return model;
+}
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,157 @@
+import { formatOf, type Format } from "./bytes.js";
+import { patchExifOrientation, readExifOrientation } from "./exif.js";
+import { LANCZOS, resize, type Rgb } from "./resize.js";
+import { partsOf, turnPixels, type ExifOrientation, type Turn } from "./turns.js";
+
+/** Pixels as canvas has them: red, green, blue, alpha. */
+export interface ImageDataLike {
+  data: Uint8Array | Uint8ClampedArray;
+  width: number;
+  height: number;
+}
+
+/** A picture that the browser has decoded. `exif` is what remains to be done to `bitmap`'s pixels to show them. */
+export interface Picture {
+  format: Format;
+  bitmap: ImageBitmap;
+  exif: ExifOrientation;
+  /** Of the picture as shown. */
+  width: number;
+  height: number;
+}
+
+/** Strips of this many pixels are read at a time: a picture of 12 megapixels would take 48 MB at once. */
+const STRIP_PIXELS = 1 << 20;
+/** A picture whose bands vary by less shows nothing on its ground; the same as in upright's `colour.py`. */
+const FLAT_RANGE = 10;
+
+/** Decode a picture; close its `bitmap` afterwards. Throws where the browser cannot. */
+export async function openPicture(blob: Blob): Promise<Picture> {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  const format = formatOf(bytes);
+  const exif = readExifOrientation(bytes);
+  // Browsers turn while they decode and do not agree on how to ask for stored pixels. Those are wanted, because
+  // libjpeg shrinks them in blocks that are counted from the stored corner; so the tag is taken away beforehand.
+  const stored = exif === 1 ? blob : new Blob([patchExifOrientation(bytes, 1)], { type: blob.type });
+  const bitmap = await createImageBitmap(stored);
+  const swaps = partsOf(exif).turn % 180 !== 0;
+  const [width, height] = swaps ? [bitmap.height, bitmap.width] : [bitmap.width, bitmap.height];
+  return { format, bitmap, exif, width, height };
+}
+
+/** What the model sees of a whole picture turned clockwise by each of `turns`: squares of `side` pixels. */
+export function viewsOf(picture: Picture, side: number, turns: readonly Turn[]): Rgb[] {
+  const stored = shrunk(picture, side);
+  const { mirrored, turn } = partsOf(picture.exif);
+  return squares(turnPixels(stored, turn, mirrored), side, turns);
+}
+
+/** The same of pixels that are as shown already. */
+export function viewsOfPixels(image: ImageDataLike, side: number, turns: readonly Turn[]): Rgb[] {
+  const { width, height } = image;
+  const factor = Math.max(1, Math.floor(Math.min(Math.floor(width / side), Math.floor(height / side)) / 2));
+  const shown = blocks(image, factor, factor);
+  averageStrip(overWhite(image), factor, factor, shown);
+  return squares(shown, side, turns);
+}
+
+function squares(shown: Rgb, side: number, turns: readonly Turn[]): Rgb[] {
+  const square = resize(shown, side, side);
+  return turns.map((turn) => turnPixels(square, turn));
+}
+
+/**
+ * Stored pixels, shrunk as upright's `pictures` shrinks while it decodes: JPEG by libjpeg to an eighth, a quarter or a
+ * half, anything else by libvips to twice the view's side.
+ */
+function shrunk({ bitmap, format }: Picture, side: number): Rgb {
+  const { width, height } = bitmap;
+  if (format === "JPEG") {
+    const most = Math.min(Math.floor(width / side), Math.floor(height / side));
+    const factor = ([8, 4, 2] as const).find((scale) => scale <= most) ?? 1;
+    return averaged(bitmap, factor, factor);
+  }
+  const [wide, high] = [Math.min(width, 2 * side), Math.min(height, 2 * side)];
+  const half = (whole: number, part: number) => Math.max(1, Math.floor(whole / part / 2));
+  const over = (ground: string) => averaged(bitmap, half(width, wide), half(height, high), ground);
+  const onWhite = over("white");
+  // White text on nothing is seen on black alone.
+  return resize(isFlat(onWhite) ? over("black") : onWhite, wide, high, LANCZOS);
+}
+
+function isFlat({ data }: Rgb): boolean {
+  const low = [255, 255, 255];
+  const high = [0, 0, 0];
+  for (let i = 0; i < data.length; i++) {
+    const [band, value] = [i % 3, data[i]!];
+    if (value < low[band]!) low[band] = value;
+    if (value > high[band]!) high[band] = value;
+    if (high[band]! - low[band]! >= FLAT_RANGE) return false;
+  }
+  return true;
+}
+
+/**
+ * Means over blocks of `across` times `down` pixels. libjpeg-turbo's reduced inverse DCT is "the averages
+ * of adjacent outputs" of the full one (jidctred.c), so this is what it gives, but for chroma of half resolution.
+ */
+function averaged(bitmap: ImageBitmap, across: number, down: number, ground = "white"): Rgb {
+  const out = blocks(bitmap, across, down);
+  const rows = Math.max(1, Math.floor(STRIP_PIXELS / bitmap.width / down)) * down;
+  const canvas = new OffscreenCanvas(bitmap.width, Math.min(rows, bitmap.height));
+  const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false })!;
+  context.fillStyle = ground;
+  for (let top = 0; top < bitmap.height; top += rows) {
+    const height = Math.min(rows, bitmap.height - top);
+    context.fillRect(0, 0, bitmap.width, height);
+    context.drawImage(bitmap, 0, -top);
+    averageStrip(context.getImageData(0, 0, bitmap.width, height), across, down, out);
+  }
+  return out;
+}
+
+function blocks({ width, height }: { width: number; height: number }, across: number, down: number): Rgb {
+  const wide = Math.ceil(width / across);
+  return { data: new Uint8Array(wide * Math.ceil(height / down) * 3), width: wide, height: 0 };
+}
+
+/** Add the blocks' means to `out`, below what it has already. */
+function averageStrip(strip: ImageDataLike, across: number, down: number, out: Rgb): void {
+  const sums = new Uint32Array(out.width * 3);
+  let to = out.height * out.width * 3;
+  for (let top = 0; top < strip.height; top += down) {
+    const tall = Math.min(down, strip.height - top);
+    sums.fill(0);
+    for (let y = top; y < top + tall; y++) addRow(strip, y, across, sums);
+    for (let column = 0; column < out.width; column++) {
+      const area = Math.min(across, strip.width - column * across) * tall;
+      for (let band = column * 3; band < column * 3 + 3; band++) {
+        out.data[to++] = Math.floor(sums[band]! / area + 0.5);
+      }
+    }
+    out.height++;
+  }
+}
+
+function addRow(strip: ImageDataLike, y: number, across: number, sums: Uint32Array): void {
+  const source = strip.data;
+  let from = y * strip.width * 4;
+  for (let to = 0, left = strip.width; left > 0; to += 3, left -= across) {
+    for (let i = Math.min(across, left); i > 0; i--, from += 4) {
+      sums[to]! += source[from]!;
+      sums[to + 1]! += source[from + 1]!;
+      sums[to + 2]! += source[from + 2]!;
+    }
+  }
+}
+
+function overWhite({ data, width, height }: ImageDataLike): ImageDataLike {
+  const out = new Uint8Array(width * height * 4);
+  for (let at = 0; at < out.length; at += 4) {
+    const alpha = data[at + 3]!;
+    for (let band = at; band < at + 3; band++) {
+      out[band] = Math.floor((data[band]! * alpha + 255 * (255 - alpha)) / 255 + 0.5);
+    }
+  }
+  return { data: out, width, height };
+}

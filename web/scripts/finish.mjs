@@ -1,0 +1,34 @@
+// After Vite: ONNX Runtime beside the page, the service worker with its list of files, and what it was all built from.
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { gzipSync } from "node:zlib";
+
+const out = "../src/upright/web_static";
+const ort = "node_modules/onnxruntime-web/dist";
+const sources = ["index.html", "package-lock.json", "package/src", "public", "scripts", "src", "tsconfig.json", "vite.config.ts"];
+
+function files(path) {
+  if (statSync(path).isFile()) return [path];
+  return readdirSync(path).flatMap((name) => files(join(path, name))).sort();
+}
+
+function digest(paths, root) {
+  const hash = createHash("sha256");
+  for (const path of paths) hash.update(`${relative(root, path)}\0`).update(readFileSync(path)).update("\0");
+  return hash.digest("hex");
+}
+
+mkdirSync(join(out, "ort"), { recursive: true });
+copyFileSync(join(ort, "ort-wasm-simd-threaded.mjs"), join(out, "ort/ort-wasm-simd-threaded.mjs"));
+// Not brotli (2.4 MB for 3.7): browsers take that over https alone, and cannot unpack it by script.
+const wasm = gzipSync(readFileSync(join(ort, "ort-wasm-simd-threaded.wasm")), { level: 9 });
+writeFileSync(join(out, "ort/ort-wasm-simd-threaded.wasm.gz"), wasm);
+
+const shell = files(out).filter((path) => !path.endsWith(".gz"));
+const names = shell.map((path) => relative(out, path)).map((name) => (name === "index.html" ? "./" : name));
+const worker = readFileSync("src/sw.js", "utf-8")
+  .replace("__VERSION__", digest(shell, out).slice(0, 12))
+  .replace('["__FILES__"]', JSON.stringify(names));
+writeFileSync(join(out, "sw.js"), worker);
+writeFileSync(join(out, "build.json"), `${JSON.stringify({ sources: digest(sources.flatMap(files), ".") })}\n`);

@@ -1,0 +1,93 @@
+import type { Item } from "./item.js";
+import { say, type Key } from "./texts.js";
+
+export type Act = "left" | "right" | "half" | "accept" | "undo" | "save";
+const KEYS: Record<string, Act> = { l: "left", r: "right", u: "half", a: "accept", z: "undo", d: "save" };
+const NAMED: Record<Act, Key> = { left: "left", right: "right", half: "half", accept: "acceptName", undo: "undoName", save: "saveName" };
+const NOTES = { keep: "saveKeep", tag: "saveTag", png: "savePng" } as const;
+
+/** What the page shows of one item. */
+export class Card {
+  readonly element: HTMLLIElement;
+  private degrees = 0;
+  private shownUrl = "";
+
+  constructor(
+    readonly item: Item,
+    act: (act: Act) => void,
+  ) {
+    const template = document.querySelector<HTMLTemplateElement>("#card")!;
+    this.element = template.content.firstElementChild!.cloneNode(true) as HTMLLIElement;
+    this.element.querySelectorAll<HTMLButtonElement>("[data-act]").forEach((button) => {
+      button.addEventListener("click", () => act(button.dataset.act as Act));
+    });
+    this.element.addEventListener("keydown", (event) => this.pressed(event, act));
+    this.update();
+  }
+
+  update(): void {
+    const { item } = this;
+    const [badge, detail] = item.verdict();
+    this.element.dataset.group = item.group;
+    this.element.dataset.turn = String(item.turn);
+    const answer = item.answer;
+    if (answer) {
+      this.element.dataset.best = String(answer.best);
+      this.element.dataset.confidence = answer.confidence.toFixed(6);
+    }
+    this.element.setAttribute("aria-busy", String(item.group === "waiting"));
+    this.text(".name", item.name).title = item.name;
+    this.text(".badge", badge);
+    this.text(".detail", detail);
+    this.text(".note", item.state === "done" ? say(NOTES[item.method]) : "");
+    const guess = answer ? say(`degrees${answer.best}`) : "";
+    for (const button of this.element.querySelectorAll<HTMLButtonElement>("[data-act]")) {
+      const act = button.dataset.act as Act;
+      const name = say(NAMED[act], { name: item.name, turn: guess });
+      button.setAttribute("aria-label", name);
+      button.title = name;
+      button.disabled = item.state !== "done";
+      button.hidden = !this.offers(act);
+      if (act === "accept") button.textContent = say("accept", { turn: guess });
+    }
+    this.show();
+  }
+
+  /** Move the focus here, to the same button that it was on elsewhere. */
+  focus(act: Act): void {
+    const button = this.element.querySelector<HTMLButtonElement>(`[data-act="${act}"]:not([hidden]):enabled`);
+    (button ?? this.element.querySelector<HTMLButtonElement>("button"))?.focus();
+  }
+
+  private offers(act: Act): boolean {
+    if (act === "undo") return this.item.hand !== undefined;
+    return act !== "accept" || (this.item.unsure && this.item.answer!.best !== 0);
+  }
+
+  private show(): void {
+    const { item } = this;
+    const [before, after] = this.element.querySelectorAll("img") as unknown as [HTMLImageElement, HTMLImageElement];
+    before.alt = say("altBefore", { name: item.name });
+    after.alt = say("altAfter", { name: item.name });
+    if (item.thumbnailUrl !== this.shownUrl) {
+      this.shownUrl = before.src = after.src = item.thumbnailUrl;
+    }
+    // The shortest way round, so that it turns as a hand would.
+    this.degrees += ((item.turn - this.degrees + 180) % 360 + 360) % 360 - 180;
+    after.style.rotate = `${this.degrees}deg`;
+  }
+
+  private text(selector: string, text: string): HTMLElement {
+    const element = this.element.querySelector<HTMLElement>(selector)!;
+    if (element.textContent !== text) element.textContent = text;
+    return element;
+  }
+
+  private pressed(event: KeyboardEvent, act: (act: Act) => void): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const wanted = KEYS[event.key.toLowerCase()];
+    if (!wanted || this.item.state !== "done" || !this.offers(wanted)) return;
+    event.preventDefault();
+    act(wanted);
+  }
+}

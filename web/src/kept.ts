@@ -1,0 +1,26 @@
+/** `fetch` for the model and ONNX Runtime: what was once fetched is kept, so that the page works without a network. */
+const CACHE = "upright-model";
+
+export async function fetchKept(address: string): Promise<Response> {
+  // Plain http, other than on localhost, has no cache storage.
+  if (!globalThis.caches) return fetch(address);
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(address);
+  if (kept && new URL(address).searchParams.has("v")) return kept;
+  try {
+    const response = await fetch(address);
+    if (response.ok) {
+      await cache.delete(address, { ignoreSearch: true });
+      await cache.put(address, response.clone());
+    }
+    return response;
+  } catch (error) {
+    if (kept) return kept;
+    throw error;
+  }
+}
+
+/** Forget everything, so that a reload starts afresh. */
+export async function forgetKept(): Promise<void> {
+  await globalThis.caches?.delete(CACHE);
+}

@@ -1,0 +1,42 @@
+/** What the page asks its worker, and what it gets. */
+import type { Logits, Orientation, Promised } from "../package/src/decide.js";
+import type { Model } from "../package/src/model.js";
+import type { Turn } from "../package/src/turns.js";
+
+export interface Looked {
+  orientation: Orientation;
+  logits: Logits;
+  width: number;
+  height: number;
+  /** How a turn of it would be written. */
+  method: "tag" | "png";
+  thumbnail: Blob;
+}
+
+export interface Saved {
+  name: string;
+  blob: Blob;
+  method: "keep" | "tag" | "png";
+}
+
+export interface Wanted {
+  file: File;
+  name: string;
+  turn: Turn;
+}
+
+export interface Calls {
+  open(): Promise<{ model: Pick<Model, "name" | "version" | "calibration">; threads: number }>;
+  look(file: File, promise: Promised): Promise<Looked>;
+  view(file: File): Promise<Blob>;
+  save(wanted: Wanted): Promise<Saved>;
+  zip(wanted: Wanted[], progress: (done: number) => void): Promise<Blob>;
+}
+
+export interface Request {
+  id: number;
+  call: keyof Calls;
+  args: unknown[];
+}
+
+export type Reply = { id: number } & ({ result: unknown } | { error: string } | { progress: number });

@@ -1,0 +1,94 @@
+import type { Card } from "./card.js";
+import { find } from "./dom.js";
+import { GROUPS, type Group } from "./item.js";
+import type { Server } from "./server.js";
+import { bytesAsText, say } from "./texts.js";
+
+type Shown = (typeof GROUPS)[number] | "all";
+const INTERVAL_MS = 150;
+
+/** The bar above the pictures: how far it is, which are shown, what all of them come to. */
+export class Summary {
+  private shown: Shown = "all";
+  private due = false;
+  private readonly buttons = new Map<Shown, HTMLButtonElement>();
+
+  constructor(
+    private readonly cards: readonly Card[],
+    private readonly server: Server,
+  ) {}
+
+  /** The cards that can be downloaded: those that are shown and done. */
+  get savable(): Card[] {
+    return this.cards.filter(({ item }) => item.state === "done" && (this.shown === "all" || item.group === this.shown));
+  }
+
+  /** Bring everything up to date soon, at most seven times a second however often it is asked for. */
+  refreshSoon(): void {
+    if (this.due) return;
+    this.due = true;
+    setTimeout(() => {
+      this.due = false;
+      this.refresh();
+    }, INTERVAL_MS);
+  }
+
+  refresh(): void {
+    const groups = this.cards.map(({ item }) => item.group);
+    if (this.shown !== "all" && !groups.includes(this.shown)) this.shown = "all";
+    this.showProgress(groups);
+    const buttons = (["all", ...GROUPS] as const).map((group) => {
+      const number = group === "all" ? groups.length : groups.filter((each) => each === group).length;
+      return number || group === "all" ? [this.button(group, number)] : [];
+    });
+    find("#filters").replaceChildren(...buttons.flat());
+    this.cards.forEach(({ element }, index) => {
+      element.hidden = this.shown !== "all" && groups[index] !== this.shown;
+    });
+    const download = find<HTMLButtonElement>("#download");
+    const count = this.savable.length;
+    download.disabled = count === 0;
+    download.textContent = say("download", { count });
+    this.account();
+  }
+
+  /** What was sent to the server, and what stayed here. */
+  account(): void {
+    const { sent, answered, bytesSent } = this.server;
+    if (!sent) return;
+    const done = this.cards.filter(({ item }) => item.state === "done");
+    const all = done.reduce((sum, { item }) => sum + item.file.size, 0);
+    const kept = Math.max(0, all - bytesSent);
+    const percent = all ? Math.floor((kept / all) * 1000) / 10 : 0;
+    const element = find("#server-account");
+    element.textContent = say("account", { sent, bytes: bytesAsText(bytesSent), saved: bytesAsText(kept), percent });
+    element.dataset.answered = String(answered);
+    element.dataset.bytes = String(bytesSent);
+  }
+
+  private showProgress(groups: Group[]): void {
+    const all = groups.length;
+    const done = groups.filter((group) => group !== "waiting").length;
+    const progress = find<HTMLProgressElement>("#progress");
+    progress.max = Math.max(1, all);
+    progress.value = done;
+    progress.classList.toggle("full", done === all);
+    const counted = all === 1 ? "countedOne" : "counted";
+    find("#count").textContent = done < all ? say("counting", { done, all }) : say(counted, { all });
+  }
+
+  private button(group: Shown, number: number): HTMLButtonElement {
+    const button = this.buttons.get(group) ?? document.createElement("button");
+    if (!this.buttons.has(group)) {
+      this.buttons.set(group, button);
+      button.type = "button";
+      button.addEventListener("click", () => {
+        this.shown = group;
+        this.refresh();
+      });
+    }
+    button.textContent = `${say(group)} ${number}`;
+    button.setAttribute("aria-pressed", String(this.shown === group));
+    return button;
+  }
+}
