@@ -151,7 +151,7 @@ def accept(what: str, seen: dict[str, float]) -> None:
     if seen["agreement"] < LEAST_AGREEMENT or seen["lost_points"] > MOST_LOST_POINTS:
         raise Refused(
             f"{what}: agrees in {100 * seen['agreement']:.2f} % and loses {seen['lost_points']:.2f} points; "
-            f"allowed are {100 * LEAST_AGREEMENT} % and {MOST_LOST_POINTS}. Ship the float form or raise --float-convolutions"
+            f"allowed are {100 * LEAST_AGREEMENT} % and {MOST_LOST_POINTS}. Ship float, or raise --float-convolutions"
         )
 
 

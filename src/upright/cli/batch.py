@@ -99,19 +99,22 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
 def _on_ray(sources: tuple[str, ...], options: dict[str, Any]) -> None:
     from ..cluster import run_on_ray
+    from ..pictures import Limits
 
     for name in ("folder", "in_place", "shard", "report", "journal", "retry_errors", "page"):
         if options[name]:
+            name = {"folder": "correct"}.get(name, name)
             raise UsageError(f"--{name.replace('_', '-')} does not go with --ray", remedy="leave one of them out")
     address = None if options["ray"] == "local" else options["ray"]
     keys = ("model", "engine", "threads", "promise", "flow", "effort", "budget_ms")
+    limits = Limits(max_megapixels=options["max_megapixels"]) if options["max_megapixels"] else Limits()
     count = run_on_ray(
         sources,
         options["output"],
         lists=options["lists"],
         address=address,
         gpus=options["gpus"],
-        detector={key: options[key] for key in keys},
+        detector={key: options[key] for key in keys} | {"limits": limits},
     )
     click.echo(f"{count} rows written to {options['output']}", err=True)
 
