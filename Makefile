@@ -46,3 +46,19 @@ check-web: .venv/test web/node_modules/.package-lock.json
 
 check-training: .venv/test
 	$(BIN)/python -m pytest training/tests
+
+# The judge: all four turns of every held-out picture, by kind and promise. About ten minutes of one core.
+evaluate: .venv/test
+	$(BIN)/python -m training.evaluate --model src/upright/models/upright-1 --eval $(DATA)/eval.tar --flows whole,turned
+
+# Each fuzzer for FUZZ_S seconds from small valid files.
+FUZZ_S ?= 300
+fuzz: .venv/test
+	$(BIN)/pip install --quiet --editable ".[fuzz]"
+	$(BIN)/python tests/fuzz/seeds.py bench/out/corpus
+	for target in exif jpeg pictures; do \
+		$(BIN)/python tests/fuzz/fuzz_$$target.py bench/out/corpus -max_total_time=$(FUZZ_S) || exit 1; \
+	done
+
+clean:
+	rm -rf .venv out bench/out web/node_modules

@@ -2,7 +2,7 @@
 
     python bench/cluster.py --pictures 400
 
-Two Ray nodes on this machine. The driver is killed with SIGKILL and the same call is made again. Prints a table,
+Two Ray nodes on this machine. The driver is killed with SIGKILL and the same call is made again. What Ray says is in bench/out/cluster.log. Prints a table,
 writes JSON to bench/out/cluster.json; exit code 1 where a row is missing or double.
 """
 
@@ -74,6 +74,7 @@ def main() -> None:
         demo = sorted(DEMO.iterdir())
         for index in range(pictures):
             shutil.copy(demo[index % len(demo)], folder / f"{index:05}-{demo[index % len(demo)].name}")
+        OUT.mkdir(exist_ok=True)
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "include_dashboard": False})
         node = cluster.add_node(num_cpus=4)
         cluster.wait_for_nodes()
@@ -82,7 +83,7 @@ def main() -> None:
 
         def drive() -> subprocess.Popen[bytes]:
             command = [sys.executable, "-c", DRIVER, str(folder), str(output), cluster.address]
-            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=(OUT / "cluster.log").open("ab"))
 
         driver = drive()
         rows = wait_for_rows(output, pictures // 8, driver)
@@ -106,12 +107,11 @@ def main() -> None:
             print(f"{what:<14} {rows:>6} rows  {note}")
         print(f"{pictures} pictures: {found.total()} rows, {twice} twice, {missing} missing, "
               f"{time.monotonic() - started:.0f} s")  # fmt: skip
-        OUT.mkdir(exist_ok=True)
         facts = {"pictures": pictures, "rows": found.total(), "twice": twice, "missing": missing, "log": log}
         (OUT / "cluster.json").write_text(json.dumps(facts, indent=2) + "\n")
         ray.shutdown()
         cluster.shutdown()
-    sys.exit(1 if twice or missing else 0)
+    sys.exit(1 if twice or missing or code else 0)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The recipe that turns upright pictures into the model: data, synth, network, train, distill, calibrate, export, evaluate."""
+"""The recipe that turns upright pictures into a model: data, synth, network, train, distill, calibrate, export, judge."""

@@ -65,14 +65,13 @@ def run_on_ray(
         here = {} if address else {"num_cpus": usable_processors() + _OTHERS}
         ray.init(address=address, include_dashboard=False, log_to_driver=False, **here)
     keys_system, keys_path = _arrow_filesystem(f"{output.rstrip('/')}.keys/keys.parquet")
-    count = _write_keys(pa, find_items(sources, lists=lists, load=False), keys_system, keys_path)
+    _write_keys(pa, find_items(sources, lists=lists, load=False), keys_system, keys_path)
     _checkpoint(ray, output)
     system, path = _arrow_filesystem(output)
-    # Ray passes over what the checkpoint holds where keys are read, and notes what is done where rows are written:
-    # a block is what a dead actor costs.
-    dataset = ray.data.read_parquet(
-        keys_path, filesystem=keys_system, override_num_blocks=max(1, -(-count // task_rows))
-    ).map_batches(
+    # Ray passes over what the checkpoint holds where keys are read, and notes what is done where rows are written: a
+    # block is what a dead actor costs. Keys are so small that without the repartition all of them are one block.
+    keys = ray.data.read_parquet(keys_path, filesystem=keys_system)
+    dataset = keys.repartition(target_num_rows_per_block=task_rows).map_batches(
         _Worker,
         batch_size=task_rows,
         batch_format="pyarrow",

@@ -64,7 +64,8 @@ function opened(): Promise<Detector> {
 
 async function open(): Promise<Detector> {
   try {
-    const binary = await wasm();
+    const binary = wasm(); // beside the model, not before it
+    binary.catch(() => undefined);
     const script = new URL("ort/ort-wasm-simd-threaded.mjs", base).href;
     return await Detector.open({ model: new URL("model/", base), fetch: fetchKept, wasm: { binary, script } });
   } catch (error) {

@@ -10,7 +10,7 @@ export interface WasmOptions {
   /** Threads; more than 1 needs a page that is cross-origin isolated. Default: up to 4 where it is, else 1. */
   threads?: number;
   /** ONNX Runtime's WebAssembly, when the page fetches it by itself. */
-  binary?: ArrayBuffer;
+  binary?: ArrayBuffer | Promise<ArrayBuffer>;
   /** Address of `ort-wasm-simd-threaded.mjs`. Default: where the onnxruntime-web package has it. */
   script?: string;
 }
@@ -27,7 +27,7 @@ export class Engine {
     const isolated = globalThis.crossOriginIsolated === true;
     const threads = wasm.threads ?? (isolated ? Math.min(4, navigator.hardwareConcurrency) : 1);
     ort.env.wasm.numThreads = threads;
-    if (wasm.binary) ort.env.wasm.wasmBinary = wasm.binary;
+    if (wasm.binary) ort.env.wasm.wasmBinary = await wasm.binary;
     if (wasm.script) ort.env.wasm.wasmPaths = { mjs: wasm.script };
     const session = await ort.InferenceSession.create(weights, { executionProviders: ["wasm"], logSeverityLevel: 3 });
     return new Engine(session, model, threads);
