@@ -53,6 +53,16 @@ check-training: .venv/test
 evaluate: .venv/test
 	$(BIN)/python -m training.evaluate --model src/upright/models/upright-1 --eval $(DATA)/eval.tar --flows whole,turned
 
+# The quick forms; each module in bench/ says what its long form is.
+bench: .venv/test
+	$(BIN)/pip install --quiet --editable ".[bench]"
+	$(BIN)/python bench/decision.py --rounds 7
+	$(BIN)/upright bench stages --runs 3 -o bench/out
+	$(BIN)/upright bench engines --seconds 0.3 -o bench/out
+	$(BIN)/upright bench throughput --count 60 -o bench/out
+	$(BIN)/python bench/memory.py --pictures 500
+	$(BIN)/python -m bench.service
+
 # Each fuzzer for FUZZ_S seconds from small valid files.
 FUZZ_S ?= 300
 fuzz: .venv/test

@@ -2,7 +2,8 @@
 
     python bench/cluster.py --pictures 400
 
-Two Ray nodes on this machine. The driver is killed with SIGKILL and the same call is made again. What Ray says is in bench/out/cluster.log. Prints a table,
+Two Ray nodes on this machine. The driver is killed with SIGKILL and the same call is made again.
+What Ray says is in bench/out/cluster.log. Prints a table,
 writes JSON to bench/out/cluster.json; exit code 1 where a row is missing or double.
 """
 
@@ -42,7 +43,7 @@ def wait_for_rows(output: Path, rows: int, process: subprocess.Popen[bytes]) -> 
         try:
             if (there := written(output).total()) >= rows:
                 return there
-        except OSError:
+        except (OSError, ValueError):
             pass  # A file that is being written right now.
         time.sleep(0.1)
     return written(output).total()

@@ -67,7 +67,7 @@ def test_habit_of_the_model_cancels_out() -> None:
 
 
 def test_cascade_goes_on_only_while_unsure() -> None:
-    steps = [("whole", 1, 1), ("turned", 4, 2), ("tiles", 6, 3)]
+    steps = [("whole", 1, 1), ("turned", 4, 2), ("tiles", 8, 3)]
     for stop_at, views, rounds in steps:
         names = [name for name, _, _ in steps]
         strength = {name: SURE if names.index(name) >= names.index(stop_at) else UNSURE for name in names}
@@ -76,13 +76,32 @@ def test_cascade_goes_on_only_while_unsure() -> None:
         assert orientation.turn is Turn.RIGHT
 
 
-@pytest.mark.parametrize(("effort", "flow", "views"), [(0, "whole", 1), (1, "turned", 4), (2, "tiles", 6)])
+@pytest.mark.parametrize(("effort", "flow", "views"), [(0, "whole", 1), (1, "turned", 4), (2, "tiles", 8)])
 def test_effort_bounds_the_looks(effort: int, flow: str, views: int) -> None:
     orientation, asked = drive(
         "cascade", decision(effort=effort), Turn.HALF, dict.fromkeys(("whole", "turned", "tiles"), UNSURE)
     )
     assert (orientation.flow, orientation.views, sum(map(len, asked))) == (flow, views, views)
     assert (orientation.turn, orientation.best, orientation.reason) == (None, Turn.HALF, Reason.BELOW_THRESHOLD)
+
+
+@pytest.mark.parametrize(
+    ("looks", "tiles", "wins"),
+    [(SURE, SURE, "looks"), (2.0, SURE, "tiles"), (2.0, UNSURE, "looks"), (UNSURE, 3.0, "tiles")],
+)
+def test_tiles_overturn_unsure_looks_and_never_certain_ones(looks: float, tiles: float, wins: str) -> None:
+    """The whole picture says one turn, its tiles another."""
+    for promise in Promise:
+        generator = flow_named("tiles")(decision(promise))
+        generator.send(None)  # type: ignore[arg-type]
+        views = generator.send(np.array([logits_for(View(), Turn.RIGHT, looks)], np.float32))
+        views = generator.send(np.array([logits_for(view, Turn.RIGHT, looks) for view in views], np.float32))
+        assert [(view.box, view.turn) for view in views] == [
+            (tile.box, turn) for turn in (Turn.NONE, Turn.HALF) for tile in TILES
+        ]
+        with pytest.raises(StopIteration) as stop:
+            generator.send(np.array([logits_for(view, Turn.LEFT, tiles) for view in views], np.float32))
+        assert stop.value.value.best is (Turn.RIGHT if wins == "looks" else Turn.LEFT)
 
 
 def test_spent_budget_stops_the_cascade() -> None:

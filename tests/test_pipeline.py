@@ -2,10 +2,12 @@ import csv
 import json
 import resource
 import shutil
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,6 +15,7 @@ import pytest
 
 from upright import Detector
 from upright.errors import EngineError, UsageError, WriteFailed
+from upright.pictures import open_picture
 from upright.pipeline import Pipeline, ResultsFile, read_rows, row_from_dict, row_to_dict, write_table
 from upright.pipeline.batches import Batches
 from upright.report import Row
@@ -228,6 +231,13 @@ def test_an_engine_that_fails_ends_the_run_and_a_bug_is_one_row(
 
     with pytest.raises(EngineError, match="the GPU is gone"):
         run(detector, folder, tmp_path / "s.jsonl", corrector=fails)
+
+
+@pytest.mark.parametrize("module", ["PIL.Image", "numpy"])
+def test_a_module_that_another_thread_is_importing_is_no_error(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, ModuleType(module))
+    with open_picture(str(DEMO / "page.jpg")) as picture:
+        assert picture.format == "JPEG"
 
 
 def test_a_source_that_cannot_go_on_ends_the_run(detector: Detector, tmp_path: Path) -> None:

@@ -72,11 +72,11 @@ def test_boxes_of_shown_pixels_are_found_among_the_stored_ones(exif):
 def test_tiles_are_where_the_detail_is_in_the_order_of_the_file():
     image = page(3000, 2000, [(1024, 512, 1536, 1024), (0, 1024, 512, 1536)])
     with open_picture(encoded(image)) as picture:
-        tiles = plan_tiles(picture, budget=8)
+        tiles = plan_tiles(picture, tile_px=512, budget=8)
         assert [tile.box for tile in tiles] == [(1024, 512, 1536, 1024), (0, 1024, 512, 1536)]
         assert all(0.25 <= tile.weight <= 1 for tile in tiles)
         assert tiles[0].weight > tiles[1].weight
-        assert plan_tiles(picture, budget=1)[0].box in [tile.box for tile in tiles]
+        assert plan_tiles(picture, tile_px=512, budget=1)[0].box in [tile.box for tile in tiles]
         assert plan_tiles(picture, budget=0) == []
 
 
@@ -89,7 +89,7 @@ def test_edge_tiles_with_less_than_half_the_area_are_left_out():
 
 
 def test_no_tiles_for_small_and_for_blank_pictures():
-    for image in (page(700, 700, [(0, 0, 700, 700)]), page(3000, 3000, [])):
+    for image in (page(1400, 1400, [(0, 0, 1400, 1400)]), page(3000, 3000, [])):
         with open_picture(image) as picture:
             assert plan_tiles(picture) == []
 
@@ -99,7 +99,7 @@ def test_planned_tiles_are_read_together(form, monkeypatch):
     image = page(2100, 1600, [(0, 0, 1024, 512), (512, 1024, 2048, 1536)])
     options = {"compression": "tiff_lzw"} if form == "TIFF" else {}
     with open_picture(encoded(image, form, **options)) as picture:
-        tiles = plan_tiles(picture, budget=5)
+        tiles = plan_tiles(picture, tile_px=512, budget=5)
         shown = [render(picture, tile, 64) for tile in tiles[:1]]
         monkeypatch.setattr(picture, "_decode_parts", None)
         shown += [render(picture, tile, 64) for tile in tiles[1:]]

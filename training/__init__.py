@@ -1,1 +1,1 @@
-"""The recipe that turns upright pictures into a model: data, synth, network, train, distill, calibrate, export, judge."""
+"""The recipe that turns upright pictures into a model, and the judge that proves it."""

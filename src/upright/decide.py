@@ -11,7 +11,7 @@ through its batcher. The answer is the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .errors import UsageError
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     Step = Generator[Sequence[View], Logits, Orientation]
 
 WHOLE = View()
-#: How many tiles each effort may look at, beyond the whole view and the turned ones.
+#: How many tiles each effort may look at, twice each, beyond the whole view and the turned ones.
 TILES_OF_EFFORT = {0: 0, 1: 0, 2: 4, 3: 16}
 DEFAULT_EFFORT = 2
+#: What sure tiles together count where the whole picture's four looks count 1.
+_MOST_COUNT_OF_TILES = 6
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class Decision:
         """
         stop_at = Promise.BALANCED if self.promise is Promise.BEST else self.promise
         return orientation.confidence >= self.calibration[orientation.flow].threshold(stop_at)
+
+    def is_certain(self, four_looks: Logits) -> bool:
+        """Whether the mean of four looks is what *balanced* turns by, whatever the promise."""
+        confidence = self.judge("turned", four_looks, 4).confidence
+        return confidence >= self.calibration["turned"].threshold(Promise.BALANCED)
 
 
 def whole(decision: Decision) -> Flow:
@@ -129,21 +136,26 @@ def _turned_mean(first: Logits) -> Generator[Sequence[View], Logits, Logits]:
 
 
 def _tile_vote(decision: Decision, mean: Logits) -> Generator[Sequence[View], Logits, Orientation | None]:
-    """Tiles vote by confidence and by weight; together they count half of what the whole picture's four looks do.
+    """Tiles, each as it is and turned by half, vote by confidence and weight, against the whole picture's four looks.
 
-    A tile is seen once, without the picture's layout: where tiles counted singly, two receipts that four looks had
-    right at 95 and 97 % were turned over by three tiles each.
+    Together they count up to six times what the four looks do, by how sure they are together: unsure tiles (sky, skin,
+    a blank margin) change nothing. Where the four looks are certain, tiles count half of them, sure or not: they see
+    no layout. On pages too small for one view, tiles that counted half of the four looks lifted nothing (83 % of 35
+    drawn pages right with them and without), so 91 %.
     """
-    views = decision.tiles(TILES_OF_EFFORT[decision.effort])
-    if not views:
+    upright = decision.tiles(TILES_OF_EFFORT[decision.effort])
+    if not upright:
         return None
     import numpy as np
 
+    views = [replace(view, turn=turn) for turn in (Turn.NONE, Turn.HALF) for view in upright]
     logits = yield views
-    votes = roll_back(log_softmax(logits), views)
-    power = np.exp(votes.max(axis=1)) * [view.weight for view in views]
+    votes = roll_back(log_softmax(logits), views).reshape(2, len(upright), 4).mean(axis=0)
+    power = np.exp(votes.max(axis=1)) * [view.weight for view in upright]
     together = (votes * power[:, None]).sum(axis=0) / power.sum()
-    return decision.judge("tiles", (2 * mean + together) / 3, 4 + len(views))
+    certainty = (max(_softmax(together)) - 0.25) / 0.75
+    count = 0.5 if decision.is_certain(mean) else _MOST_COUNT_OF_TILES * certainty
+    return decision.judge("tiles", (mean + count * together) / (1 + count), 4 + len(views))
 
 
 def roll_back(log_probabilities: Logits, views: Sequence[View]) -> Logits:

@@ -15,7 +15,7 @@ from .decide import DEFAULT_EFFORT, TILES_OF_EFFORT, Decision, flow_named
 from .engines import open_engine
 from .errors import UprightError, UsageError
 from .model import Model, load_model
-from .pictures import Limits, Picture, Policy, Source, open_picture
+from .pictures import Bands, Limits, Picture, Policy, Source, open_picture
 from .results import Orientation, Promise
 from .views import View, plan_tiles, render
 
@@ -44,6 +44,7 @@ class Detector:
         policy: how much is decoded: ``lean`` what the views need, ``seed`` or ``full``; see `upright.pictures.Policy`.
         budget_ms: time after which ``cascade`` takes no further step; ``None``: no limit.
         limits: what a picture may ask for.
+        bands: which three bands, counted from 1, of pictures that have more are shown; see `open_picture`.
 
     Raises:
         ModelError, EngineError, UsageError: when it cannot be opened.
@@ -61,6 +62,7 @@ class Detector:
         budget_ms: float | None = None,
         policy: Policy = "lean",
         limits: Limits | None = None,
+        bands: Bands | None = None,
     ) -> None:
         started = time.perf_counter()
         flow_named(flow)
@@ -76,6 +78,7 @@ class Detector:
         self.budget_ms = budget_ms
         self.policy = policy
         self.limits = limits or Limits()
+        self.bands = bands
         #: Seconds that model and engine took to load.
         self.load_s = time.perf_counter() - started
 
@@ -211,7 +214,7 @@ class _Run:
         self._timing_s = {"read": 0.0, "infer": 0.0}
         started = time.perf_counter()
         try:
-            self._picture = open_picture(source, page=page, limits=detector.limits)
+            self._picture = open_picture(source, page=page, limits=detector.limits, bands=detector.bands)
         except UprightError as error:
             self.answer = error
             return

@@ -106,7 +106,7 @@ def _on_ray(sources: tuple[str, ...], options: dict[str, Any]) -> None:
             name = {"folder": "correct"}.get(name, name)
             raise UsageError(f"--{name.replace('_', '-')} does not go with --ray", remedy="leave one of them out")
     address = None if options["ray"] == "local" else options["ray"]
-    keys = ("model", "engine", "threads", "promise", "flow", "effort", "budget_ms")
+    keys = ("model", "engine", "threads", "promise", "flow", "effort", "budget_ms", "policy", "bands")
     limits = Limits(max_megapixels=options["max_megapixels"]) if options["max_megapixels"] else Limits()
     count = run_on_ray(
         sources,

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def _bands(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int, int] | None:
+    if text is None:
+        return None
+    try:
+        red, green, blue = (int(number) for number in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not three numbers, as 4,3,2") from None
+    return red, green, blue
+
+
 _DETECTOR_OPTIONS = (
     click.option("--careful", "promise", flag_value="careful", help="Turn only where 99.9 % of such turns are right."),
     click.option(
@@ -57,6 +68,12 @@ _DETECTOR_OPTIONS = (
         show_default=True,
         help="How much is decoded: what the views need; at most 2048 or 1024 pixels a side; all.",
     ),
+    click.option(
+        "--bands",
+        metavar="R,G,B",
+        callback=_bands,
+        help="Of pictures with many bands (TIFF) show these three, counted from 1; 4,3,2 shows infrared as red.",
+    ),
     click.option("--page", type=click.IntRange(0), default=0, show_default=True, help="Which page, from 0."),
     click.option(
         "--max-megapixels",
@@ -91,6 +108,7 @@ def open_detector(options: dict[str, Any]) -> Detector:
         budget_ms=options["budget_ms"],
         policy=options["policy"],
         limits=limits,
+        bands=options["bands"],
     )
 
 

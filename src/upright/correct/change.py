@@ -59,6 +59,8 @@ def change(
         if method == Method.REENCODE and goal is not None and _promised(goal) not in (None, form):
             return _by_reencoding(window, kept, tag, page, goal)
         return Change(replace(kept, turn=Turn.NONE))
+    if b"%PDF-" in window.at(0, 1024) and method in (None, Method.TAG):
+        return _by_rotate(window, kept, page)
     if not form:
         _refuse_non_pictures(window)
     if method == Method.REENCODE:
@@ -90,6 +92,19 @@ def _by_tag(window: Window, kept: Correction, page: int, note: str = "") -> Chan
     if not note and sniff(window.at(0, 4)) == "TIFF" and has_page(window, page + 1 if page == 0 else 0):
         note = f"only page {page + 1} was turned, the others stay as they are"
     return Change(replace(kept, method=Method.TAG, exif_after=after, note=note), tuple(edits))
+
+
+def _by_rotate(window: Window, kept: Correction, page: int) -> Change:
+    """A PDF page by its /Rotate, which stands where a picture has the EXIF orientation."""
+    from ..pdf_rotate import rotated
+
+    try:
+        added, after, pages = rotated(window.at(0, window.size), page, kept.turn)
+    except NotLossless as error:
+        return _kept(kept, error.cause)
+    others = ", the others stay as they are" if pages > 1 else ""
+    note = f"/Rotate of page {page + 1} is {after} now{others}"
+    return Change(replace(kept, method=Method.TAG, note=note), (Edit(window.size, b"", added),))
 
 
 def _by_turn(window: Window, kept: Correction, form: str, tag: ExifTag, edge: Edge) -> Change:

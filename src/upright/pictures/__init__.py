@@ -9,62 +9,74 @@ from ..errors import BrokenPicture, UsageError
 from ..exif import read_exif_orientation
 from ..turns import ExifOrientation
 from .limits import Limits
-from .picture import Box, Picture, Policy, squash
+from .picture import Bands, Box, Picture, Policy, squash
 from .source import OpenSource, Source, open_source, reading, sniff
 
 if TYPE_CHECKING:
     from .jpeg import Header
 
-__all__ = ["Box", "Limits", "Picture", "Policy", "Source", "open_picture", "sniff", "squash"]
+__all__ = ["Bands", "Box", "Limits", "Picture", "Policy", "Source", "open_picture", "sniff", "squash"]
 
 _BY_VIPS = {"PNG", "TIFF", "WEBP", "GIF", "AVIF"}
 _NO_LIMITS = Limits()
 
 
-def open_picture(source: Source, *, page: int = 0, limits: Limits = _NO_LIMITS) -> Picture:
+def open_picture(source: Source, *, page: int = 0, limits: Limits = _NO_LIMITS, bands: Bands | None = None) -> Picture:
     """Open a picture; what it is, is told by its content and not by its name.
 
     Args:
         source: a path, bytes, a binary stream, an array ``[h, w]`` or ``[h, w, 1 to 4]``, or a Pillow image.
         page: of a file with several pages or frames, counted from 0.
         limits: what it may ask for.
+        bands: which three, counted from 1, are shown as red, green and blue; of TIFF, PNG, WebP, GIF, AVIF and
+            arrays ``[h, w, n]`` of any depth. ``None``: the first three, or the one that there is.
 
     Raises:
         SourceMissing, NotAPicture, BrokenPicture, TooLarge: see `upright.errors`.
-        UsageError: there is no such page, or the source is of no type that can be a picture.
+        UsageError: there is no such page or band, or the source is of no type that can be a picture.
     """
-    in_memory = _in_memory(source, page, limits)
+    in_memory = _in_memory(source, page, limits, bands)
     if in_memory is not None:
         return in_memory
     opened = open_source(source, limits)
     try:
         with reading(opened.name):
-            return _opened(opened, page, limits)
+            return _opened(opened, page, limits, bands)
     except BaseException:
         opened.file.close()
         raise
 
 
-def _in_memory(source: Any, page: int, limits: Limits) -> Picture | None:
+def _in_memory(source: Any, page: int, limits: Limits, bands: Bands | None) -> Picture | None:
     """An array or a Pillow image; neither library is imported to find out that it is neither."""
-    numpy, pillow = sys.modules.get("numpy"), sys.modules.get("PIL.Image")
-    if numpy is not None and isinstance(source, numpy.ndarray):
+    # Another thread may be importing them right now: a module without the class yet has made no source.
+    array = getattr(sys.modules.get("numpy"), "ndarray", None)
+    image = getattr(sys.modules.get("PIL.Image"), "Image", None)
+    if array is not None and isinstance(source, array):
         from .arrays import open_array
 
-        return open_array(source, limits)
-    if pillow is not None and isinstance(source, pillow.Image):
+        return open_array(source, limits, bands)
+    if image is not None and isinstance(source, image):
         from .arrays import PillowPicture
 
+        _no_bands(bands, "a Pillow image", "<image>")
         return PillowPicture(source, limits, page)
     return None
 
 
-def _opened(source: OpenSource, page: int, limits: Limits) -> Picture:
+def _no_bands(bands: Bands | None, what: str, name: str) -> None:
+    if bands is not None:
+        raise UsageError(f"bands of {what} cannot be chosen", source=name, remedy="leave bands out, or give a TIFF")
+
+
+def _opened(source: OpenSource, page: int, limits: Limits, bands: Bands | None) -> Picture:
     tag = read_exif_orientation(source.file, page=page)
+    if source.format not in _BY_VIPS:
+        _no_bands(bands, source.format, source.name)
     if source.format == "JPEG":
         picture = _open_jpeg(source, page, limits, tag.to_apply)
     elif source.format in _BY_VIPS:
-        picture = _open_vips(source, page, limits, tag.to_apply)
+        picture = _open_vips(source, page, limits, tag.to_apply, bands)
     elif source.format == "PDF":
         from .pdf import PdfPicture
 
@@ -82,10 +94,12 @@ def _opened(source: OpenSource, page: int, limits: Limits) -> Picture:
     return picture
 
 
-def _open_vips(source: OpenSource, page: int, limits: Limits, exif: ExifOrientation) -> Picture:
+def _open_vips(
+    source: OpenSource, page: int, limits: Limits, exif: ExifOrientation, bands: Bands | None = None
+) -> Picture:
     from .vips import VipsPicture
 
-    return VipsPicture(source, limits, page, exif)
+    return VipsPicture(source, limits, page, exif, bands)
 
 
 def _open_jpeg(source: OpenSource, page: int, limits: Limits, exif: ExifOrientation) -> Picture:

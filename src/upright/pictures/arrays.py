@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..turns import ExifOrientation
 from .colour import to_8_bits, to_srgb
-from .picture import DECODE_ERRORS, Box, Picture
+from .picture import DECODE_ERRORS, Bands, Box, Picture, check_bands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,11 +45,18 @@ class PillowPicture(Picture):
         return {box: cut(self._image, box, width_px, height_px, self.warn) for box in boxes}
 
 
-def open_array(array: NDArray[Any], limits: Limits) -> PillowPicture:
-    """An array ``[h, w]`` or ``[h, w, 1 to 4]`` (grey, grey and alpha, RGB, RGBA) of numbers or truth values."""
+def open_array(array: NDArray[Any], limits: Limits, bands: Bands | None = None) -> PillowPicture:
+    """An array ``[h, w]`` or ``[h, w, 1 to 4]`` (grey, grey and alpha, RGB, RGBA) of numbers or truth values.
+
+    With ``bands`` an array ``[h, w, n]`` of any depth, of which these three, counted from 1, are shown.
+    """
     import numpy as np
     from PIL import Image
 
+    if bands is not None and array.ndim in (2, 3):
+        stack = array if array.ndim == 3 else array[:, :, None]
+        check_bands(bands, stack.shape[2], "<array>")
+        array = stack[:, :, [band - 1 for band in bands]]
     fits = array.ndim == 2 or (array.ndim == 3 and 1 <= array.shape[2] <= 4)
     if not fits or array.dtype.kind not in "buif" or not array.size:
         raise UsageError(

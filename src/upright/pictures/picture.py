@@ -39,6 +39,9 @@ Box: TypeAlias = tuple[int, int, int, int]
 #: 4,096 as 2,048, above as 1,024; `full` every pixel.
 Policy: TypeAlias = Literal["lean", "seed", "full"]
 
+#: Which bands of a picture with many are shown as red, green and blue, counted from 1.
+Bands: TypeAlias = tuple[int, int, int]
+
 
 class Picture(ABC):
     """An opened picture; its pixels are read when they are asked for, and only as many as needed.
@@ -148,7 +151,7 @@ class Picture(ABC):
             together = self._expected if box in self._expected else [box]
             self._parts = self._read_parts(together, side_px)
             self._expected = []
-        return np.asarray(self._parts.pop(box))
+        return np.asarray(self._parts[box])
 
     def expect(self, boxes: Sequence[Box]) -> None:
         """Say which regions will be asked for, so that they are read together in one pass through the file."""
@@ -203,6 +206,13 @@ def squash(image: Image.Image, size_px: int) -> NDArray[np.uint8]:
     from PIL import Image
 
     return np.asarray(image.resize((size_px, size_px), Image.Resampling.BILINEAR))
+
+
+def check_bands(bands: Bands, count: int, name: str) -> None:
+    """Raise `UsageError` where a picture of ``count`` bands lacks one of ``bands``."""
+    missing = [band for band in bands if not 1 <= band <= count]
+    if missing:
+        raise UsageError(f"it has no band {missing[0]}", source=name, remedy=f"its bands are 1 to {count}")
 
 
 def stored_box(box: Box, stored_size: tuple[int, int], exif: ExifOrientation) -> Box:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import TooLarge, UsageError
 from .colour import is_flat, to_8_bits, to_srgb
-from .picture import DECODE_ERRORS, Box, Picture
+from .picture import DECODE_ERRORS, Bands, Box, Picture, check_bands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,8 +44,8 @@ _DTYPES = {
 _LEAST_WATCHED_PIXELS = 20_000_000
 #: A TIFF with a shorter side is decoded whole by libvips in little time.
 _LEAST_FLAT_PX = 4096
-#: Parts of at most this many pixels are read together, each held in memory; a tile has 262,144.
-_MOST_PIXELS_OF_PART = 1_000_000
+#: Parts of at most this many pixels are read together, each held in memory; a tile has 1,048,576.
+_MOST_PIXELS_OF_PART = 1 << 20
 #: Lines read at once for parts: 64 of a picture 60,000 pixels wide are 12 MB.
 _BAND_PX = 64
 _Read = TypeVar("_Read")
@@ -54,8 +54,11 @@ _Read = TypeVar("_Read")
 class VipsPicture(Picture):
     """A picture that libvips reads."""
 
-    def __init__(self, source: OpenSource, limits: Limits, page: int, exif: ExifOrientation) -> None:
+    def __init__(
+        self, source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None = None
+    ) -> None:
         self.format, self.name = source.format, source.name
+        self._bands = bands
         self._file = source.file
         self._fail_on = "none"
         self._had_alpha = False
@@ -66,6 +69,8 @@ class VipsPicture(Picture):
         _check_pages(page, pages, source.name, limits)
         self._page = {"page": page} if page else {}
         header = self._load(**self._page) if page else first
+        if bands is not None:
+            check_bands(bands, header.bands, source.name)
         super().__init__(source, limits, (header.width, header.height), exif=exif, page=page, pages=pages)
         whole = "an interlaced PNG" if header.get_typeof("interlaced") else _WHOLE.get(source.format)
         if whole:
@@ -139,7 +144,7 @@ class VipsPicture(Picture):
 
     def _decode_flat(self, width: int, height: int) -> Image.Image | None:
         """A TIFF without small levels by `flat`, where that is quicker; ``None`` where not, or where it is damaged."""
-        if self.format != "TIFF" or self.page or self._levels or max(self._stored_size) < _LEAST_FLAT_PX:
+        if self.format != "TIFF" or self.page or self._levels or self._bands or max(self._stored_size) < _LEAST_FLAT_PX:
             return None
         from .flat import read_flat, shrink
 
@@ -220,7 +225,10 @@ class VipsPicture(Picture):
         return found
 
     def _flattened(self, image: Any) -> Any:
-        """Without transparency, and in a colour space that Pillow knows."""
+        """Without transparency, and in a colour space that Pillow knows; of bands that were chosen, just these."""
+        if self._bands is not None:
+            red, green, blue = (image[band - 1] for band in self._bands)
+            return red.bandjoin([green, blue]).copy(interpretation="multiband")
         if image.interpretation in _NOT_PILLOWS:
             image = image.colourspace("srgb")
         if image.format in ("complex", "dpcomplex"):
@@ -257,7 +265,8 @@ class VipsPicture(Picture):
     def _as_rgb(self, values: NDArray[Any], image: Any) -> Image.Image:
         from PIL import Image
 
-        icc = image.get("icc-profile-data") if image.get_typeof("icc-profile-data") else None
+        profiled = self._bands is None and image.get_typeof("icc-profile-data")
+        icc = image.get("icc-profile-data") if profiled else None
         bands = 4 if image.interpretation == "cmyk" and values.shape[2] >= 4 else 3 if values.shape[2] >= 3 else 1
         mode = {1: "L", 3: "RGB", 4: "CMYK"}[bands]
         kept = to_8_bits(values[:, :, :bands])

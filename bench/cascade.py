@@ -1,0 +1,153 @@
+"""Accuracy against CPU time for each flow and effort, and where the cascade stops.
+
+    python bench/cascade.py --evaluation eval.tar [--of-each-kind 40] [--pages 8]
+
+On two sets: a sample of an evaluation tar (`<kind>/<source>/<id>.webp`, upright pictures), each picture as two of its
+four turns, and the large pages of bench/large_pages.py. Pictures are turned by their EXIF tag, so that their pixels
+are decoded as they are. All settings look at a picture before the next one comes; the order of settings changes with
+the picture. One thread. Prints a table, writes cascade.json and cascade.png to bench/out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tarfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+from large_pages import made
+
+from upright import Detector
+from upright.errors import UprightError
+from upright.exif import patch_exif_orientation
+from upright.turns import ExifOrientation, Turn
+
+OUT = Path(__file__).parent / "out"
+SETTINGS = [("whole", 0), ("turned", 0), ("tiles", 2), ("tiles", 3), ("cascade", 1), ("cascade", 2), ("cascade", 3)]
+Case = tuple[str, bytes, Turn]
+
+
+def evaluation(tar: Path, of_each_kind: int, seed: int) -> Iterator[Case]:
+    with tarfile.open(tar) as archive:
+        names = sorted(member.name for member in archive.getmembers() if member.isfile() and "/" in member.name)
+        kinds = defaultdict(list)
+        for name in names:
+            if name.endswith(".webp"):
+                kinds[name.split("/")[0]].append(name)
+        rng = np.random.default_rng(seed)
+        for kind, members in sorted(kinds.items()):
+            for name in rng.choice(members, min(of_each_kind, len(members)), replace=False):
+                file = archive.extractfile(str(name))
+                assert file is not None
+                data = file.read()
+                for turn in rng.choice(4, 2, replace=False):
+                    yield kind, data, list(Turn)[turn]
+
+
+def large(seed: int, each: int) -> Iterator[Case]:
+    for number, (kind, path) in enumerate(made(OUT / "large_pages", seed, each)):
+        yield kind, path.read_bytes(), list(Turn)[number % 4]
+
+
+def measured(cases: Iterator[Case]) -> dict[str, dict[str, Any]]:
+    detectors = {(flow, effort): Detector(flow=flow, effort=effort) for flow, effort in SETTINGS}
+    seen: dict[tuple[str, int], list[tuple[str, float, bool, bool, bool, str]]] = {s: [] for s in SETTINGS}
+    for number, (kind, data, needs) in enumerate(cases):
+        shown = patch_exif_orientation(data, ExifOrientation.TOP_LEFT.then(needs.inverse))
+        for setting in SETTINGS[number % len(SETTINGS) :] + SETTINGS[: number % len(SETTINGS)]:
+            started = time.process_time()
+            try:
+                found = detectors[setting].detect(shown)
+            except UprightError as error:
+                raise SystemExit(f"{kind}: {error}") from error
+            ms = (time.process_time() - started) * 1000
+            right, answered = found.best is needs, found.turn is not None
+            seen[setting].append((kind, ms, right, answered and right, answered and not right, found.flow))
+    return {f"{flow} {effort}" if flow in ("cascade", "tiles") else flow: summary(seen[flow, effort])
+            for flow, effort in SETTINGS}  # fmt: skip
+
+
+def summary(rows: list[tuple[str, float, bool, bool, bool, str]]) -> dict[str, Any]:
+    stops = Counter(row[5] for row in rows)
+    kinds = sorted({row[0] for row in rows})
+    return {
+        "pictures": len(rows),
+        "cpu_ms": mean(row[1] for row in rows),
+        "best": mean(row[2] for row in rows),
+        "balanced_right": mean(row[3] for row in rows),
+        "balanced_wrong": mean(row[4] for row in rows),
+        "stops": {step: stops[step] / len(rows) for step in ("whole", "turned", "tiles")},
+        "best_of_kind": {kind: mean(row[2] for row in rows if row[0] == kind) for kind in kinds},
+    }
+
+
+def report(result: dict[str, dict[str, Any]], title: str) -> None:
+    first = next(iter(result.values()))
+    kinds = list(first["best_of_kind"])
+    print(f"\n{title}: {first['pictures']} pictures\n")
+    heads = ["setting", "CPU ms", "of whole", "best, %", "balanced: right, %", "wrong, %", "stop whole/turned/tiles, %"]
+    print("|", " | ".join(heads + kinds), "|")
+    print("|" + "---|" * (len(heads) + len(kinds)))
+    for name, row in result.items():
+        stops = " / ".join(f"{100 * share:.0f}" for share in row["stops"].values())
+        shares = [f"{100 * row[key]:.1f}" for key in ("best", "balanced_right", "balanced_wrong")]
+        each = [f"{100 * row['best_of_kind'][kind]:.0f}" for kind in kinds]
+        ratio = row["cpu_ms"] / first["cpu_ms"]
+        print("|", " | ".join([name, f"{row['cpu_ms']:.0f}", f"{ratio:.2f}", *shares, stops, *each]), "|")
+
+
+def plot(results: dict[str, dict[str, dict[str, Any]]], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, rows = pyplot.subplots(2, len(results), figsize=(5.2 * len(results), 6.4), dpi=80, squeeze=False)
+    for (title, result), above, below in zip(results.items(), rows[0], rows[1], strict=True):
+        for key, label, mark in (("best", "best", "o"), ("balanced_right", "balanced", "s")):
+            points = [(row["cpu_ms"], 100 * row[key]) for row in result.values()]
+            above.plot(*zip(*points, strict=True), mark, label=label)
+        for name, row in result.items():
+            above.annotate(
+                name, (row["cpu_ms"], 100 * row["best"]), fontsize=7, xytext=(3, 4), textcoords="offset points"
+            )
+        above.set(title=title, xlabel="CPU ms for a picture", ylabel="right, % of pictures")
+        above.legend(fontsize=8)
+        left = np.zeros(len(result))
+        for step in ("whole", "turned", "tiles"):
+            share = np.array([100 * row["stops"][step] for row in result.values()])
+            below.barh(list(result), share, left=left, label=step)
+            left += share
+        below.set(xlabel="decided at this step, % of pictures")
+        below.invert_yaxis()
+        below.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--evaluation", type=Path, required=True)
+    parser.add_argument("--of-each-kind", type=int, default=40)
+    parser.add_argument("--pages", type=int, default=8, help="large pages of each of five kinds")
+    parser.add_argument("--seed", type=int, default=5)
+    arguments = parser.parse_args()
+    OUT.mkdir(exist_ok=True)
+    results = {
+        "large pages": measured(large(arguments.seed, arguments.pages)),
+        "evaluation": measured(evaluation(arguments.evaluation, arguments.of_each_kind, arguments.seed)),
+    }
+    for title, result in results.items():
+        report(result, title)
+    (OUT / "cascade.json").write_text(json.dumps(results, indent=1))
+    plot(results, OUT / "cascade.png")
+
+
+if __name__ == "__main__":
+    main()
