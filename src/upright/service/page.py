@@ -14,8 +14,8 @@ FOLDER = Path(__file__).parents[1] / "web_static"
 
 # Threads of WebAssembly need shared memory, and that an isolated page: COOP and COEP. All code is our own.
 _PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
-    "img-src 'self' blob: data:; style-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
+    "img-src 'self' blob:; style-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -44,18 +44,13 @@ def router(model: Model, folder: Path = FOLDER) -> APIRouter:
         path = files[name]
         media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         headers = _PAGE_HEADERS | (_FOREVER if name.startswith("assets/") else {})
-        if (packed := files.get(f"{name}.br")) is not None:
-            headers["Vary"] = "Accept-Encoding"
-            if "br" in _encodings(request):
-                path, headers["Content-Encoding"] = packed, "br"
         headers["ETag"] = etag = _etag(path)
         if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         return FileResponse(path, headers=headers, media_type=media_type)
 
     for name in (*files, *([""] if "index.html" in files else [])):
-        if not name.endswith(".br"):
-            routes.add_api_route(f"/{name}", page, methods=["GET", "HEAD"])
+        routes.add_api_route(f"/{name}", page, methods=["GET", "HEAD"])
     return routes
 
 
@@ -63,13 +58,3 @@ def _etag(path: Path) -> str:
     """Changes with the file: a browser asks each time, and loads the model's megabytes once."""
     known = path.stat()
     return f'"{known.st_mtime_ns:x}-{known.st_size:x}{path.suffix}"'
-
-
-def _encodings(request: Request) -> set[str]:
-    """What the client takes, less what it refuses by ``q=0``."""
-    taken = set()
-    for part in request.headers.get("accept-encoding", "").lower().split(","):
-        name, _, quality = part.partition(";")
-        if quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
-            taken.add(name.strip())
-    return taken
