@@ -110,15 +110,13 @@ def plot(results: dict[str, dict[str, dict[str, Any]]], path: Path) -> None:
 
     figure, rows = pyplot.subplots(2, len(results), figsize=(5.2 * len(results), 6.4), dpi=80, squeeze=False)
     for (title, result), above, below in zip(results.items(), rows[0], rows[1], strict=True):
-        for key, label, mark in (("best", "best", "o"), ("balanced_right", "balanced", "s")):
-            points = [(row["cpu_ms"], 100 * row[key]) for row in result.values()]
-            above.plot(*zip(*points, strict=True), mark, label=label)
-        for name, row in result.items():
-            above.annotate(
-                name, (row["cpu_ms"], 100 * row["best"]), fontsize=7, xytext=(3, 4), textcoords="offset points"
-            )
-        above.set(title=title, xlabel="CPU ms for a picture", ylabel="right, % of pictures")
-        above.legend(fontsize=8)
+        for nth, (name, row) in enumerate(result.items()):
+            right = [100 * row["balanced_right"], 100 * row["best"]]
+            above.plot([row["cpu_ms"]] * 2, right, "-", color=f"C{nth}", alpha=0.4)
+            above.plot(row["cpu_ms"], right[0], "s", color=f"C{nth}")
+            above.plot(row["cpu_ms"], right[1], "o", color=f"C{nth}", label=name)
+        above.set(title=f"{title}: ● best, ■ balanced", xlabel="CPU ms for a picture", ylabel="right, % of pictures")
+        above.set_ylim(0, 100)
         left = np.zeros(len(result))
         for step in ("whole", "turned", "tiles"):
             share = np.array([100 * row["stops"][step] for row in result.values()])
@@ -126,7 +124,8 @@ def plot(results: dict[str, dict[str, dict[str, Any]]], path: Path) -> None:
             left += share
         below.set(xlabel="decided at this step, % of pictures")
         below.invert_yaxis()
-        below.legend(fontsize=8)
+        below.legend(fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
+    rows[0][-1].legend(fontsize=8, loc=(0.66, 0.03))
     figure.tight_layout()
     figure.savefig(path)
 

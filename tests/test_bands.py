@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from upright import Detector
-from upright.cli import main
+from upright.cli import cli
 from upright.errors import UsageError
 from upright.pictures import open_picture
 
@@ -85,9 +85,9 @@ def test_what_only_one_band_shows_is_found(tmp_path):
         assert plain.detect(path).turn is None
         found = fourth.detect(path)
         assert found.best == plain.detect(page).best == 270
-    run = CliRunner().invoke(main, ["detect", str(path), "--flow", "whole", "--bands", "4,4,4", "--json"])
+    run = CliRunner().invoke(cli, ["detect", str(path), "--flow", "whole", "--bands", "4,4,4", "--json"])
     assert run.exit_code == 0, run.output
     assert json.loads(run.stdout)["best"] == 270
-    wrong = CliRunner().invoke(main, ["detect", str(path), "--bands", "4,x"])
+    wrong = CliRunner().invoke(cli, ["detect", str(path), "--bands", "4,x"])
     assert wrong.exit_code == 2
     assert "three numbers" in wrong.output

@@ -39,4 +39,4 @@ def test_engines_lists_what_is_installed_and_says_what_is_not(tmp_path: Path) ->
     assert result.exit_code == 0, result.output
     rows = json.loads((tmp_path / "engines.json").read_text())
     assert {"onnx:cpu", "openvino", "torch"} <= set(rows)
-    assert "pypi.nvidia.com" in result.output
+    assert "NVIDIA's own package index" in result.output

@@ -63,7 +63,7 @@ def test_a_forked_process_gets_an_engine_of_its_own(wanted: np.ndarray) -> None:
     [
         ("openvino", "openvino", "upright[openvino]"),
         ("torch", "onnx", "upright[torch]"),
-        ("tensorrt", "tensorrt", "pypi.nvidia.com"),
+        ("tensorrt", "tensorrt", "NVIDIA's own package index"),
     ],
 )
 def test_a_missing_runtime_names_its_install_line(

@@ -64,6 +64,19 @@ def test_the_whole_view(folder, wanted, name):
         assert picture.warnings == ()
 
 
+@pytest.mark.parametrize("name", ["pyramid.tif", "sub.tif"])
+def test_tiles_of_a_pyramid_come_from_its_smaller_levels(folder, name, monkeypatch):
+    with open_picture(folder / name) as picture:
+        tiles = plan_tiles(picture, budget=4)
+        loaded, load = [], picture._load
+        monkeypatch.setattr(picture, "_load", lambda **options: loaded.append(load(**options)) or loaded[-1])
+        shown = [render(picture, tile, 224) for tile in tiles]
+        assert {(image.width, image.height) for image in loaded} == {(WIDTH // 4, HEIGHT // 4)}
+    with open_picture(folder / "tiles.tif") as picture:
+        for tile, pixels in zip(tiles, shown, strict=True):
+            assert np.abs(pixels.astype(int) - render(picture, tile, 224)).mean() < 3
+
+
 @pytest.mark.parametrize("name", SAVED)
 def test_tiles(folder, name):
     whole = lazy_picture()

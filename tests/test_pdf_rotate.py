@@ -15,6 +15,8 @@ from upright.pdf_rotate import rotated
 from upright.results import Method
 from upright.turns import Turn, turn_array
 
+from .conftest import DEMO
+
 
 def pdf(pages=3):
     """Pages of different sizes, each with a red block in its own place."""
@@ -131,6 +133,18 @@ def test_correct_in_place_and_undo(tmp_path):
     assert journal.stat().st_size < 4000
     assert [entry.outcome for entry in undo(journal)] == ["restored"]
     assert path.read_bytes() == FILES["table"]
+
+
+def test_a_page_is_decided_and_set_upright(detector, tmp_path):
+    path = tmp_path / "letter.pdf"
+    with Image.open(DEMO / "page.jpg") as page:
+        page.convert("RGB").save(path, "PDF", resolution=150)
+    found = detector.detect(path)
+    assert found.turn not in (None, Turn.NONE)
+    correction = correct(path, in_place=True, detector=detector)
+    assert (correction.turn, correction.written) == (found.turn, True)
+    again = detector.detect(path)
+    assert (again.turn, again.height_px) == (Turn.NONE, found.width_px if found.turn.index % 2 else found.height_px)
 
 
 def test_an_upright_page_is_left_alone():

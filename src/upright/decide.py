@@ -140,8 +140,8 @@ def _tile_vote(decision: Decision, mean: Logits) -> Generator[Sequence[View], Lo
 
     Together they count up to six times what the four looks do, by how sure they are together: unsure tiles (sky, skin,
     a blank margin) change nothing. Where the four looks are certain, tiles count half of them, sure or not: they see
-    no layout. On pages too small for one view, tiles that counted half of the four looks lifted nothing (83 % of 35
-    drawn pages right with them and without), so 91 %.
+    no layout. Of 60 drawn pages too small for one view the four looks had 83 % right, with four tiles that counted half
+    of them 87 %, so 93 %.
     """
     upright = decision.tiles(TILES_OF_EFFORT[decision.effort])
     if not upright:

@@ -40,7 +40,7 @@ class Detector:
         threads: threads of one engine call. 1 costs the least CPU time for each picture.
         promise: how sure an answer has to be.
         flow: ``cascade``, ``whole``, ``turned`` or ``tiles``.
-        effort: 0 (one look) to 3 (up to 16 tiles) for ``cascade``.
+        effort: 0 (one look) to 3 (up to 16 tiles, each seen twice) for ``cascade``.
         policy: how much is decoded: ``lean`` what the views need, ``seed`` or ``full``; see `upright.pictures.Policy`.
         budget_ms: time after which ``cascade`` takes no further step; ``None``: no limit.
         limits: what a picture may ask for.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LARGEST_BATCH = 256
 USUAL_BATCH = 64
-INSTALL = "pip install 'upright[torch]' tensorrt --extra-index-url https://pypi.nvidia.com, or use --engine onnx"
+INSTALL = "pip install 'upright[torch]', and tensorrt from NVIDIA's own package index; or use --engine onnx"
 
 
 class TensorrtEngine:

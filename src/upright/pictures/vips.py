@@ -158,13 +158,16 @@ class VipsPicture(Picture):
             return None
 
     def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
-        times = 1
-        if self.format == "JPEG":
-            most = min(min((b[2] - b[0]) // width_px, (b[3] - b[1]) // height_px) for b in boxes)
-            times = max(t for t in (1, 2, 4, 8) if t <= max(most, 1))
-        places = {box: _divided(box, times, self._stored_size) for box in boxes}
+        most = max(1, min(min((b[2] - b[0]) // width_px, (b[3] - b[1]) // height_px) for b in boxes))
+        choices = (1, 2, 4, 8) if self.format == "JPEG" else (1, *(level for level, _ in self._levels))
+        times = max(level for level in choices if level <= most)
+        size = self._stored_size
+        if times > 1:
+            smaller = self._load_divided(times)
+            size = smaller.width, smaller.height
+        places = {box: _divided(box, times, size) for box in boxes}
         if len(boxes) > 1 and all((b[2] - b[0]) * (b[3] - b[1]) <= _MOST_PIXELS_OF_PART for b in places.values()):
-            return self._tolerant(lambda: self._stream(places, times))
+            return self._tolerant(lambda: self._stream(places, times, width_px, height_px))
         return {
             box: self._tolerant(partial(self._part, place, times, width_px, height_px)) for box, place in places.items()
         }
@@ -176,8 +179,8 @@ class VipsPicture(Picture):
         whole = self._flattened(self._load_divided(times))
         return self._pixels(_resized(whole.crop(left, top, right - left, bottom - top), width, height))
 
-    def _stream(self, places: dict[Box, Box], times: int) -> dict[Box, Image.Image]:
-        """Many small parts in one pass from top to bottom.
+    def _stream(self, places: dict[Box, Box], times: int, width_px: int, height_px: int) -> dict[Box, Image.Image]:
+        """Many small parts in one pass from top to bottom, each let go of and shrunk where its last line is read.
 
         By one region in this thread: in a pipeline libvips' threads run ahead of each other, and a file that can just
         be read forwards has no way back.
@@ -188,7 +191,8 @@ class VipsPicture(Picture):
         whole = self._flattened(self._load_divided(times))
         dtype = np.dtype(_DTYPES[whole.format])
         region = pyvips.Region.new(whole)
-        values = {b: np.empty((p[3] - p[1], p[2] - p[0], whole.bands), dtype) for b, p in places.items()}
+        values: dict[Box, NDArray[Any]] = {}
+        parts: dict[Box, Image.Image] = {}
         deadline = self._deadline()
         for top in range(min(p[1] for p in places.values()), max(p[3] for p in places.values()), _BAND_PX):
             self._check(deadline)
@@ -200,11 +204,19 @@ class VipsPicture(Picture):
             fetched = region.fetch(left, top, right - left, bottom - top)
             band = np.frombuffer(fetched, dtype).reshape(bottom - top, right - left, whole.bands)
             for box, (x, y, x_end, y_end) in here.items():
+                if box not in values:
+                    values[box] = np.empty((y_end - y, x_end - x, whole.bands), dtype)
                 first, last = max(top, y), min(bottom, y_end)
                 values[box][first - y : last - y] = band[first - top : last - top, x - left : x_end - left]
-        return {box: self._as_rgb(part, whole) for box, part in values.items()}
+                if last == y_end:
+                    part = self._as_rgb(values.pop(box), whole)
+                    factor = min(part.width // width_px, part.height // height_px) // _SPARE
+                    parts[box] = part.reduce(factor) if factor > 1 else part
+        return parts
 
     def _load_divided(self, times: int) -> Any:
+        if self._levels:
+            return self._load(**dict(self._levels).get(times, {}))
         return self._load(**self._page, **({"shrink": times} if times > 1 else {}))
 
     def _tolerant(self, read: Callable[[], _Read]) -> _Read:
@@ -299,8 +311,8 @@ def _check_pages(page: int, pages: int, name: str, limits: Limits) -> None:
 
 
 def _divided(box: Box, times: int, size: tuple[int, int]) -> Box:
-    """A box in a picture that is decoded ``times`` smaller."""
-    width, height = -(-size[0] // times), -(-size[1] // times)
+    """A box in a picture that is ``times`` smaller, and of this size then."""
+    width, height = size
     left, top = min(box[0] // times, width - 1), min(box[1] // times, height - 1)
     return left, top, min(-(-box[2] // times), width), min(-(-box[3] // times), height)
 
