@@ -30,7 +30,7 @@ def pdf(pages=3):
     return buffer.getvalue()
 
 
-def modern(packed=True, predictor=True, rotate=b"", encrypt=b""):
+def modern(packed=True, predictor=True, rotate=b"", encrypt=b"", bomb=b""):
     """PDF 1.5: pages in an object stream, references in a stream with PNG's predictor; /Rotate on the pages' parent."""
     objects = {
         1: b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -62,7 +62,7 @@ def modern(packed=True, predictor=True, rotate=b"", encrypt=b""):
             coded += b"\2" + bytes((x - y) & 255 for x, y in zip(row, above, strict=True))
             above = row
         rows, parameters = [coded], b"/DecodeParms << /Predictor 12 /Columns 5 >> "
-    table = zlib.compress(b"".join(rows))
+    table = zlib.compress(b"".join([*rows, bomb]), 9 if bomb else -1)
     out += b"7 0 obj\n<< /Type /XRef /Size 8 /W [1 3 1] /Root 1 0 R %s%s" % (encrypt, parameters)
     out += b"/Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream\nendobj\n" % (len(table), table)
     return out + b"startxref\n%d\n%%%%EOF" % place[7]
@@ -158,6 +158,8 @@ REFUSED = {
     "references moved": (pdf().replace(b"startxref\n", b"startxref\n9"), "lead nowhere"),
     "cut off": (pdf()[:-200], "where its references are"),
     "an odd turn": (modern(rotate=b"/Rotate 45"), "/Rotate is 45"),
+    "references without end": (modern(predictor=False, bomb=bytes(20 << 20)), "too many"),
+    "references inflated without end": (modern(predictor=False, bomb=bytes(40 << 20)), "too large"),
     "pages in a circle": (modern(packed=False).replace(b"[3 0 R 4 0 R]", b"[2 0 R 4 0 R]"), "circle"),
 }
 

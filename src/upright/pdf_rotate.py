@@ -23,8 +23,12 @@ _SECTION = re.compile(rb"\s*(\d{1,10}) +(\d{1,10})\s+(?=\d|trailer)")
 _ENTRY = re.compile(rb"\s{0,2}(\d{10}) (\d{5}) ([nf])")
 _KEPT_IN_TRAILER = (b"/Root", b"/Info", b"/ID")
 _MOST_DEPTH = 60
-#: A stream of references or objects is not inflated further; a million references take 10 MB.
-_MOST_BYTES = 64 << 20
+#: All streams of references and objects together are not inflated further; a million references take 10 MB.
+_MOST_BYTES = 32 << 20
+#: A reference has a kind, a place and a generation, of 1 to 8 bytes each.
+_MOST_COLUMNS = 24
+#: References of one section; two million are held in some 300 MB.
+_MOST_REFERENCES = 2_000_000
 
 
 class Reference(NamedTuple):
@@ -58,8 +62,8 @@ def rotated(data: bytes, page: int, turn: Turn) -> tuple[bytes, int, int]:
     """
     try:
         return _rotated(data, page, turn)
-    except (TypeError, ValueError, AttributeError, IndexError, OverflowError):
-        # A value of another kind than the standard has there, in any of fifty places.
+    except (TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
+        # A value of another kind than the standard has there, in any of fifty places; streams that name each other.
         _refuse("its structure is damaged")
 
 
@@ -100,6 +104,7 @@ class _Document:
             _refuse("it does not say where its references are")
         self.newest = int(found[-1])
         self.places: dict[int, tuple[int, int, int]] = {}
+        self.inflated_bytes = 0
         self.unpacked: dict[int, tuple[bytes, dict[int, int]]] = {}
         self.trailer = Dictionary()
         self.by_stream = False
@@ -205,9 +210,16 @@ class _Document:
                 content = zlib.decompressobj().decompress(content, _MOST_BYTES)
             except zlib.error as error:
                 _refuse(f"a stream of objects or references is damaged ({error})")
+            self.inflated_bytes += len(content)
+            if self.inflated_bytes >= _MOST_BYTES:
+                _refuse("its objects and references are too large")
         parameters = parameters or {}
-        predictor = parameters.get(b"/Predictor", 1)
-        return _unpredicted(content, parameters.get(b"/Columns", 1)) if predictor >= 10 else content
+        if parameters.get(b"/Predictor", 1) < 10:
+            return content
+        columns = parameters.get(b"/Columns", 1)
+        if not 1 <= columns <= _MOST_COLUMNS:
+            _refuse(f"its references are {columns} bytes wide")
+        return _unpredicted(content, columns)
 
     def _read_references(self) -> None:
         """All places of objects, the newest first, and the newest trailer."""
@@ -243,13 +255,15 @@ class _Document:
     def _read_stream(self, place: int) -> Dictionary:
         facts, end = self._at(place, None)
         widths = facts.get(b"/W") if isinstance(facts, Dictionary) else None
-        if not isinstance(widths, list) or len(widths) != 3 or not all(w in range(9) for w in widths):
+        if not isinstance(widths, list) or len(widths) != 3 or not all(w in range(9) for w in widths) or not widths[1]:
             _refuse("its references are damaged")
         content, (a, b, c) = self._stream(facts, end), widths
+        if len(content) // sum(widths) > _MOST_REFERENCES:
+            _refuse("its references are too many")
         index = facts.get(b"/Index") or [0, facts.get(b"/Size", 0)]
         ranges = [range(first, first + count) for first, count in zip(index[::2], index[1::2], strict=False)]
         numbers = (number for each in ranges for number in each)
-        for row, number in zip(range(0, len(content) - sum(widths) + 1, sum(widths) or 1), numbers, strict=False):
+        for row, number in zip(range(0, len(content) - sum(widths) + 1, sum(widths)), numbers, strict=False):
             kind = int.from_bytes(content[row : row + a]) if a else 1
             fields = content[row + a : row + a + b], content[row + a + b : row + a + b + c]
             self.places.setdefault(number, (kind, *(int.from_bytes(f) for f in fields)))  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ _SOURCES = (
 
 def test_package_in_node(package_dist: Path) -> None:
     done = subprocess.run(
-        ["node", "--test", WEB / "package/test/detect.test.mjs"],
+        ["node", "--test", "--test-reporter=tap", WEB / "package/test/detect.test.mjs"],
         cwd=WEB,
         capture_output=True,
         text=True,
