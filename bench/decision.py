@@ -84,7 +84,7 @@ def child_cpu_ms(*command: str) -> float:
 def cold(model: Path, picture: Path, rounds: int) -> dict[str, float]:
     commands = {
         "bare script, cold": (sys.executable, "-c", BARE, str(model), str(picture)),
-        "upright detect, cold": (sys.executable, "-m", "upright", "detect", str(picture)),
+        "upright detect, cold": (sys.executable, "-m", "upright", "detect", "--flow", "whole", str(picture)),
     }
     times = {name: [] for name in commands}
     for _ in range(rounds):
