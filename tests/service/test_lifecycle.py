@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx
 from PIL import Image
 
+from upright.service.server import _bound
+
 from .conftest import jpeg
 
 
@@ -87,3 +89,13 @@ def test_several_processes_count_together_and_replace_one_that_dies(serve):
         assert service.metric("upright_decisions_total") == 30, "counts outlive the process that counted"
         assert service.metric("upright_model_info") == 1
     assert service.terminate() == 0
+
+
+def test_accepted_connections_are_known_for_tcp():
+    """What asyncio looks at before it switches Nagle's algorithm off: with it on, answers wait for 40 ms."""
+    with _bound("127.0.0.1", 0) as listening:
+        listening.listen()
+        with socket.create_connection(listening.getsockname()) as client:
+            accepted, _ = listening.accept()
+            with accepted:
+                assert accepted.proto == client.proto == socket.IPPROTO_TCP
