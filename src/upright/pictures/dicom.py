@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotAPicture, TooLarge, UsageError
+from ..errors import NotAPicture
 from .arrays import cut
 from .colour import to_8_bits
 from .picture import DECODE_ERRORS, Box, Picture
@@ -35,10 +35,7 @@ class DicomPicture(Picture):
             size = int(self._data.get("Columns") or 0), int(self._data.get("Rows") or 0)
         except (*DECODE_ERRORS, AttributeError) as error:
             raise self._broken(error) from error
-        if pages > limits.max_pages:
-            raise TooLarge(f"{pages:,} frames are over the limit max_pages of {limits.max_pages:,}", source=self.name)
-        if not 0 <= page < pages:
-            raise UsageError(f"it has no page {page}", source=self.name, remedy=f"its pages are 0 to {pages - 1}")
+        limits.check_pages(page, pages, self.name)
         super().__init__(source, limits, size, page=page, pages=pages)
         limits.check_whole(*size, source.name, "DICOM")
 

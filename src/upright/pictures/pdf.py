@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotAPicture, TooLarge, UsageError
+from ..errors import NotAPicture
 from .picture import DECODE_ERRORS, Box, Picture
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ class PdfPicture(Picture):
                 points = sheet.get_size() if sheet else (1, 1)
             except DECODE_ERRORS as error:
                 raise self._broken(error) from error
-        if pages > limits.max_pages:
-            raise TooLarge(f"{pages:,} pages are over the limit max_pages of {limits.max_pages:,}", source=self.name)
-        if sheet is None:
-            raise UsageError(f"it has no page {page}", source=self.name, remedy=f"its pages are 0 to {pages - 1}")
+        limits.check_pages(page, pages, self.name)
         self._sheet: Any = sheet
         width, height = (max(1, round(length * _DPI / 72)) for length in points)
         super().__init__(source, limits, (width, height), page=page, pages=pages)

@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import TooLarge, UsageError
+from ..errors import TooLarge
 from .colour import is_flat, to_8_bits, to_srgb
 from .picture import DECODE_ERRORS, Bands, Box, Picture, check_bands
 
@@ -66,7 +66,7 @@ class VipsPicture(Picture):
         self._levels: list[tuple[int, dict[str, int]]] = []
         first = self._load()
         pages = first.get("n-pages") if source.format in _PAGED and first.get_typeof("n-pages") else 1
-        _check_pages(page, pages, source.name, limits)
+        limits.check_pages(page, pages, source.name)
         self._page = {"page": page} if page else {}
         header = self._load(**self._page) if page else first
         if bands is not None:
@@ -297,17 +297,6 @@ class VipsPicture(Picture):
             source=self.name,
             remedy="raise timeout_s if you trust the file",
         )
-
-
-def _check_pages(page: int, pages: int, name: str, limits: Limits) -> None:
-    if pages > limits.max_pages:
-        raise TooLarge(
-            f"{pages:,} pages are over the limit max_pages of {limits.max_pages:,}",
-            source=name,
-            remedy="raise max_pages if you trust the file",
-        )
-    if not 0 <= page < pages:
-        raise UsageError(f"it has no page {page}", source=name, remedy=f"its pages are 0 to {pages - 1}")
 
 
 def _divided(box: Box, times: int, size: tuple[int, int]) -> Box:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
 from .arrays import cut
 from .picture import DECODE_ERRORS, Box, Picture
 
@@ -38,8 +37,7 @@ class WholePicture(Picture):
             self._image, pages = _open_heif(source, page) if source.format == "HEIC" else _open_pillow(source, page)
         except DECODE_ERRORS as error:
             raise self._broken(error) from error
-        if not 0 <= page < pages:
-            raise UsageError(f"it has no page {page}", source=source.name, remedy=f"its pages are 0 to {pages - 1}")
+        limits.check_pages(page, pages, source.name)
         super().__init__(source, limits, self._image.size, page=page, pages=pages, exif=exif)
         limits.check_whole(*self._stored_size, source.name, source.format)
 
