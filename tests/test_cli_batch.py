@@ -18,6 +18,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
+from upright.exif import read_exif_orientation
+
 DEMO = Path(__file__).parent.parent / "testdata" / "demo"
 BATCH = [sys.executable, "-m", "upright", "batch"]
 
@@ -155,3 +157,14 @@ def test_an_object_store_gives_the_rows_of_the_folder(
     assert stored == local and len(stored) == len(list(DEMO.iterdir()))
     missing = batch("s3://scans/2024/gone.jpg", "-o", tmp_path / "g.jsonl", env=env)
     assert missing.returncode == 1 and rows(tmp_path / "g.jsonl")[0]["error"] == "SourceMissing"
+
+
+def test_a_file_of_two_names_is_set_right_once(tmp_path: Path) -> None:
+    """In place two answers to one question would turn it twice, whatever the order of the workers."""
+    page = Path(shutil.copy(DEMO / "page.jpg", tmp_path / "page.jpg"))
+    (tmp_path / "link.jpg").symlink_to(page)
+    done = batch(page, page, tmp_path, "-o", tmp_path / "r.jsonl", "--in-place", "--best")
+    assert done.returncode == 0, done.stderr
+    assert len(rows(tmp_path / "r.jsonl")) == 1
+    with page.open("rb") as file:
+        assert read_exif_orientation(file).orientation == 8

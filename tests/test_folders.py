@@ -44,8 +44,8 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     assert names(tmp_path) == [odd]
 
 
-def test_once_means_each_file_once(tmp_path: Path) -> None:
+def test_what_was_seen_does_not_come_again(tmp_path: Path) -> None:
     (tmp_path / "a.gif").write_bytes((DEMO / "cat.gif").read_bytes())
     (tmp_path / "b.gif").symlink_to("a.gif")
     paths = [str(tmp_path / "a.gif"), str(tmp_path), str(tmp_path / "x" / ".." / "a.gif")]
-    assert [str(found.relative) for found in find_pictures(paths, once=True)] == ["a.gif"]
+    assert [str(found.relative) for found in find_pictures(paths, seen=set())] == ["a.gif"]

@@ -48,20 +48,19 @@ def _standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def find_pictures(paths: Iterable[str], *, once: bool = False) -> Iterator[Found]:
+def find_pictures(paths: Iterable[str], *, seen: set[str] | None = None) -> Iterator[Found]:
     """Every named file, and in named folders every file that is a picture by its first bytes, in order of name.
 
-    With ``once``, a file that is named twice, or by links too, comes once: corrected in place by two answers to the
-    same question, it would be turned twice.
+    With a set ``seen``, which grows by real paths, a file that is named twice, or by links too, comes once: corrected
+    in place by two answers to the same question, it would be turned twice.
 
     Folders behind links are not entered, so a loop of links ends; a link to a file counts as the file. A file that
     is named is always yielded, so that its error is reported.
     """
-    seen: set[str] = set()
     for path in paths:
         is_folder = path != STANDARD_STREAM and Path(path).is_dir()
         for found in _search(path) if is_folder else [Found(path, Path(Path(path).name))]:
-            if once:
+            if seen is not None:
                 real = os.path.realpath(found.path)
                 if real in seen:
                     continue

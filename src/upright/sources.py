@@ -78,7 +78,12 @@ def key_hash(key: str) -> int:
 
 
 def find_items(
-    names: Iterable[str], *, wanted: Wanted = lambda key: True, lists: Iterable[str] = (), load: bool = True
+    names: Iterable[str],
+    *,
+    wanted: Wanted = lambda key: True,
+    lists: Iterable[str] = (),
+    load: bool = True,
+    seen: set[str] | None = None,
 ) -> Iterator[Item]:
     """Every picture of the sources, in their order, whose key is wanted; of others no byte is kept.
 
@@ -87,6 +92,7 @@ def find_items(
         wanted: says of a key whether its picture is to be worked on.
         lists: text files with one such name a line.
         load: whether items of shards come with their bytes; without, `Item.load` finds them again.
+        seen: of `find_pictures`: with it no file comes twice, whatever it is called.
 
     A shard that cannot be read, or only in part, yields what can be read and then an item with the error.
     """
@@ -99,7 +105,7 @@ def find_items(
         elif is_remote(name):
             yield from _guarded(name, _remote_items(name, wanted, load), wanted)
         else:
-            for found in find_pictures([name]):
+            for found in find_pictures([name], seen=seen):
                 if wanted(found.path):
                     yield Item(found.path, PurePosixPath(found.relative), path=found.path)
 

@@ -18,7 +18,7 @@ from ..errors import UsageError
 from ..pipeline import ENDINGS, Pipeline, ResultsFile, Summary, read_rows, row_from_dict, write_table
 from ..pipeline.run import usable_processors
 from ..sources import count_items, find_items, is_remote, read_key, shard_filter
-from .options import detector_options, open_detector
+from .options import detector_options, limits_of, open_detector
 
 if TYPE_CHECKING:
     from ..pipeline.run import Corrector
@@ -69,6 +69,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     rows_path = output if output.suffix == ".jsonl" else output.with_name(output.name + ".jsonl")
     asked = context.get_parameter_source("workers") is not click.core.ParameterSource.DEFAULT_MAP
     wanted = shard_filter(options["shard"] or "1/1")
+    seen: set[str] | None = set() if options["in_place"] else None
     with (
         ResultsFile(rows_path, retry_errors=options["retry_errors"]) as results,
         open_detector(options) as detector,
@@ -84,7 +85,9 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         )
         with _stopping(pipeline):
             summary = pipeline.run(
-                lambda todo: find_items(sources, wanted=lambda k: wanted(k) and todo(k), lists=options["lists"])
+                lambda todo: find_items(
+                    sources, wanted=lambda key: wanted(key) and todo(key), lists=options["lists"], seen=seen
+                )
             )
     if output != rows_path:
         write_table(read_rows(rows_path), output)
@@ -99,7 +102,6 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
 def _on_ray(sources: tuple[str, ...], options: dict[str, Any]) -> None:
     from ..cluster import run_on_ray
-    from ..pictures import Limits
 
     for name in ("folder", "in_place", "shard", "report", "journal", "retry_errors", "page"):
         if options[name]:
@@ -107,14 +109,13 @@ def _on_ray(sources: tuple[str, ...], options: dict[str, Any]) -> None:
             raise UsageError(f"--{name.replace('_', '-')} does not go with --ray", remedy="leave one of them out")
     address = None if options["ray"] == "local" else options["ray"]
     keys = ("model", "engine", "threads", "promise", "flow", "effort", "budget_ms", "policy", "bands")
-    limits = Limits(max_megapixels=options["max_megapixels"]) if options["max_megapixels"] else Limits()
     count = run_on_ray(
         sources,
         options["output"],
         lists=options["lists"],
         address=address,
         gpus=options["gpus"],
-        detector={key: options[key] for key in keys} | {"limits": limits},
+        detector={key: options[key] for key in keys} | {"limits": limits_of(options)},
     )
     click.echo(f"{count} rows written to {options['output']}", err=True)
 

@@ -66,7 +66,9 @@ def command(paths: tuple[str, ...], form: str, **options: Any) -> None:
     _check(paths, options)
     tally, show, rows = Tally(), printer(form), []
     with open_detector(options) as detector:
-        for found, row in detected(detector, find_pictures(paths, once=options["in_place"]), options):
+        for found, row in detected(
+            detector, find_pictures(paths, seen=set() if options["in_place"] else None), options
+        ):
             started = time.perf_counter()
             row = _corrected(found, row, _target(found, paths, options), options)
             tally.stages_s["write"] += time.perf_counter() - started

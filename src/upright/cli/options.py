@@ -15,6 +15,7 @@ from ..report import Row
 if TYPE_CHECKING:
     from ..detector import Detector
     from ..folders import Found
+    from ..pictures import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,9 +96,7 @@ def detector_options(function: F) -> F:
 def open_detector(options: dict[str, Any]) -> Detector:
     """The detector that the options describe."""
     from ..detector import Detector
-    from ..pictures import Limits
 
-    limits = Limits(max_megapixels=options["max_megapixels"]) if options["max_megapixels"] else Limits()
     return Detector(
         options["model"],
         engine=options["engine"],
@@ -107,9 +106,16 @@ def open_detector(options: dict[str, Any]) -> Detector:
         effort=options["effort"],
         budget_ms=options["budget_ms"],
         policy=options["policy"],
-        limits=limits,
+        limits=limits_of(options),
         bands=options["bands"],
     )
+
+
+def limits_of(options: dict[str, Any]) -> Limits:
+    """What a picture may ask for."""
+    from ..pictures import Limits
+
+    return Limits(max_megapixels=options["max_megapixels"]) if options["max_megapixels"] else Limits()
 
 
 def detected(detector: Detector, pictures: Iterable[Found], options: dict[str, Any]) -> Iterator[tuple[Found, Row]]:
