@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -440,6 +441,52 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     assert all(name.startswith(".upright-") and name.endswith(".tmp") for name in leftovers)
     assert not [entry for entry in undo(tmp_path / "journal") if isinstance(entry.outcome, UprightError)]
     assert photo.read_bytes() == source
+
+
+class _Interrupt:
+    """Ctrl-C at the n-th line, call or return of `atomic.write`, its helpers and `Path.open`."""
+
+    def __init__(self, moment: int) -> None:
+        self.left = moment
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> "_Interrupt | None":
+        caller, code = frame.f_back, frame.f_code
+        opening = code.co_name == "open" and caller is not None and caller.f_code.co_filename == upright.atomic.__file__
+        if not opening and code.co_filename != upright.atomic.__file__:
+            return None
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return self
+
+
+# A file that was just opened when the interrupt came is closed by the garbage collector, which warns.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_interrupted_at_every_line(tmp_path: Path) -> None:
+    from upright.journal import undo
+
+    (tmp_path / "photos").mkdir()
+    photo, journal = tmp_path / "photos" / "photo.jpg", tmp_path / "journal"
+    source = saved("JPEG")
+    traced = sys.gettrace()
+    for moment in range(1, 1000):
+        photo.write_bytes(source)
+        upright.atomic._swept.clear()
+        sys.settrace(interrupt := _Interrupt(moment))
+        try:
+            correct(photo, in_place=True, turn=90, journal=journal)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(traced)
+        assert names(photo.parent) == ["photo.jpg"], moment
+        if journal.exists():
+            undo(journal)
+        assert photo.read_bytes() == source, moment
+        journal.unlink(missing_ok=True)
+        if interrupt.left > 0:
+            break
+    assert 50 < moment < 999
 
 
 def test_leftovers_are_swept(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

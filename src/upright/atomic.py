@@ -40,9 +40,10 @@ def write(
     folder, temporary = real.parent, None
     try:
         sweep(folder)
-        named = folder / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
-        with named.open("xb") as file:
-            temporary, handle = named, file.fileno()
+        # Known before it exists: an interrupt may come the moment that it is made.
+        temporary = folder / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
+        with temporary.open("xb") as file:
+            handle = file.fileno()
             _lock(handle)
             digest = hashlib.sha256()
             for piece in pieces:

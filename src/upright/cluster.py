@@ -142,7 +142,11 @@ def _checkpoint(ray: Any, output: str) -> None:
     from ray.data.checkpoint import CheckpointConfig
 
     system, path = _arrow_filesystem(f"{output.rstrip('/')}.checkpoint")
-    ray.data.DataContext.get_current().checkpoint_config = CheckpointConfig(
+    context = ray.data.DataContext.get_current()
+    # The second version reads footers by actors that are not tried again: one placed on a node that has just died
+    # (Ray learns of it seconds later) fails the whole call. The first reads by tasks, which are.
+    context.use_datasource_v2 = False
+    context.checkpoint_config = CheckpointConfig(
         id_column="source", checkpoint_path=path, override_filesystem=system, delete_checkpoint_on_success=False
     )
 
