@@ -7,7 +7,7 @@ of interpolation tells the answer. All that wears a view down (blur, JPEG, ...) 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -30,6 +30,10 @@ class Wear:
     worn: float = 0.12  # chance of each of blur, noise, JPEG, lower resolution
     covered: float = 0.08
     skewed: float = 0.35
+
+    def calm(self) -> Wear:
+        """Mostly whole pictures: crops enlarge what they show, so a run ends at the sizes that it will meet in use."""
+        return replace(self, whole=max(self.whole, 0.75))
 
 
 PHOTO = Wear(whole=0.3, smallest=0.5, mirrored=0.5, inverted=0.02)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training import network
+from training import depthwise, network
 from training.train import Trainer, parser, prepare, run
 
 
@@ -24,8 +24,8 @@ class Distillation:
         self.teacher, self.share, self.temperature = teacher.eval().requires_grad_(False), share, temperature
 
     def __call__(self, views: Tensor, logits: Tensor, turns: Tensor) -> Tensor:
-        device = views.device.type
-        with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        device = views.device
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=depthwise.half_pays(device)):
             taught = self.teacher(views).float()
         softened = F.log_softmax(logits / self.temperature, 1), F.log_softmax(taught / self.temperature, 1)
         # Softening shrinks the gradients by the temperature squared; the factor keeps both losses on one scale.

@@ -23,6 +23,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from training import depthwise
+
 VARIANTS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}  # width, depth
 STAGES = [  # blocks, channels out, expansion, kernel, stride
     (1, 16, 1, 3, 1), (2, 24, 6, 3, 2), (2, 40, 6, 5, 2), (3, 80, 6, 3, 2), (3, 112, 6, 5, 1), (4, 192, 6, 5, 2),
@@ -52,7 +54,10 @@ def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     assert norm.running_var is not None and norm.running_mean is not None and isinstance(conv.padding, tuple)
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     bias = norm.bias - norm.running_mean * scale
-    return F.conv2d(x, conv.weight * scale.view(-1, 1, 1, 1), bias, conv.stride, conv.padding, 1, conv.groups)
+    weight = conv.weight * scale.view(-1, 1, 1, 1)
+    if conv.groups > 1 and torch.is_autocast_enabled("cpu") and torch.is_grad_enabled():
+        return depthwise.convolved(x, weight, bias, conv.stride[0])
+    return F.conv2d(x, weight, bias, conv.stride, conv.padding, 1, conv.groups)
 
 
 class Block(nn.Module):

@@ -48,6 +48,7 @@ class Recipe:
     jitter_px: int
     first_size: float  # progressive sizes: views begin at this share of their size ...
     grown_at: float  # ... and have all of it at this share of the time
+    calm_at: float  # from this share of the time on most views show whole pictures, as in use
     seed: int
     group: list[Group] = field(default_factory=list)
 
