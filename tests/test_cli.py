@@ -75,6 +75,7 @@ def test_detect_json_answers_each_picture(run: Run) -> None:
 def test_detect_csv_has_a_header_and_all_rows(run: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(run("detect", DEMO, "--csv", "--best").text)))
     assert {Path(row["source"]).name: int(row["turn"]) for row in rows} == demo_turns()
+    assert all(abs(sum(float(row[f"score_{turn}"]) for turn in (0, 90, 180, 270)) - 1) < 1e-4 for row in rows)
 
 
 def test_detect_table_and_timing(run: Run) -> None:

@@ -17,12 +17,6 @@ from ..report import Row
 if TYPE_CHECKING:
     from ..results import Correction, Orientation
 
-_CSV_FIELDS = (
-    *("source", "page", "turn", "best", "confidence", "reason", "promise", "flow", "views"),
-    *("format", "width_px", "height_px", "exif", "warnings"),
-    *("method", "target", "written", "error", "remedy"),
-)
-
 Printer = Callable[[Row], None]
 
 
@@ -40,7 +34,7 @@ def record(row: Row) -> dict[str, Any]:
 
 def printer(form: str) -> Printer:
     """What prints one row in the form ``table``, ``json`` (one object a line) or ``csv``; errors go to stderr."""
-    return {"json": _print_json, "csv": _csv_printer(), "table": _table_printer()}[form]
+    return {"json": lambda: _print_json, "csv": _csv_printer, "table": _table_printer}[form]()
 
 
 def _print_json(row: Row) -> None:
@@ -48,7 +42,9 @@ def _print_json(row: Row) -> None:
 
 
 def _csv_printer() -> Printer:
-    writer = csv.DictWriter(sys.stdout, _CSV_FIELDS, extrasaction="ignore", lineterminator="\n")
+    from ..pipeline.tables import COLUMNS, flat_row  # 40 ms that the other forms need not wait for
+
+    writer = csv.DictWriter(sys.stdout, list(COLUMNS), lineterminator="\n")
     started = False
 
     def show(row: Row) -> None:
@@ -56,12 +52,7 @@ def _csv_printer() -> Printer:
         if not started:
             writer.writeheader()
             started = True
-        values = record(row)
-        values |= values.pop("correction", {}) | {"source": values["source"], "turn": values.get("turn")}
-        if row.error:
-            values["error"] = row.error.cause
-        values["warnings"] = "; ".join(values.get("warnings", ()))
-        writer.writerow(values)
+        writer.writerow(flat_row(record(row)))
 
     return show
 
