@@ -224,7 +224,8 @@ def _write_openvino(model: Model, target: Path, pixels: Pixels) -> Infer:
 
 
 def _write_tensorrt(model: Model, target: Path, pixels: Pixels) -> Infer:
-    from .engines.tensorrt import TensorrtEngine, build
+    from .engines.tensorrt import TensorrtEngine
+    from .engines.tensorrt_plan import build
 
     build(model.onnx_path, target, model.input_size_px)
     return TensorrtEngine(model, plan=target).infer
