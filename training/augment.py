@@ -30,15 +30,16 @@ class Wear:
     worn: float = 0.12  # chance of each of blur, noise, JPEG, lower resolution
     covered: float = 0.08
     skewed: float = 0.35
+    strips: float = 0.0  # chance of a strip or a column, 3 to 8 times as long as wide: a line of text, a receipt
 
     def calm(self) -> Wear:
         """Mostly whole pictures: crops enlarge what they show, so a run ends at the sizes that it will meet in use."""
         return replace(self, whole=max(self.whole, 0.75))
 
 
-PHOTO = Wear(whole=0.3, smallest=0.5, mirrored=0.5, inverted=0.02)
+PHOTO = Wear(whole=0.3, smallest=0.5, mirrored=0.5, inverted=0.02, strips=0.03)
 # Part of a page is still a page; mirrored text is rare, and must not be learnt at the price of plain text.
-TEXT = Wear(whole=0.45, smallest=0.12, mirrored=0.05, inverted=0.12)
+TEXT = Wear(whole=0.45, smallest=0.12, mirrored=0.08, inverted=0.12, strips=0.08)
 
 
 # For runs of a minute, which have no time for what is hard.
@@ -80,6 +81,10 @@ class Augment:
         area = torch.where(self.chance(n, wear.whole), 1.0, self.uniform(n, wear.smallest, 1.0))
         aspect = torch.exp(self.uniform(n, -0.35, 0.35))
         wide, high = (area * aspect).sqrt().clamp(max=1), (area / aspect).sqrt().clamp(max=1)
+        strip, lying = self.chance(n, wear.strips), self.chance(n, 0.5)
+        thin = 1 / self.uniform(n, 3, 8)
+        wide = torch.where(strip, torch.where(lying, 1.0, thin), wide)
+        high = torch.where(strip, torch.where(lying, thin, 1.0), high)
         x_centre, y_centre = self.uniform(n, -1, 1) * (1 - wide), self.uniform(n, -1, 1) * (1 - high)
         skewed = self.chance(n, wear.skewed)
         angle = self.normal(n, math.radians(5)) * skewed
