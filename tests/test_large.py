@@ -4,6 +4,7 @@ The 200-megapixel and 4.8-gigapixel ones are measured by ``bench/pictures.py``; 
 """
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ import pyvips
 
 from upright.pictures import flat, open_picture
 from upright.turns import ExifOrientation
-from upright.views import plan_tiles, render
+from upright.views import View, plan_tiles, render
 
 WIDTH, HEIGHT = 9216, 6144
 TILED = {"tile": True, "compression": "jpeg", "Q": 85}
@@ -96,7 +97,7 @@ def test_the_quick_ways_are_taken(folder, monkeypatch):
         with (folder / name).open("rb") as file:
             layout = flat.read_flat(file)
             assert (layout.width, layout.height) == (WIDTH, HEIGHT)
-            shown = flat.shrink(file, layout, 128, 128, lambda: None, print)
+            shown = flat.shrink(file, layout, 128, 128, lambda _: None, print)
             assert shown is not None
             assert 128 <= shown.width <= WIDTH // 8
     for name in ("lzw.tif", "flat.png", "baseline.jpg"):
@@ -167,6 +168,28 @@ for path in sys.argv[2:]:
     over[path.rsplit("/")[-1]] = memory("VmHWM") - idle
 print(json.dumps(over))
 """
+
+
+@pytest.mark.parametrize("name", ["lzw.tif", "flat.png", "raw.tif", "tiles.tif"])
+def test_a_stream_tells_how_far_it_is(folder, name):
+    shares = []
+    with open_picture(str(folder / name)) as picture:
+        picture.progress = shares.append
+        render(picture, View(), 224)
+        assert len(shares) > 3 and shares == sorted(shares) and 0 <= shares[0] < 0.5 and shares[-1] == 1
+        del shares[:]
+        for tile in plan_tiles(picture, budget=4):
+            render(picture, tile, 224)
+        assert all(0 <= share <= 1 for share in shares)
+
+
+def test_a_bar_is_shown_on_a_terminal(folder):
+    code = "import upright.cli.options as o; o._MOMENT_S = 0; from upright.cli import main; main()"
+    command = shlex.join([sys.executable, "-c", code, "detect", str(folder / "lzw.tif"), "--flow", "whole"])
+    done = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, timeout=100, check=True)
+    assert b"lzw.tif  [" in done.stdout and b"%" in done.stdout
+    told = subprocess.run(shlex.split(command), capture_output=True, timeout=100, check=True)
+    assert told.stderr == b"" and b"[" not in told.stdout
 
 
 def test_memory_over_the_idle_process_is_bounded(folder):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -45,6 +46,7 @@ class Detector:
         budget_ms: time after which ``cascade`` takes no further step; ``None``: no limit.
         limits: what a picture may ask for.
         bands: which three bands, counted from 1, of pictures that have more are shown; see `open_picture`.
+        progress: called with the name of a large picture and the share, 0 to 1, of it that is decoded.
 
     Raises:
         ModelError, EngineError, UsageError: when it cannot be opened.
@@ -63,6 +65,7 @@ class Detector:
         policy: Policy = "lean",
         limits: Limits | None = None,
         bands: Bands | None = None,
+        progress: Callable[[str, float], object] | None = None,
     ) -> None:
         started = time.perf_counter()
         flow_named(flow)
@@ -79,6 +82,7 @@ class Detector:
         self.policy = policy
         self.limits = limits or Limits()
         self.bands = bands
+        self.progress = progress
         #: Seconds that model and engine took to load.
         self.load_s = time.perf_counter() - started
 
@@ -218,6 +222,8 @@ class _Run:
         except UprightError as error:
             self.answer = error
             return
+        if detector.progress:
+            self._picture.progress = partial(detector.progress, self._picture.name)
         self._flow = detector.start(self._picture, promise=promise, flow=flow)
         self._advance(None, started)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import tee
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..engines import ENGINES
+from ..errors import printable
 from ..report import Row
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from ..folders import Found
     from ..pictures import Limits
 
+#: Most pictures are answered before anybody looks for a sign of life.
+_MOMENT_S = 1.0
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -93,6 +97,28 @@ def detector_options(function: F) -> F:
     return function
 
 
+class _Reading:
+    """A bar on the terminal while a picture is read that takes longer than a moment."""
+
+    def __init__(self) -> None:
+        self._began: dict[str, float] = {}
+        self._bar: tuple[str, Any] | None = None
+
+    def __call__(self, name: str, share: float) -> None:
+        """Called by the thread that decodes; with several workers the first picture has the line."""
+        began = self._began.setdefault(name, time.monotonic())
+        if share >= 1:
+            del self._began[name]
+        if self._bar is None and share < 1 and time.monotonic() - began > _MOMENT_S:
+            self._bar = name, click.progressbar(length=1000, label=printable(name), file=sys.stderr)
+        if self._bar and self._bar[0] == name:
+            bar = self._bar[1]
+            bar.update(max(0, round(1000 * share) - bar.pos))
+            if share >= 1:
+                click.echo("\r\x1b[K", err=True, nl=False)
+                self._bar = None
+
+
 def open_detector(options: dict[str, Any]) -> Detector:
     """The detector that the options describe."""
     from ..detector import Detector
@@ -108,6 +134,7 @@ def open_detector(options: dict[str, Any]) -> Detector:
         policy=options["policy"],
         limits=limits_of(options),
         bands=options["bands"],
+        progress=_Reading() if sys.stderr.isatty() else None,
     )
 
 

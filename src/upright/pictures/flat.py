@@ -79,11 +79,17 @@ def is_reduced(file: BinaryIO, page: int) -> bool:
 
 
 def shrink(
-    file: BinaryIO, flat: Flat, width_px: int, height_px: int, check: Callable[[], None], warn: Callable[[str], None]
+    file: BinaryIO,
+    flat: Flat,
+    width_px: int,
+    height_px: int,
+    check: Callable[[float], None],
+    warn: Callable[[str], None],
 ) -> Image.Image | None:
     """The page at no less than this size, or ``None`` where it is not so much larger that this saves anything.
 
-    ``check`` is called between rows of tiles. Raises one of ``DECODE_ERRORS`` where a tile is damaged.
+    ``check`` is called between rows of tiles with the share, 0 to 1, that is done. Raises one of
+    ``DECODE_ERRORS`` where a tile is damaged.
     """
     if flat.compression == _RAW:
         return _sampled(file, flat, width_px, height_px, check)
@@ -151,7 +157,7 @@ def _numbers(window: Window, found: Directory, tag: int) -> tuple[int, ...]:
 
 
 def _mosaic(
-    file: BinaryIO, flat: Flat, further: int, check: Callable[[], None], warn: Callable[[str], None]
+    file: BinaryIO, flat: Flat, further: int, check: Callable[[float], None], warn: Callable[[str], None]
 ) -> Image.Image:
     """All tiles decoded at 1/8 and reduced by ``further``, each put where it belongs.
 
@@ -165,7 +171,7 @@ def _mosaic(
     canvas = np.full((down, height, flat.across, width, flat.samples), 255, np.uint8)
     shows = False
     for start, tiles in _batches(file, flat):
-        check()
+        check(start / (down * flat.across))
         try:
             column = _decoded(tiles.jpeg(flat))
         except DECODE_ERRORS:
@@ -278,7 +284,7 @@ def _decoded(data: bytes) -> Image.Image:
 
 
 def _sampled(
-    file: BinaryIO, flat: Flat, width_px: int, height_px: int, check: Callable[[], None]
+    file: BinaryIO, flat: Flat, width_px: int, height_px: int, check: Callable[[float], None]
 ) -> Image.Image | None:
     """Single rows of a raw picture, each one's pixels averaged."""
     from PIL import Image
@@ -291,7 +297,7 @@ def _sampled(
     line_bytes = flat.width * flat.samples
     shown = Image.new(mode, (ceil(flat.width / times), rows))
     for top in range(0, rows, _ROWS_AT_ONCE):
-        check()
+        check(top / rows)
         lines = [_line(file, flat, row, rows, line_bytes) for row in range(top, min(top + _ROWS_AT_ONCE, rows))]
         band = Image.frombuffer(mode, (flat.width, len(lines)), b"".join(lines), "raw", mode, 0, 1)
         shown.paste(band.reduce((times, 1)), (0, top))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from struct import error as struct_error
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -53,11 +54,13 @@ class Picture(ABC):
         exif: how the stored pixels are shown.
         page, pages: which page or frame this is, of how many.
         warnings: what was odd about it; grows while pixels are read.
+        progress: called with the share, 0 to 1, of a large picture that is decoded; 1 ends each pass over it.
 
     Not to be shared between threads at the same time; different pictures are independent of each other.
     """
 
     format = ""
+    progress: Callable[[float], object] | None = None
 
     def __init__(
         self,

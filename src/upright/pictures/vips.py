@@ -153,9 +153,11 @@ class VipsPicture(Picture):
             return None
         deadline = self._deadline()
         try:
-            return shrink(self._file, layout, width, height, lambda: self._check(deadline), self.warn)
+            return shrink(self._file, layout, width, height, partial(self._check, deadline), self.warn)
         except DECODE_ERRORS:
             return None
+        finally:
+            self._tell(1.0)
 
     def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
         most = max(1, min(min((b[2] - b[0]) // width_px, (b[3] - b[1]) // height_px) for b in boxes))
@@ -194,8 +196,9 @@ class VipsPicture(Picture):
         values: dict[Box, NDArray[Any]] = {}
         parts: dict[Box, Image.Image] = {}
         deadline = self._deadline()
-        for top in range(min(p[1] for p in places.values()), max(p[3] for p in places.values()), _BAND_PX):
-            self._check(deadline)
+        first_line, last_line = min(p[1] for p in places.values()), max(p[3] for p in places.values())
+        for top in range(first_line, last_line, _BAND_PX):
+            self._check(deadline, (top - first_line) / (last_line - first_line))
             bottom = min(top + _BAND_PX, whole.height)
             here = {b: p for b, p in places.items() if p[1] < bottom and p[3] > top}
             if not here:
@@ -212,6 +215,7 @@ class VipsPicture(Picture):
                     part = self._as_rgb(values.pop(box), whole)
                     factor = min(part.width // width_px, part.height // height_px) // _SPARE
                     parts[box] = part.reduce(factor) if factor > 1 else part
+        self._tell(1.0)
         return parts
 
     def _load_divided(self, times: int) -> Any:
@@ -258,6 +262,9 @@ class VipsPicture(Picture):
         watch = threading.Timer(self._limits.timeout_s, self._stop, (late, image))
         if self._stored_size[0] * self._stored_size[1] >= _LEAST_WATCHED_PIXELS:
             watch.start()
+            if self.progress:
+                image.set_progress(True)
+                image.signal_connect("eval", lambda _, done: self._tell(done.percent / 100))
         try:
             values = image.numpy()
         except pyvips.Error as error:
@@ -266,6 +273,7 @@ class VipsPicture(Picture):
             raise
         finally:
             watch.cancel()
+            self._tell(1.0)
         return self._as_rgb(values.reshape(image.height, image.width, image.bands), image)
 
     def _stop(self, late: threading.Event, image: Any) -> None:
@@ -287,9 +295,14 @@ class VipsPicture(Picture):
     def _deadline(self) -> float:
         return time.monotonic() + self._limits.timeout_s
 
-    def _check(self, deadline: float) -> None:
+    def _check(self, deadline: float, share: float) -> None:
         if time.monotonic() > deadline:
             raise self._too_long()
+        self._tell(share)
+
+    def _tell(self, share: float) -> None:
+        if self.progress:
+            self.progress(share)
 
     def _too_long(self) -> TooLarge:
         return TooLarge(
