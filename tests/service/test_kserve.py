@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tritonclient.utils import InferenceServerException
 
+from upright.model import load_model
 from upright.pictures import open_picture
 from upright.service.kserve import Inference, Tensor, decode, encode
 from upright.service.problems import Refused
@@ -38,7 +39,7 @@ def test_health_and_metadata(client):
     assert client.is_server_live()
     assert client.is_server_ready()
     assert client.is_model_ready("upright-1")
-    assert client.is_model_ready("upright-1", "1.0.0")
+    assert client.is_model_ready("upright-1", load_model().version)
     assert client.get_server_metadata()["extensions"] == ["binary_tensor_data"]
     facts = client.get_model_metadata("upright-1")
     assert facts["inputs"] == [{"name": "views", "datatype": "UINT8", "shape": [-1, 224, 224, 3]}]
