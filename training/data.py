@@ -302,11 +302,15 @@ def read_drop(path: Path | None) -> set[str]:
     return set(path.read_text().split("\n")) - {""} if path else set()
 
 
-def write_pools(pools: Mapping[str, Pool], part: str, folder: Path) -> None:
-    """`val_<kind>.npy` and the names in `val_<kind>.json`, as `training.heldout` reads them; no rendered pages."""
+def write_pools(pools: Mapping[str, Pool], part: str, folder: Path, most: int | None = None) -> None:
+    """`val_<kind>.npy` and the names in `val_<kind>.json`, as `training.heldout` reads them; no rendered pages.
+
+    With `most`, so many of each kind, from the whole length of the pool.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for kind in [kind for kind in pools if kind != SYNTH]:
         rows = getattr(Split.by_rule(pools[kind]), part)
+        rows = rows[:: -(-len(rows) // most)] if most and len(rows) else rows
         np.save(folder / f"val_{kind}.npy", pools[kind].pixels[rows])
         (folder / f"val_{kind}.json").write_text(json.dumps([pools[kind].names[row] for row in rows]))
 
@@ -335,6 +339,8 @@ def main() -> None:
     for name in ("pools", "doubt", "shard"):
         each[name].add_argument("--out", required=True, type=Path)
     each["pools"].add_argument("--part", choices=PARTS, default="calibrate")
+    each["pools"].add_argument("--kind", action="append", help="only this kind of pictures")
+    each["pools"].add_argument("--most", type=int, help="at most so many pictures of each kind")
     each["doubt"].add_argument("--model", required=True, type=Path, help="weights of the model that doubts")
     each["shard"].add_argument("--synth", required=True, type=Path, help=".npy that training.synth wrote")
     options = parser.parse_args()
@@ -343,7 +349,8 @@ def main() -> None:
         return
     pools = read_shards(options.data, options.photo_px, options.text_px)
     if options.command == "pools":
-        write_pools(pools, options.part, options.out)
+        wanted = {kind: pool for kind, pool in pools.items() if not options.kind or kind in options.kind}
+        write_pools(wanted, options.part, options.out, options.most)
     elif options.command == "doubt":
         write_doubtful(pools, options.model, options.out)
     else:

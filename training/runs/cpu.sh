@@ -7,6 +7,7 @@ PYTHON=${PYTHON:-python3}
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 data=$1 work=$2 minutes=${3:-240} threads=${4:-$(nproc)}
 mkdir -p "$work"
+set --
 # Threads that wait must not spin: on a busy machine that cost ten times the work itself. Memory goes back to the system
 # only at the end and comes in large pages: a view's first layers take 30 MB each, and fetching them anew at every step
 # took three times the work.
@@ -14,7 +15,11 @@ export OMP_WAIT_POLICY=passive MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000
 
 # Rendered text first: it is what the shards are short of.
 [ -f "$work/synth.npy" ] || {
-    nice "$PYTHON" -m training.synth --number "${PAGES:-6000}" --workers "$threads" --out "$work/synth.unfinished.npy"
+    nice "$PYTHON" -m training.data pools --data "$data" --part train --kind photo --most 6000 --out "$work/backgrounds"
+    photos=$work/backgrounds/val_photo.npy
+    [ ! -f "$photos" ] || set -- --photos "$photos"
+    nice "$PYTHON" -m training.synth --number "${PAGES:-6000}" --workers "$threads" "$@" \
+        --out "$work/synth.unfinished.npy"
     mv "$work/synth.unfinished.npy" "$work/synth.npy"
 }
 # A model that has learnt something names the pictures that are lying on their side.

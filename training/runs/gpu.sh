@@ -23,7 +23,7 @@ pack() {
     trap "rm -rf '$staged'" EXIT
     mkdir -p "$pieces" "$staged/training" "$staged/data"
     rm -f "$pieces"/sitting.tar.*
-    cp -r "$root"/training/*.py "$root/training/recipes" "$root/training/runs" "$staged/training"
+    cp -r "$root"/training/*.py "$root"/training/*.c "$root/training/recipes" "$root/training/runs" "$staged/training"
     cp "$MEDIUM" "$staged/training/medium.toml" 2>/dev/null || cp "$root/training/$MEDIUM" "$staged/training/medium.toml"
     cp "$SMALL" "$staged/training/small.toml" 2>/dev/null || cp "$root/training/$SMALL" "$staged/training/small.toml"
     for source in "$@"; do

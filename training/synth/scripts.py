@@ -113,7 +113,7 @@ SCRIPTS = (
         joint="",
         stop="。",
         comma="，",
-        vertical=0.08,
+        vertical=0.2,
     ),
     Script(
         "chinese traditional",
@@ -125,7 +125,7 @@ SCRIPTS = (
         joint="",
         stop="。",
         comma="，",
-        vertical=0.3,
+        vertical=0.5,
     ),
     Script(
         "japanese",
@@ -140,7 +140,7 @@ SCRIPTS = (
         joint="",
         stop="。",
         comma="、",
-        vertical=0.35,
+        vertical=0.5,
     ),
     Script(
         "korean",

@@ -133,3 +133,13 @@ def test_pools_for_calibration_are_written(tmp_path: Path) -> None:
     pixels = np.load(tmp_path / "pools" / "val_photo.npy")
     own = read_shards([tmp_path], 144, 288)["photo"]
     assert names == [own.names[row] for row in Split.by_rule(own).calibrate] and len(pixels) == len(names) > 0
+
+
+def test_some_pictures_of_one_kind_are_written(tmp_path: Path) -> None:
+    members = {f"photo/lake/x{n}-{n:06x}.webp": landscape(n, 96) for n in range(12)}
+    shard(tmp_path / "train-0.tar", members | {"doc/a/p-000001.webp": landscape(50, 96)})
+    command = [sys.executable, "-m", "training.data", "pools", "--data", str(tmp_path), "--part", "train"]
+    command += ["--kind", "photo", "--most", "3", "--out", str(tmp_path / "pools")]
+    subprocess.run(command, check=True, timeout=60)
+    assert sorted(path.name for path in (tmp_path / "pools").iterdir()) == ["val_photo.json", "val_photo.npy"]
+    assert 0 < len(np.load(tmp_path / "pools" / "val_photo.npy")) <= 3
