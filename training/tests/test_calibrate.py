@@ -74,6 +74,15 @@ def test_one_bad_kind_raises_the_threshold_for_all() -> None:
     assert alone < cut and cut > surest_mistake - 0.005
 
 
+def test_each_kind_keeps_the_promise_by_itself() -> None:
+    """3 wrong of 300 are 99.0 %, which 9,000 right ones of another kind must not hide; 1 of the first 200 is 99.5."""
+    good, right = sorted_answers(9000, set())
+    bad, wrong = sorted_answers(300, {100, 200, 250})
+    together = np.concatenate([good, bad]), np.concatenate([right, wrong])
+    cut = threshold(*together, ["document"] * 9000 + ["photograph"] * 300, 1.0, 0.995)
+    assert int((np.exp(log_softmax(bad))[:, 1] >= cut).sum()) == 200
+
+
 def test_a_calibration_has_every_flow_and_key_and_keeps_its_order() -> None:
     whole, labels = answers(4000, 1.0)
     calm, _ = answers(4000, 1.0)
