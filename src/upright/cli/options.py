@@ -108,7 +108,7 @@ class _Reading:
         """Called by the thread that decodes; with several workers the first picture has the line."""
         began = self._began.setdefault(name, time.monotonic())
         if share >= 1:
-            del self._began[name]
+            self._began.pop(name, None)  # another worker may have read the same picture
         if self._bar is None and share < 1 and time.monotonic() - began > _MOMENT_S:
             self._bar = name, click.progressbar(length=1000, label=printable(name), file=sys.stderr)
         if self._bar and self._bar[0] == name:

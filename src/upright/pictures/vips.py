@@ -156,8 +156,6 @@ class VipsPicture(Picture):
             return shrink(self._file, layout, width, height, partial(self._check, deadline), self.warn)
         except DECODE_ERRORS:
             return None
-        finally:
-            self._tell(1.0)
 
     def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
         most = max(1, min(min((b[2] - b[0]) // width_px, (b[3] - b[1]) // height_px) for b in boxes))
@@ -215,7 +213,6 @@ class VipsPicture(Picture):
                     part = self._as_rgb(values.pop(box), whole)
                     factor = min(part.width // width_px, part.height // height_px) // _SPARE
                     parts[box] = part.reduce(factor) if factor > 1 else part
-        self._tell(1.0)
         return parts
 
     def _load_divided(self, times: int) -> Any:
@@ -237,6 +234,8 @@ class VipsPicture(Picture):
             found = read()
         except pyvips.Error as error:
             raise self._broken(error) from error
+        finally:
+            self._tell(1.0)
         self.warn("truncated or damaged: decided from the part that is there")
         return found
 
@@ -273,7 +272,6 @@ class VipsPicture(Picture):
             raise
         finally:
             watch.cancel()
-            self._tell(1.0)
         return self._as_rgb(values.reshape(image.height, image.width, image.bands), image)
 
     def _stop(self, late: threading.Event, image: Any) -> None:
