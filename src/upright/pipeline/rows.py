@@ -13,15 +13,9 @@ from ..turns import ExifOrientation, Turn
 
 def row_to_dict(row: Row) -> dict[str, Any]:
     """JSON values; no times of the clock, so that the same picture gives the same row wherever it was worked on."""
-    values: dict[str, Any] = {}
-    if row.orientation:
-        values |= row.orientation.to_dict()
-        del values["timing_s"]
-    if row.error:
-        values |= row.error.to_dict()
-    if row.correction:
-        values["correction"] = row.correction.to_dict()
-    return {**values, "source": row.source}
+    values = row.to_dict()
+    values.pop("timing_s", None)
+    return values
 
 
 def row_from_dict(values: dict[str, Any]) -> Row:
