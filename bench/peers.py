@@ -183,8 +183,12 @@ def main() -> None:
     table = summary(measure(peers, pictures, conditions, few))
     print(
         f"`bench.peers`: at most {options.each} pictures of each kind (seed {options.seed}; Tesseract: "
-        f"{options.tesseract_each}), shown all four ways as JPEG files, from path to answer; every answer counts.\n"
+        f"{options.tesseract_each}), shown all four ways as JPEG files, from path to answer; every answer counts."
     )
+    if options.before:
+        facts = json.loads((Path(options.before) / "model.json").read_text())
+        print(f"`before`: {facts['name']} {facts['version']}.")
+    print()
     print(markdown(table, missing))
     settings = {"each": options.each, "tesseract_each": options.tesseract_each, "seed": options.seed,
                 "under": conditions}  # fmt: skip

@@ -18,7 +18,7 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +131,7 @@ class Split:
 
     train: NDArray[np.intp]
     tune: NDArray[np.intp]  # stops training early, chooses between models
-    calibrate: NDArray[np.intp]  # temperature and thresholds; nothing else may look at it
+    calibrate: NDArray[np.intp]  # temperature and thresholds, with `tune`; nothing else may look at it
 
     @classmethod
     def by_rule(cls, pool: Pool, drop: Iterable[str] = ()) -> Split:
@@ -302,14 +302,18 @@ def read_drop(path: Path | None) -> set[str]:
     return set(path.read_text().split("\n")) - {""} if path else set()
 
 
-def write_pools(pools: Mapping[str, Pool], part: str, folder: Path, most: int | None = None) -> None:
+def write_pools(
+    pools: Mapping[str, Pool], parts: Collection[str], folder: Path, drop: Collection[str] = (), most: int | None = None
+) -> None:
     """`val_<kind>.npy` and the names in `val_<kind>.json`, as `training.heldout` reads them; no rendered pages.
 
-    With `most`, so many of each kind, from the whole length of the pool.
+    Names in `drop` are left out. With `most`, so many of each kind, from the whole length of the pool.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for kind in [kind for kind in pools if kind != SYNTH]:
-        rows = getattr(Split.by_rule(pools[kind]), part)
+        split = Split.by_rule(pools[kind])
+        rows = np.sort(np.concatenate([getattr(split, part) for part in parts]))
+        rows = rows[np.array([pools[kind].names[row] not in drop for row in rows], bool)]
         rows = rows[:: -(-len(rows) // most)] if most and len(rows) else rows
         np.save(folder / f"val_{kind}.npy", pools[kind].pixels[rows])
         (folder / f"val_{kind}.json").write_text(json.dumps([pools[kind].names[row] for row in rows]))
@@ -338,7 +342,8 @@ def main() -> None:
         each[name].add_argument("--text-px", type=int, default=288)
     for name in ("pools", "doubt", "shard"):
         each[name].add_argument("--out", required=True, type=Path)
-    each["pools"].add_argument("--part", choices=PARTS, default="calibrate")
+    each["pools"].add_argument("--part", choices=PARTS, action="append", required=True, help="may be given again")
+    each["pools"].add_argument("--drop", type=Path, help="names to leave out, one a line, e.g. mislabelled.txt")
     each["pools"].add_argument("--kind", action="append", help="only this kind of pictures")
     each["pools"].add_argument("--most", type=int, help="at most so many pictures of each kind")
     each["doubt"].add_argument("--model", required=True, type=Path, help="weights of the model that doubts")
@@ -350,7 +355,7 @@ def main() -> None:
     pools = read_shards(options.data, options.photo_px, options.text_px)
     if options.command == "pools":
         wanted = {kind: pool for kind, pool in pools.items() if not options.kind or kind in options.kind}
-        write_pools(wanted, options.part, options.out, options.most)
+        write_pools(wanted, options.part, options.out, read_drop(options.drop), options.most)
     elif options.command == "doubt":
         write_doubtful(pools, options.model, options.out)
     else:

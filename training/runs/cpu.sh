@@ -30,7 +30,8 @@ export OMP_WAIT_POLICY=passive MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000
 nice "$PYTHON" -m training.train --recipe "${RECIPE:-recipes/small-cpu.toml}" --data "$data" --synth "$work/synth.npy" \
     --drop "$work/drop.txt" --start "${START:-imagenet}" --run "$work/run" --minutes "$minutes" --threads "$threads" --resume
 
-nice "$PYTHON" -m training.data pools --data "$data" --part calibrate --out "$work/calibrate"
+nice "$PYTHON" -m training.data pools --data "$data" --part tune --part calibrate --drop training/mislabelled.txt \
+    --out "$work/calibrate"
 nice "$PYTHON" -m training.export --weights "$work/run/best.safetensors" --pictures "$work/calibrate" --out "$work/build"
 nice "$PYTHON" -m training.calibrate --model "$work/build/model.onnx" --pools "$work/calibrate" \
     --json "$work/build/calibration.json" --figures "$work/build"

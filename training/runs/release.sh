@@ -4,7 +4,8 @@
 #   training/runs/release.sh WEIGHTS POOLS EVAL BUILD OUT NAME VERSION
 #
 # WEIGHTS  best.safetensors of a run, or a .pt (a checkpoint, the first model's state.pt)
-# POOLS    held-out pictures: python -m training.data pools --data SHARDS --part calibrate --out POOLS
+# POOLS    held-out pictures: python -m training.data pools --data SHARDS --part tune --part calibrate \
+#          --drop training/mislabelled.txt --out POOLS
 # EVAL     eval.tar or a folder of upright pictures <kind>/<source>/<name>; nothing is chosen by it
 # BUILD    keeps every form, the figures, the reports and the contact sheet of the worst
 # OUT      the model folder, e.g. src/upright/models/upright-1

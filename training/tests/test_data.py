@@ -125,14 +125,19 @@ def test_doubt_names_what_is_confidently_turned() -> None:
 
 
 def test_pools_for_calibration_are_written(tmp_path: Path) -> None:
-    """With the names that go with them, as training.heldout reads them; only that part."""
+    """With the names that go with them, as training.heldout reads them; only those parts, without what is dropped."""
     shard(tmp_path / "train-0.tar", {f"photo/elliot/x{n}-{n:06x}.webp": landscape(n, 96) for n in range(8)})
-    command = [sys.executable, "-m", "training.data", "pools", "--data", str(tmp_path), "--part", "calibrate"]
-    subprocess.run([*command, "--out", str(tmp_path / "pools")], check=True, timeout=60)
+    own = read_shards([tmp_path], 144, 288)["photo"]
+    split = Split.by_rule(own)
+    wanted = [own.names[row] for row in sorted([*split.tune, *split.calibrate])]
+    drop = tmp_path / "drop.txt"
+    drop.write_text(wanted[0] + "\n")
+    command = [sys.executable, "-m", "training.data", "pools", "--data", str(tmp_path), "--drop", str(drop)]
+    command += ["--part", "calibrate", "--part", "tune", "--out", str(tmp_path / "pools")]
+    subprocess.run(command, check=True, timeout=60)
     names = json.loads((tmp_path / "pools" / "val_photo.json").read_text())
     pixels = np.load(tmp_path / "pools" / "val_photo.npy")
-    own = read_shards([tmp_path], 144, 288)["photo"]
-    assert names == [own.names[row] for row in Split.by_rule(own).calibrate] and len(pixels) == len(names) > 0
+    assert names == wanted[1:] and len(pixels) == len(names) > 0
 
 
 def test_some_pictures_of_one_kind_are_written(tmp_path: Path) -> None:
