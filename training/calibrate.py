@@ -9,17 +9,19 @@ The held-out part must be one that neither trained the model nor judges it. Writ
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from training.data import HELD_OUT_SOURCES
 from training.heldout import read
-from training.looks import Model, look
-from training.measures import Floats, Ints, log_softmax, scores, turned
+from training.looks import Model, look, look_closer
+from training.measures import Floats, Ints, Mask, log_softmax, scores, turned
 
 # Of the turns made with the four turns equally frequent, so many are right.
 PROMISED = {"careful": 0.999, "balanced": 0.995}
@@ -28,16 +30,26 @@ NEVER = 1.0
 Calibration = dict[str, dict[str, float]]
 
 
-def calibrate(logits_whole: Floats, logits_turned: Floats, labels: Ints, kinds: Sequence[str]) -> Calibration:
-    """The calibration of a model folder from rows of logits [n, 4], the right turns [n] (0..3) and the kinds [n].
+def calibrate(
+    flows: Mapping[str, Floats], labels: Ints, kinds: Sequence[str], strange: Mask | None = None
+) -> Calibration:
+    """The calibration of a model folder from rows of logits [n, 4] by flow, the right turns [n] (0..3), the kinds [n].
 
-    `logits_turned` are the averaged log-probabilities of four looks. The four turns must be equally frequent among the
-    rows. `tiles` takes the figures of `turned`: a tile is decided from the same averaged log-probabilities.
+    `flows` go from few looks to many; those of several looks are averaged log-probabilities. The four turns must be
+    equally frequent among the rows. `strange` [n] are rows of sources that never trained, as all of a user's are: the
+    last flow, whose threshold the others have at least, keeps its promises among them by themselves.
     """
-    calibration = {}
-    for flow, logits in (("whole", logits_whole), ("turned", logits_turned)):
+    calibration: Calibration = {}
+    for flow, logits in flows.items():
         degree = temperature(logits, labels, kinds)
         careful, balanced = (threshold(logits, labels, kinds, degree, share) for share in PROMISED.values())
+        # Of one look so few turns are sure that a single mistake refutes it; it is bound by the last flow's threshold.
+        if strange is not None and flow == list(flows)[-1]:
+            some = logits[strange], labels[strange], [kind for kind, is_so in zip(kinds, strange, strict=True) if is_so]
+            careful, balanced = (
+                max(chosen, threshold(*some, degree, share))
+                for chosen, share in zip((careful, balanced), PROMISED.values(), strict=True)
+            )
         calibration[flow] = {
             "temperature": round(degree, 4),
             "careful": max(careful, balanced),
@@ -45,9 +57,10 @@ def calibrate(logits_whole: Floats, logits_turned: Floats, labels: Ints, kinds: 
             "best": 0.0,
         }
     # Fewer looks are never the surer: one look may stop the cascade only where four as sure would be enough.
-    for promise in PROMISED:
-        calibration["whole"][promise] = max(calibration["whole"][promise], calibration["turned"][promise])
-    return {**calibration, "tiles": dict(calibration["turned"])}
+    for fewer, more in reversed(list(itertools.pairwise(calibration))):
+        for promise in PROMISED:
+            calibration[fewer][promise] = max(calibration[fewer][promise], calibration[more][promise])
+    return calibration
 
 
 def weights(kinds: Sequence[str]) -> Floats:
@@ -97,14 +110,11 @@ def threshold(logits: Floats, labels: Ints, kinds: Sequence[str], degree: float,
     return round(float(sure[cuts[-1]] + below[cuts[-1]]) / 2, 6)
 
 
-def rows(logits: Floats, kinds: Sequence[str]) -> tuple[Floats, Floats, Ints, list[str]]:
-    """Logits [n, 4, 4] of pictures shown all four ways, as the flat rows that `calibrate` takes."""
-    return (
-        logits.reshape(-1, 4),
-        turned(logits).reshape(-1, 4),
-        np.tile(np.arange(4), len(logits)),
-        [kind for kind in kinds for _ in range(4)],
-    )
+def rows(logits: Floats, closer: Floats, kinds: Sequence[str]) -> tuple[dict[str, Floats], Ints, list[str]]:
+    """What one look and eight looks say [n, 4, 4] to pictures shown all four ways, as rows for `calibrate`."""
+    flows = {"whole": logits, "turned": turned(logits), "tiles": closer}
+    labels = np.tile(np.arange(4), len(logits))
+    return {name: values.reshape(-1, 4) for name, values in flows.items()}, labels, [k for k in kinds for _ in range(4)]
 
 
 def kept(logits: Floats, labels: Ints, kinds: Sequence[str], settings: dict[str, float]) -> dict[str, Any]:
@@ -136,11 +146,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     pictures = list(read(options.pools))
-    flat = rows(look(Model.open(options.model, options.threads), pictures), [picture.kind for picture in pictures])
-    calibration = calibrate(*flat)
+    model = Model.open(options.model, options.threads)
+    logits = look(model, pictures)
+    flows, labels, names = rows(logits, look_closer(model, pictures, logits), [picture.kind for picture in pictures])
+    strange = np.repeat([picture.source in HELD_OUT_SOURCES for picture in pictures], 4)
+    calibration = calibrate(flows, labels, names, strange if strange.any() else None)
     print(json.dumps(calibration, indent=2))
-    for flow, logits in (("whole", flat[0]), ("turned", flat[1])):
-        for promise, kinds in kept(logits, flat[2], flat[3], calibration[flow]).items():
+    for flow, values in flows.items():
+        for promise, kinds in kept(values, labels, names, calibration[flow]).items():
             for kind, seen in kinds.items():
                 share = "none" if seen["turns_right"] is None else f"{100 * seen['turns_right']:.2f} %"
                 print(f"{flow:7} {promise:9} {kind:12} coverage {100 * seen['coverage']:5.1f} %, "
@@ -156,7 +169,7 @@ def main() -> None:
     if options.figures:
         from training.figures import figures
 
-        figures(*flat, calibration, options.figures)
+        figures(flows, labels, names, calibration, options.figures)
 
 
 if __name__ == "__main__":

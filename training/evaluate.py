@@ -2,7 +2,8 @@
 
     python -m training.evaluate --model models/small --eval eval.tar --json report.json --sheet worst.png
 
-Flows `whole` and `turned` run on ONNX Runtime directly; `cascade` asks `upright.Detector` as a user would.
+Flows `whole`, `turned` and `tiles` (eight looks) run on ONNX Runtime directly; `cascade` asks `upright.Detector` as a
+user would.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from training.heldout import Picture, read, sample, shown
-from training.looks import Model, look
+from training.looks import Model, look, look_closer
 from training.measures import PROMISES, Floats, Ints, Mask, confusion, decided, masks, promise_row, scores, turned
 
 UNCALIBRATED = {"temperature": 1.0, "best": 0.0}
@@ -45,9 +46,8 @@ def judge(answers: dict[str, tuple[Ints, Mask]], pictures: Sequence[Picture]) ->
     }
 
 
-def flow_answers(logits: Floats, flow: str, facts: dict[str, Any]) -> dict[str, tuple[Ints, Mask]]:
-    """Answers of `whole` or `turned` by promise, from the logits [n, 4, 4] of single looks."""
-    values = turned(logits) if flow == "turned" else logits
+def flow_answers(values: Floats, flow: str, facts: dict[str, Any]) -> dict[str, tuple[Ints, Mask]]:
+    """Answers of a flow by promise, from what its looks say [n, 4, 4]."""
     settings = facts.get("calibration", {}).get(flow, UNCALIBRATED)
     return {p: decided(values, settings["temperature"], settings[p]) for p in PROMISES if p in settings}
 
@@ -79,9 +79,14 @@ def evaluate(path: Path, pictures: Sequence[Picture], flows: Sequence[str], thre
         "pictures": len(pictures),
         "flows": {},
     }
+    says = {
+        "whole": lambda: logits,
+        "turned": lambda: turned(logits),
+        "tiles": lambda: look_closer(model, pictures, logits),
+    }
     for flow in flows:
-        direct = flow in ("whole", "turned")
-        answers = flow_answers(logits, flow, model.facts) if direct else detector_answers(path, flow, pictures)
+        direct = flow in says
+        answers = flow_answers(says[flow](), flow, model.facts) if direct else detector_answers(path, flow, pictures)
         report["flows"][flow] = judge(answers, pictures)
     return report, logits
 
@@ -147,7 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, type=Path, help="model folder, or a bare .onnx (then uncalibrated)")
     parser.add_argument("--eval", required=True, type=Path, help="tar or folder of <kind>/<source>/<name>, all upright")
-    parser.add_argument("--flows", default="whole,turned", help="of whole, turned, tiles, cascade")
+    parser.add_argument("--flows", default="whole,turned,tiles", help="of whole, turned, tiles, cascade")
     parser.add_argument("--limit", type=int, default=0, help="so many pictures of each kind, drawn with --seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)

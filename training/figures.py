@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,16 @@ def risk_coverage(confidence: Floats, right: Floats) -> tuple[Floats, Floats]:
     return answered / len(order), np.cumsum(1 - right[order]) / answered
 
 
-def figures(
-    whole: Floats, turned: Floats, labels: Ints, kinds: Sequence[str], settings: Calibration, out: Path
-) -> None:
+def figures(flows: Mapping[str, Floats], labels: Ints, kinds: Sequence[str], settings: Calibration, out: Path) -> None:
     """Writes `reliability.png` and `risk_coverage.png` into a folder; rows as `training.calibrate` takes them."""
     out.mkdir(parents=True, exist_ok=True)
-    flows = {"whole": whole, "turned": turned}
     _reliability(flows, labels, settings).savefig(out / "reliability.png", dpi=110)
     _risk_coverage(flows, labels, kinds, settings).savefig(out / "risk_coverage.png", dpi=110)
     plt.close("all")
 
 
-def _reliability(flows: dict[str, Floats], labels: Ints, settings: Calibration) -> Any:
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained")
+def _reliability(flows: Mapping[str, Floats], labels: Ints, settings: Calibration) -> Any:
+    figure, axes = plt.subplots(1, len(flows), figsize=(4.5 * len(flows), 4.4), layout="constrained")
     for axis, (flow, logits) in zip(axes, flows.items(), strict=True):
         for degree, name in ((1.0, "as trained"), (settings[flow]["temperature"], "calibrated")):
             probabilities = scores(logits, degree)
@@ -54,8 +51,8 @@ def _reliability(flows: dict[str, Floats], labels: Ints, settings: Calibration) 
     return figure
 
 
-def _risk_coverage(flows: dict[str, Floats], labels: Ints, kinds: Sequence[str], settings: Calibration) -> Any:
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", sharey=True)
+def _risk_coverage(flows: Mapping[str, Floats], labels: Ints, kinds: Sequence[str], settings: Calibration) -> Any:
+    figure, axes = plt.subplots(1, len(flows), figsize=(4.5 * len(flows), 4.4), layout="constrained", sharey=True)
     for axis, (flow, logits) in zip(axes, flows.items(), strict=True):
         probabilities = scores(logits, settings[flow]["temperature"])
         right = (probabilities.argmax(1) == labels).astype(float)

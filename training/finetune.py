@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training import data, network
+from training import data, looks, network
 from training.calibrate import calibrate, rows
 from training.export import export_onnx
-from training.looks import Model
-from training.measures import Floats, turned, wilson
+from training.heldout import Picture
+from training.measures import Floats, wilson
 from training.modelfolder import Facts, write_model_folder
 from training.pictures import Pictures
 from training.recipe import Recipe
@@ -132,19 +132,18 @@ def export(net: network.Lite, pictures: data.Pixels, options: argparse.Namespace
     """The model folder: ONNX, calibrated with pictures that neither trained nor judged."""
     onnx = options.out / "model.onnx"
     export_onnx(net, onnx, options.size)
-    model = Model.open(onnx)
-    shown = [np.ascontiguousarray(np.rot90(pictures, turn, (1, 2))) for turn in range(4)]
-    logits = np.stack([np.concatenate([model.logits(view[None]) for view in views]) for views in shown], axis=1)
-    calibration = calibrate(*rows(logits, [options.kind] * len(pictures)))
+    model = looks.Model.open(onnx)
+    held_out = [Picture(options.kind, "-", "-", pixels) for pixels in pictures]
+    logits = looks.look(model, held_out)
+    closer = looks.look_closer(model, held_out, logits)
+    calibration = calibrate(*rows(logits, closer, [options.kind] * len(pictures)))
     facts = Facts(
         options.name, "1.0.0", options.size, f"{options.model}, adapted to {comparison.pictures} held-out", ""
     )
     measured = {"held_out_pictures": comparison.pictures, "before": comparison.before, "after": comparison.after}
     write_model_folder(options.out / "model", onnx, facts, calibration, measured, [f"```\n{comparison}\n```"])
     onnx.unlink()
-    print(
-        f"{options.out / 'model'}: calibrated with {len(pictures)} pictures; four looks {accuracy(turned(logits)):.3f}"
-    )
+    print(f"{options.out / 'model'}: calibrated with {len(pictures)} pictures; eight looks {accuracy(closer):.3f}")
 
 
 def main() -> None:

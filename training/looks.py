@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,11 @@ from PIL import Image
 
 from training.data import Pixels, squash
 from training.heldout import Picture, shown
-from training.measures import Floats
+from training.measures import Floats, turned
+from upright import pictures
+from upright.decide import log_softmax, roll_back
+from upright.turns import turn_array
+from upright.views import QUARTERS, quarter_of, quartered_size
 
 
 class Looker(Protocol):
@@ -54,7 +58,22 @@ def views(pixels: Pixels, size_px: int) -> NDArray[np.uint8]:
     return np.stack([squash(Image.fromarray(shown(pixels, turn)), size_px) for turn in range(4)])
 
 
-def look(model: Looker, pictures: Iterable[Picture]) -> Floats:
+def look_closer(model: Looker, upright: Sequence[Picture], logits: Floats) -> Floats:
+    """Mean log-probabilities [n, 4, 4] of the flow `tiles`: the four looks whose logits are given, and four quarters.
+
+    The quarters of a turned picture are the same four views as those of the upright one (`upright.views.QUARTERS`).
+    """
+    means = []
+    for picture in upright:
+        height, width = picture.pixels.shape[:2]
+        squashed = pictures.squash(Image.fromarray(picture.pixels), quartered_size(width, height, model.size_px))
+        seen = np.stack([turn_array(quarter_of(squashed, view.quarter or 0), view.turn) for view in QUARTERS])
+        mean = roll_back(log_softmax(model.logits(seen)), QUARTERS).mean(0)
+        means.append([np.roll(mean, turn) for turn in range(4)])
+    return (turned(logits) + np.reshape(means, (-1, 4, 4))) / 2
+
+
+def look(model: Looker, upright: Iterable[Picture]) -> Floats:
     """Logits [n, 4, 4]: `[i, t]` are those of picture i shown so that turn t sets it upright."""
-    rows = [model.logits(views(picture.pixels, model.size_px)) for picture in pictures]
+    rows = [model.logits(views(picture.pixels, model.size_px)) for picture in upright]
     return np.stack(rows) if rows else np.zeros((0, 4, 4), np.float32)

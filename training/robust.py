@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter, ImageOps
 from training.data import Pixels
 from training.evaluate import percent
 from training.heldout import Picture, read, sample
-from training.looks import Looker, Model, look
+from training.looks import Looker, Model, look, look_closer
 from training.measures import decided, masks, promise_row, turned
 
 Random = np.random.Generator
@@ -124,8 +124,13 @@ def robustness(model: Looker, pictures: Sequence[Picture], conditions: Sequence[
     kinds = [picture.kind for picture in pictures]
     table: dict[str, Any] = {}
     for condition in conditions:
-        logits = look(model, (worn(picture, condition, seed) for seed, picture in enumerate(pictures)))
-        for flow, values in (("whole", logits), ("turned", turned(logits))):
+        seen = [worn(picture, condition, seed) for seed, picture in enumerate(pictures)]
+        logits = look(model, seen)
+        for flow, values in (
+            ("whole", logits),
+            ("turned", turned(logits)),
+            ("tiles", look_closer(model, seen, logits)),
+        ):
             answer, sure = decided(values, 1.0, 0.0)
             rows = {kind: promise_row(answer[mask], sure[mask]) for kind, mask in masks(kinds).items()}
             table.setdefault(condition, {})[flow] = rows
@@ -149,7 +154,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=60, help="pictures of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--conditions", default=",".join(CONDITIONS))
-    parser.add_argument("--flow", default="turned", choices=("whole", "turned"), help="which one is printed")
+    parser.add_argument("--flow", default="tiles", choices=("whole", "turned", "tiles"), help="which one is printed")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

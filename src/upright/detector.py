@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from .decide import DEFAULT_EFFORT, TILES_OF_EFFORT, Decision, flow_named
+from .decide import DEFAULT_EFFORT, EFFORTS, Decision, flow_named
 from .engines import open_engine
 from .errors import UprightError, UsageError
 from .model import Model, load_model
@@ -41,7 +41,7 @@ class Detector:
         threads: threads of one engine call. 1 costs the least CPU time for each picture.
         promise: how sure an answer has to be.
         flow: ``cascade``, ``whole``, ``turned`` or ``tiles``.
-        effort: 0 (one look) to 3 (up to 16 tiles, each seen twice) for ``cascade``.
+        effort: how closely ``cascade`` may look: 0 one look, 1 four, 2 the quarters as well, 3 up to 16 tiles too.
         policy: how much is decoded: ``lean`` what the views need, ``seed`` or ``full``; see `upright.pictures.Policy`.
         budget_ms: time after which ``cascade`` takes no further step; ``None``: no limit.
         limits: what a picture may ask for.
@@ -69,7 +69,7 @@ class Detector:
     ) -> None:
         started = time.perf_counter()
         flow_named(flow)
-        if effort not in TILES_OF_EFFORT:
+        if effort not in EFFORTS:
             raise UsageError(f"effort {effort} is not one of 0, 1, 2, 3")
         if policy not in get_args(Policy):
             raise UsageError(f"no policy is called {policy!r}", remedy=f"choose one of {', '.join(get_args(Policy))}")

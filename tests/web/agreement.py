@@ -79,8 +79,8 @@ def by_browser(folder: Path, names: list[str]) -> tuple[dict[str, Any], dict[str
     return edge, both, sent, took_s / len(names)
 
 
-def by_python(folder: Path, names: list[str], effort: int) -> dict[str, Any]:
-    with Detector(effort=effort) as detector:
+def by_python(folder: Path, names: list[str]) -> dict[str, Any]:
+    with Detector() as detector:
         found = {name: detector.detect(folder / name) for name in names}
     return {name: {"turn": o.turn, "best": o.best, "confidence": o.confidence} for name, o in found.items()}
 
@@ -107,7 +107,7 @@ def main() -> None:
         needed = prepare(options.folder, folder, options.limit)
         names = sorted(needed)
         edge, both, sent, each_s = by_browser(folder, names)
-        python, server = by_python(folder, names, 1), by_python(folder, names, 2)
+        python = by_python(folder, names)
         files = sum((folder / name).stat().st_size for name in names)
     apart = [
         abs(edge[name]["confidence"] - python[name]["confidence"])
@@ -122,7 +122,7 @@ def main() -> None:
         "largest_confidence_difference": round(max(apart), 4),
         "browser_s_per_picture": round(each_s, 3),
         "edge": judged(edge, needed) | {"bytes_sent": 0},
-        "server": judged(server, needed) | {"bytes_sent": files},
+        "server": judged(python, needed) | {"bytes_sent": files},
         "together": judged(both, needed) | {"bytes_sent": sent},
     }
     target = ROOT / "out/web/agreement.json"

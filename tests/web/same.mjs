@@ -5,9 +5,9 @@ import { pathToFileURL } from "node:url";
 
 const [dist, folder] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(join(dist, name)).href);
-const [{ resize, BILINEAR, LANCZOS }, { patchExifOrientation, readExifOrientation }, { decide, isEnough }] = await Promise.all(
-  ["resize.js", "exif.js", "decide.js"].map(load),
-);
+const modules = ["resize.js", "exif.js", "decide.js", "views.js"].map(load);
+const [{ resize, BILINEAR, LANCZOS }, { patchExifOrientation, readExifOrientation }, { decide, isEnough }, { quartersOf }] =
+  await Promise.all(modules);
 const cases = JSON.parse(readFileSync(join(folder, "cases.json"), "utf-8"));
 
 for (const { name, from, to, filter } of cases.resize) {
@@ -26,8 +26,14 @@ const tags = cases.exif.map(({ name, orientation }) => {
   return { tag: readExifOrientation(bytes), refused: false };
 });
 
+for (const { name, from, side } of cases.quarters) {
+  const picture = { data: readFileSync(join(folder, name)), width: from[0], height: from[1] };
+  const seen = quartersOf(picture, (width, height) => resize(picture, width, height), side);
+  writeFileSync(join(folder, `${name}.out`), Buffer.concat(seen.map(({ data }) => data)));
+}
+
 const decisions = cases.decide.map(({ logits, promise }) => {
-  const first = decide(logits.slice(0, 1), cases.calibration, promise);
-  return isEnough(first, cases.calibration) ? first : decide(logits, cases.calibration, promise);
+  const steps = [1, 4, 8].map((views) => decide(logits.slice(0, views), cases.calibration, promise));
+  return steps.find((step) => isEnough(step, cases.calibration));
 });
 writeFileSync(join(folder, "answers.json"), JSON.stringify({ tags, decisions }));

@@ -58,7 +58,7 @@ def test_package_in_a_browser(visit: Callable[..., Visit], plain_site: str, pack
         }""",
         [f"{plain_site}model/", base64.b64encode((DEMO / name).read_bytes()).decode()],
     )
-    with Detector(effort=1, promise="careful") as detector:
+    with Detector(promise="careful") as detector:
         wanted = detector.detect(DEMO / name)
         assert found[2] == detector.model.name
     assert (found[0]["turn"], found[1]) == (wanted.turn, wanted.best)

@@ -189,7 +189,7 @@ def test_promise_changes_answers_without_a_new_look(visit: Visiting, site: str, 
     opened = visit(site)
     opened.add(pictures / "sign-90.png", pictures / "blank.png")
     opened.wait_decided(2)
-    with Detector(effort=1) as detector:
+    with Detector() as detector:
         for promise, label in (("best", "in any case"), ("careful", "certain"), ("balanced", "sure")):
             opened.page.get_by_role("radio", name=label, exact=True).check()
             opened.wait_decided(2)

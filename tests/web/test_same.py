@@ -14,13 +14,16 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from upright.decide import Decision, cascade
+from upright.decide import WHOLE, Decision, cascade
 from upright.errors import UprightError
 from upright.exif import patch_exif_orientation, read_exif_orientation
 from upright.model import load_model
+from upright.pictures import squash
 from upright.results import Promise
-from upright.turns import ExifOrientation
+from upright.turns import ExifOrientation, Turn, turn_array
+from upright.views import QUARTERS, View, quarter_of, quartered_size
 
+_VIEWS = [WHOLE, *(View(turn=turn) for turn in (Turn.RIGHT, Turn.HALF, Turn.LEFT)), *QUARTERS]
 _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="3"/></x:xmpmeta>'
 
 
@@ -32,6 +35,7 @@ def run(package_dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     cases = {
         "resize": list(_resize_cases(folder)),
         "exif": list(_exif_cases(folder)),
+        "quarters": list(_quarter_cases(folder)),
         "decide": list(_decide_cases()),
         "calibration": calibration,
     }
@@ -92,12 +96,20 @@ def _exif_cases(folder: Path) -> Iterator[dict[str, Any]]:
             yield {"name": name, "orientation": orientation}
 
 
+def _quarter_cases(folder: Path) -> Iterator[dict[str, Any]]:
+    rng = np.random.default_rng(12)
+    for number, (width, height) in enumerate([(50, 40), (100, 130), (33, 66), (90, 20), (21, 200), (300, 31), (7, 3)]):
+        name = f"quarters-{number}"
+        rng.integers(0, 256, (height, width, 3), dtype=np.uint8).tofile(folder / name)
+        yield {"name": name, "from": [width, height], "side": 32}
+
+
 def _decide_cases() -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(11)
     for number in range(90):
         best = rng.normal(0, 1, 4) * (number % 9)
-        views = [np.roll(best, -quarters) + rng.normal(0, 0.4, 4) for quarters in range(4)]
-        logits = np.float32(views) if number else np.zeros((4, 4), np.float32)
+        views = [np.roll(best, -view.turn.index) + rng.normal(0, 0.4, 4) for view in _VIEWS]
+        logits = np.float32(views) if number else np.zeros((8, 4), np.float32)
         yield {"logits": logits.tolist(), "promise": list(Promise)[number % 3].value}
 
 
@@ -109,6 +121,17 @@ def test_resize_is_pillows_to_the_bit(run: tuple[dict[str, Any], Path]) -> None:
         wanted = np.asarray(Image.fromarray(pixels).resize(to, Image.Resampling[case["filter"]]))
         found = np.fromfile(folder / f"{case['name']}.out", np.uint8).reshape(wanted.shape)
         assert np.array_equal(found, wanted), case
+
+
+def test_quarters_are_pythons_to_the_bit(run: tuple[dict[str, Any], Path]) -> None:
+    cases, folder = run
+    for case in cases["quarters"]:
+        (width, height), side = case["from"], case["side"]
+        image = Image.fromarray(np.fromfile(folder / case["name"], np.uint8).reshape(height, width, 3))
+        squashed = squash(image, quartered_size(width, height, side))
+        wanted = [turn_array(quarter_of(squashed, view.quarter or 0), view.turn) for view in QUARTERS]
+        found = np.fromfile(folder / f"{case['name']}.out", np.uint8).reshape(4, side, side, 3)
+        assert np.array_equal(found, np.stack(wanted)), case
 
 
 def test_tags_are_read_and_written_as_in_python(run: tuple[dict[str, Any], Path]) -> None:
@@ -134,16 +157,16 @@ def test_decisions_are_pythons(run: tuple[dict[str, Any], Path]) -> None:
     flows = set()
     for case, found in zip(cases["decide"], cases["decisions"], strict=True):
         logits = np.float32(case["logits"])
-        flow = cascade(Decision(calibration, Promise(case["promise"]), lambda _: [], effort=1))
+        flow = cascade(Decision(calibration, Promise(case["promise"]), lambda _: []))
         wanted, given = None, None
         while wanted is None:
             try:
                 views = flow.send(given)
-                given = logits[[view.turn.index for view in views]]
+                given = logits[[_VIEWS.index(view) for view in views]]
             except StopIteration as stop:
                 wanted = stop.value
         assert found["turn"] == (None if wanted.turn is None else int(wanted.turn)), case
         assert (found["best"], found["reason"], found["flow"]) == (wanted.best, wanted.reason, wanted.flow), case
         assert found["scores"] == pytest.approx(wanted.scores.values, abs=1e-5), case
         flows.add((wanted.flow, wanted.unsure))
-    assert flows == {("whole", False), ("turned", False), ("turned", True)}
+    assert flows == {("whole", False), ("turned", False), ("tiles", False), ("tiles", True)}

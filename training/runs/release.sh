@@ -37,7 +37,7 @@ folder() {
         --version "$version" --size "$size" --training-data "$training_data" --commit "$commit" --out "$build/folder" "$@"
 }
 folder
-$python -m training.evaluate --model "$build/folder" --eval "$eval" --flows "${FLOWS:-whole,turned}" \
+$python -m training.evaluate --model "$build/folder" --eval "$eval" --flows "${FLOWS:-whole,turned,tiles}" \
     --threads "$threads" --json "$build/report.json" --sheet "$build/worst.png" > "$build/report.md"
 set -- --report "$build/report.json" --figure "$build/reliability.png" --figure "$build/risk_coverage.png"
 if [ "$robust_each" -gt 0 ]; then

@@ -7,7 +7,7 @@ from PIL import Image
 
 from training.calibrate import NEVER, PROMISED, calibrate, kept, main, rows, temperature, threshold, weights
 from training.figures import figures, reliability, risk_coverage
-from training.measures import Floats, Ints, log_softmax
+from training.measures import Floats, Ints, log_softmax, scores
 from training.tests.sky import Sky, pictures
 
 
@@ -86,8 +86,9 @@ def test_each_kind_keeps_the_promise_by_itself() -> None:
 def test_a_calibration_has_every_flow_and_key_and_keeps_its_order() -> None:
     whole, labels = answers(4000, 1.0)
     calm, _ = answers(4000, 1.0)
-    settings = calibrate(whole, 2 * calm, labels, ["document"] * 4000)
-    assert set(settings) == {"whole", "turned", "tiles"} and settings["tiles"] == settings["turned"]
+    settings = calibrate({"whole": whole, "turned": 2 * calm, "tiles": calm}, labels, ["document"] * 4000)
+    assert set(settings) == {"whole", "turned", "tiles"}
+    assert settings["whole"]["balanced"] >= settings["turned"]["balanced"] >= settings["tiles"]["balanced"]
     for flow in settings.values():
         assert set(flow) == {"temperature", "careful", "balanced", "best"}
         assert 0.0 == flow["best"] < flow["balanced"] <= flow["careful"] <= NEVER
@@ -97,12 +98,24 @@ def test_a_calibration_has_every_flow_and_key_and_keeps_its_order() -> None:
         assert made["turns_right"] is None or made["turns_right"] >= share
 
 
+def test_the_last_flow_keeps_its_promise_among_strange_sources() -> None:
+    known, right = sorted_answers(9000, set())
+    strange, wrong = sorted_answers(3000, set(range(1500, 3000, 20)))
+    logits, labels, kinds = np.concatenate([known, strange]), np.concatenate([right, wrong]), ["photograph"] * 12000
+    mask = np.arange(12000) >= 9000
+    loose = calibrate({"whole": logits, "tiles": logits}, labels, kinds)
+    strict = calibrate({"whole": logits, "tiles": logits}, labels, kinds, mask)
+    assert loose["tiles"]["balanced"] < strict["tiles"]["balanced"] == strict["whole"]["balanced"]
+    confidence = scores(strange, strict["tiles"]["temperature"]).max(1)
+    assert 1500 <= int((confidence >= strict["tiles"]["balanced"]).sum()) <= 1700
+
+
 def test_rows_show_every_picture_all_four_ways() -> None:
-    logits = np.random.default_rng(0).normal(size=(3, 4, 4))
-    whole, four, labels, kinds = rows(logits, ["a", "b", "c"])
-    assert whole.shape == four.shape == (12, 4)
+    logits, closer = np.random.default_rng(0).normal(size=(2, 3, 4, 4))
+    flows, labels, kinds = rows(logits, closer, ["a", "b", "c"])
+    assert list(flows) == ["whole", "turned", "tiles"] and {values.shape for values in flows.values()} == {(12, 4)}
     assert labels.tolist() == [0, 1, 2, 3] * 3 and kinds == list("aaaabbbbcccc")
-    assert np.array_equal(whole[5], logits[1, 1])
+    assert np.array_equal(flows["whole"][5], logits[1, 1]) and np.array_equal(flows["tiles"][5], closer[1, 1])
 
 
 def test_curves_and_figures(tmp_path: Path) -> None:
@@ -113,7 +126,8 @@ def test_curves_and_figures(tmp_path: Path) -> None:
     assert sure == pytest.approx([0.65, 0.85]) and share == pytest.approx([0.5, 1.0])
     logits, labels = answers(400, 1.0)
     kinds = ["document", "photograph"] * 200
-    figures(logits, logits, labels, kinds, calibrate(logits, logits, labels, kinds), tmp_path)
+    flows = {"whole": logits, "turned": logits}
+    figures(flows, labels, kinds, calibrate(flows, labels, kinds), tmp_path)
     for name in ("reliability.png", "risk_coverage.png"):
         with Image.open(tmp_path / name) as drawn:
             assert drawn.width > 600 and len(drawn.convert("RGB").getcolors(10**6) or []) > 20

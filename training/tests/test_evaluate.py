@@ -7,7 +7,7 @@ from PIL import Image
 
 from training.evaluate import evaluate, flow_answers, judge, markdown, metrics, worst
 from training.heldout import Picture, read, read_pools, sample, shown
-from training.looks import look, views
+from training.looks import Model, look, look_closer, views
 from training.measures import confusion, decided, masks, promise_row, turned, wilson
 from training.robust import CONDITIONS, robustness, worn
 from training.sheets import contact_sheet
@@ -154,8 +154,9 @@ def test_strips_and_columns_have_their_shape() -> None:
 
 def test_mirroring_does_not_trouble_a_model_that_looks_for_the_sky() -> None:
     table = robustness(Sky(), pictures(4), ["plain", "mirrored", "dark mode"])
-    assert table["mirrored"]["turned"]["all"]["accuracy"] == table["plain"]["turned"]["all"]["accuracy"] == 1.0
-    assert table["dark mode"]["turned"]["all"]["accuracy"] == 0.0  # the bright side is then the ground
+    for flow in ("turned", "tiles"):
+        assert table["mirrored"][flow]["all"]["accuracy"] == table["plain"][flow]["all"]["accuracy"] == 1.0
+        assert table["dark mode"][flow]["all"]["accuracy"] == 0.0  # the bright side is then the ground
 
 
 def test_the_worst_come_first_and_fill_a_sheet() -> None:
@@ -173,10 +174,14 @@ def test_the_shipped_model_is_judged_as_the_product_answers() -> None:
     import upright
 
     folder = Path(upright.__file__).parent / "models" / "upright-1"
-    seen = [Picture("document", "s", str(i), np.asarray(landscape(i, 200).resize((260, 180)))) for i in range(3)]
-    report, logits = evaluate(folder, seen, ["whole", "turned", "cascade"])
+    sizes = [(260, 180), (300, 90), (70, 230)]
+    seen = [
+        Picture("document", "s", str(i), np.asarray(landscape(i, 200).resize(size))) for i, size in enumerate(sizes)
+    ]
+    report, logits = evaluate(folder, seen, ["whole", "turned", "tiles", "cascade"])
     detector = upright.Detector(folder, promise="best")
-    for flow, values in (("whole", logits), ("turned", turned(logits))):
+    closer = look_closer(Model.open(folder), seen, logits)
+    for flow, values in (("whole", logits), ("turned", turned(logits)), ("tiles", closer)):
         said = [[detector.detect(shown(p.pixels, turn), flow=flow).best.index for turn in range(4)] for p in seen]
         assert values.argmax(-1).tolist() == said
         assert report["flows"][flow]["confusion"]["document"] == confusion(np.array(said)).tolist()

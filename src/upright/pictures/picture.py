@@ -84,7 +84,7 @@ class Picture(ABC):
         self._warnings: list[str] = []
         self._expected: list[Box] = []
         self._parts: dict[Box, Image.Image] = {}
-        self._squashed: dict[tuple[int, Policy], NDArray[np.uint8]] = {}
+        self._squashed: dict[tuple[tuple[int, int], Policy], NDArray[np.uint8]] = {}
         if source:
             self.format = source.format
         if min(size) < 1:
@@ -105,11 +105,11 @@ class Picture(ABC):
         """What was odd about it so far."""
         return tuple(self._warnings)
 
-    def shrunk(self, side_px: int, policy: Policy = "lean") -> NDArray[np.uint8]:
+    def shrunk(self, side_px: int | tuple[int, int], policy: Policy = "lean") -> NDArray[np.uint8]:
         """The whole picture as shown, sRGB ``[h, w, 3]``, shrunk while it is decoded.
 
-        Neither side is under ``side_px`` where the picture has as many pixels; the two sides may be shrunk by
-        different factors, since a view is a square whatever the picture's shape.
+        Neither side is under ``side_px`` (or width and height) where the picture has as many pixels; the two sides may
+        be shrunk by different factors, since a view is a square whatever the picture's shape.
 
         Raises:
             BrokenPicture, TooLarge: it cannot be decoded; see `upright.errors`.
@@ -118,17 +118,19 @@ class Picture(ABC):
 
         return np.asarray(self.image(side_px, policy))
 
-    def image(self, side_px: int, policy: Policy = "lean") -> Image.Image:
+    def image(self, side_px: int | tuple[int, int], policy: Policy = "lean") -> Image.Image:
         """As `shrunk`, as a Pillow image of mode RGB, which spares a copy."""
-        width, height = _decoded_size(self._stored_size, side_px, policy)
+        shown = _pair(side_px)
+        wanted = shown[::-1] if self.exif.swaps_sides else shown
+        width, height = _decoded_size(self._stored_size, wanted, policy)
         return show_pillow(self._decode(width, height), self.exif)
 
-    def squashed(self, size_px: int, policy: Policy = "lean") -> NDArray[np.uint8]:
-        """The whole picture as shown, squashed to ``[S, S, 3]``; kept, so that turned views cost nothing more.
+    def squashed(self, size_px: int | tuple[int, int], policy: Policy = "lean") -> NDArray[np.uint8]:
+        """The whole picture as shown, squashed to ``[S, S, 3]`` (or to width and height); kept: turned views are free.
 
         The resampler is Pillow's 8-bit ``BILINEAR``, a triangle as wide as the shrinking asks for (antialiased).
         """
-        key = (size_px, policy)
+        key = (_pair(size_px), policy)
         if key not in self._squashed:
             self._squashed[key] = squash(self.image(size_px, policy), size_px)
         return self._squashed[key]
@@ -203,12 +205,12 @@ class Picture(ABC):
         )
 
 
-def squash(image: Image.Image, size_px: int) -> NDArray[np.uint8]:
-    """An RGB image squashed to ``[S, S, 3]`` by the one resampler that training and the browser also use."""
+def squash(image: Image.Image, size_px: int | tuple[int, int]) -> NDArray[np.uint8]:
+    """An RGB image squashed to ``[S, S, 3]``, or to width and height, by the one resampler of training and browser."""
     import numpy as np
     from PIL import Image
 
-    return np.asarray(image.resize((size_px, size_px), Image.Resampling.BILINEAR))
+    return np.asarray(image.resize(_pair(size_px), Image.Resampling.BILINEAR))
 
 
 def check_bands(bands: Bands, count: int, name: str) -> None:
@@ -231,10 +233,14 @@ def stored_box(box: Box, stored_size: tuple[int, int], exif: ExifOrientation) ->
     return left, top, right, bottom
 
 
-def _decoded_size(size: tuple[int, int], side_px: int, policy: Policy) -> tuple[int, int]:
+def _pair(size_px: int | tuple[int, int]) -> tuple[int, int]:
+    return (size_px, size_px) if isinstance(size_px, int) else size_px
+
+
+def _decoded_size(size: tuple[int, int], wanted: tuple[int, int], policy: Policy) -> tuple[int, int]:
     width, height = size
     if policy == "lean":
-        return min(width, side_px), min(height, side_px)
+        return min(width, wanted[0]), min(height, wanted[1])
     longest = max(size)
     target = longest if policy == "full" or longest <= 2048 else 2048 if longest <= 4096 else 1024
     scale = target / longest

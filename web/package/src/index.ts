@@ -1,9 +1,8 @@
 import { decide, isEnough, type Logits, type Orientation, type Promised } from "./decide.js";
 import { Engine, type WasmOptions } from "./engine.js";
 import { loadModel, type Fetch, type Model } from "./model.js";
-import { openPicture, viewsOf, viewsOfPixels, type ImageDataLike, type Picture } from "./pixels.js";
-import type { Rgb } from "./resize.js";
-import type { Turn } from "./turns.js";
+import { openPicture, squashedPicture, squashedPixels, type ImageDataLike, type Picture } from "./pixels.js";
+import { quartersOf, turnedViews, type Squash } from "./views.js";
 
 export { patchExifOrientation, readExifOrientation } from "./exif.js";
 export type { ExifOrientation, Turn } from "./turns.js";
@@ -21,8 +20,6 @@ export interface DetectOptions {
   /** How sure an answer has to be. Default: balanced. */
   promise?: Promised;
 }
-
-const TURNED: readonly Turn[] = [90, 180, 270];
 
 /** Tells which way up pictures belong. One call at a time: calls wait for each other. */
 export class Detector {
@@ -46,7 +43,7 @@ export class Detector {
   /** Which way up a picture belongs. A `Blob` needs a browser to decode it; Node takes pixels. */
   async detect(source: Blob | ImageDataLike, options: DetectOptions = {}): Promise<Orientation> {
     if (!(source instanceof Blob)) {
-      return this.decide((side, turns) => viewsOfPixels(source, side, turns), options).then(([answer]) => answer);
+      return this.decide(source, (...size) => squashedPixels(source, ...size), options).then(([answer]) => answer);
     }
     const picture = await openPicture(source);
     try {
@@ -58,7 +55,7 @@ export class Detector {
 
   /** The same for a decoded picture; gives the logits too, from which `decide` can answer for another promise. */
   detectPicture(picture: Picture, options: DetectOptions = {}): Promise<[Orientation, Logits]> {
-    return this.decide((side, turns) => viewsOf(picture, side, turns), options);
+    return this.decide(picture, (...size) => squashedPicture(picture, ...size), options);
   }
 
   async close(): Promise<void> {
@@ -67,17 +64,20 @@ export class Detector {
   }
 
   private decide(
-    render: (side: number, turns: readonly Turn[]) => Rgb[],
+    shape: { width: number; height: number },
+    squash: Squash,
     { promise = "balanced" }: DetectOptions,
   ): Promise<[Orientation, Logits]> {
     const answer = this.last.then(async (): Promise<[Orientation, Logits]> => {
       const { input_size_px: side, calibration } = this.model;
-      const [whole, ...turned] = render(side, [0, ...TURNED]);
-      const logits = await this.engine.infer([whole!]);
-      const orientation = decide(logits, calibration, promise);
-      if (isEnough(orientation, calibration)) return [orientation, logits];
-      const all = [...logits, ...(await this.engine.infer(turned))];
-      return [decide(all, calibration, promise), all];
+      const [whole, ...turned] = turnedViews(squash(side, side));
+      const steps = [() => [whole!], () => turned, () => quartersOf(shape, squash, side)];
+      const logits = [];
+      for (const views of steps) {
+        logits.push(...(await this.engine.infer(views())));
+        if (isEnough(decide(logits, calibration, promise), calibration)) break;
+      }
+      return [decide(logits, calibration, promise), logits];
     });
     this.last = answer.catch(() => undefined);
     return answer;

@@ -1,7 +1,7 @@
 import { formatOf, type Format } from "./bytes.js";
 import { patchExifOrientation, readExifOrientation } from "./exif.js";
 import { LANCZOS, resize, type Rgb } from "./resize.js";
-import { partsOf, turnPixels, type ExifOrientation, type Turn } from "./turns.js";
+import { partsOf, turnPixels, type ExifOrientation } from "./turns.js";
 
 /** Pixels as canvas has them: red, green, blue, alpha. */
 export interface ImageDataLike {
@@ -39,39 +39,34 @@ export async function openPicture(blob: Blob): Promise<Picture> {
   return { format, bitmap, exif, width, height };
 }
 
-/** What the model sees of a whole picture turned clockwise by each of `turns`: squares of `side` pixels. */
-export function viewsOf(picture: Picture, side: number, turns: readonly Turn[]): Rgb[] {
-  const stored = shrunk(picture, side);
+/** The whole picture as shown, squashed to this size. */
+export function squashedPicture(picture: Picture, width: number, height: number): Rgb {
   const { mirrored, turn } = partsOf(picture.exif);
-  return squares(turnPixels(stored, turn, mirrored), side, turns);
+  const stored = turn % 180 === 0 ? shrunk(picture, width, height) : shrunk(picture, height, width);
+  return resize(turnPixels(stored, turn, mirrored), width, height);
 }
 
 /** The same of pixels that are as shown already. */
-export function viewsOfPixels(image: ImageDataLike, side: number, turns: readonly Turn[]): Rgb[] {
-  const { width, height } = image;
-  const factor = Math.max(1, Math.floor(Math.min(Math.floor(width / side), Math.floor(height / side)) / 2));
+export function squashedPixels(image: ImageDataLike, width: number, height: number): Rgb {
+  const most = Math.min(Math.floor(image.width / width), Math.floor(image.height / height));
+  const factor = Math.max(1, Math.floor(most / 2));
   const shown = blocks(image, factor, factor);
   averageStrip(overWhite(image), factor, factor, shown);
-  return squares(shown, side, turns);
-}
-
-function squares(shown: Rgb, side: number, turns: readonly Turn[]): Rgb[] {
-  const square = resize(shown, side, side);
-  return turns.map((turn) => turnPixels(square, turn));
+  return resize(shown, width, height);
 }
 
 /**
  * Stored pixels, shrunk as upright's `pictures` shrinks while it decodes: JPEG by libjpeg to an eighth, a quarter or a
- * half, anything else by libvips to twice the view's side.
+ * half, anything else by libvips to twice the size that is wanted.
  */
-function shrunk({ bitmap, format }: Picture, side: number): Rgb {
+function shrunk({ bitmap, format }: Picture, wantedWidth: number, wantedHeight: number): Rgb {
   const { width, height } = bitmap;
   if (format === "JPEG") {
-    const most = Math.min(Math.floor(width / side), Math.floor(height / side));
+    const most = Math.min(Math.floor(width / wantedWidth), Math.floor(height / wantedHeight));
     const factor = ([8, 4, 2] as const).find((scale) => scale <= most) ?? 1;
     return averaged(bitmap, factor, factor);
   }
-  const [wide, high] = [Math.min(width, 2 * side), Math.min(height, 2 * side)];
+  const [wide, high] = [Math.min(width, 2 * wantedWidth), Math.min(height, 2 * wantedHeight)];
   const half = (whole: number, part: number) => Math.max(1, Math.floor(whole / part / 2));
   const over = (ground: string) => averaged(bitmap, half(width, wide), half(height, high), ground);
   const onWhite = over("white");
