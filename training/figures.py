@@ -59,10 +59,11 @@ def _risk_coverage(flows: Mapping[str, Floats], labels: Ints, kinds: Sequence[st
         for kind, mask in masks(kinds).items():
             coverage, risk = risk_coverage(probabilities.max(1)[mask], right[mask])
             axis.plot(100 * coverage, 100 * risk, label=kind)
-        for promise in PROMISED:
-            covered = 100 * (probabilities.max(1) >= settings[flow][promise]).mean()
+        for threshold in sorted({settings[flow][promise] for promise in PROMISED}):
+            names = ", ".join(promise for promise in PROMISED if settings[flow][promise] == threshold)
+            covered = 100 * (probabilities.max(1) >= threshold).mean()
             axis.axvline(covered, color="grey", linewidth=0.8)
-            axis.annotate(promise, (covered, 0), rotation=90, fontsize=8, xytext=(2, 60), textcoords="offset points")
+            axis.annotate(names, (covered, 0), rotation=90, fontsize=8, xytext=(2, 60), textcoords="offset points")
         axis.set(title=flow, xlabel="answered, %", ylabel="wrong of the answered, %", xlim=(0, 100), ylim=(0, None))
         axis.legend()
     return figure
