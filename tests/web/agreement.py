@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect, sync_playwright
 
 from upright import Detector
@@ -35,7 +35,7 @@ def prepare(folder: Path, target: Path, limit: int) -> dict[str, int]:
         turn = crc32(b"turn" + path.name.encode()) % 4 * 90
         name = f"{number:04d}.{('jpg', 'png', 'webp')[number % 3]}"
         with Image.open(path) as image:
-            turned(image.convert("RGB"), turn).save(target / name, quality=90)
+            turned(ImageOps.exif_transpose(image).convert("RGB"), turn).save(target / name, quality=90)
         needed[name] = turn
     return needed
 
