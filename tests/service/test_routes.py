@@ -57,9 +57,9 @@ def test_many_pictures_in_one_form(served, photo):
 def test_parameters_reach_the_decision(served, photo):
     flows = {
         flow: served.client.post("/v1/orientation", content=photo, params={"flow": flow}).json()["views"]
-        for flow in ("whole", "turned")
+        for flow in ("whole", "turned", "tiles")
     }
-    assert flows == {"whole": 1, "turned": 4}
+    assert flows == {"whole": 1, "turned": 4, "tiles": 8}
     pages = io.BytesIO()
     page = Image.open(io.BytesIO(photo)).convert("RGB")
     page.save(pages, "TIFF", save_all=True, append_images=[page.rotate(90, expand=True)])
@@ -150,6 +150,16 @@ def test_metrics_of_one_process_count_decisions(served, photo):
     assert served.metric("upright_resident_memory_bytes") > 50e6
     assert served.metric("upright_stage_seconds_count", stage="infer") >= 3
     assert served.metric("upright_requests_in_flight") == 0
+
+
+def test_effort_bounds_the_looks_of_a_service(serve, served):
+    unsure = (DEMO / "cat.gif").read_bytes()
+    quick = serve("--effort", "1")
+    answers = [each.client.post("/v1/orientation", content=unsure).json() for each in (quick, served)]
+    assert [(each["turn"], each["flow"], each["views"]) for each in answers] == [
+        (None, "turned", 4),
+        (None, "tiles", 8),
+    ]
 
 
 def test_a_batching_service_gives_the_same_answers(serve, detector):

@@ -63,7 +63,7 @@ _DETECTOR_OPTIONS = (
         type=click.IntRange(0, 3),
         default=2,
         show_default=True,
-        help="How closely the cascade may look: 0 one look, 1 four, 2 quarters too, 3 tiles too.",
+        help="How closely a cascade may look: 0 one look, 1 four, 2 eight, 3 tiles too.",
     ),
     click.option("--budget-ms", type=float, metavar="MS", help="Take no further look after this time."),
     click.option(

@@ -36,6 +36,7 @@ _SECONDS = click.FloatRange(0)
 @_option("--threads", "Threads of one engine call.", _COUNT)
 @_option("--promise", "How sure an answer has to be.", click.Choice(["careful", "balanced", "best"]))
 @_option("--flow", "How a decision is reached.", click.Choice(["cascade", "whole", "turned", "tiles"]))
+@_option("--effort", "How closely a cascade may look: 0 one look, 1 four, 2 eight, 3 tiles too.", click.IntRange(0, 3))
 @_option(
     "--max-megapixels",
     "Refuse larger pictures of formats that must be decoded whole.",

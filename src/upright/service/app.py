@@ -75,6 +75,7 @@ def open_service(settings: Settings) -> Service:
         threads=settings.threads,
         promise=Promise(settings.promise),
         flow=settings.flow,
+        effort=settings.effort,
         limits=limits,
     )
     _warm(detector)

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 
+from ..decide import DEFAULT_EFFORT
 from ..errors import UsageError
 
 #: How the settings reach the worker processes, which are started afresh and import the application by name.
@@ -29,6 +30,7 @@ class Settings:
     threads: int = 1
     promise: str = "balanced"
     flow: str = "cascade"
+    effort: int = DEFAULT_EFFORT
     max_megapixels: float | None = None
 
     decode_threads: int | None = None
