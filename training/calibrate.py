@@ -20,8 +20,8 @@ import numpy as np
 
 from training.data import HELD_OUT_SOURCES
 from training.heldout import read
-from training.looks import Model, look, look_closer
-from training.measures import Floats, Ints, Mask, log_softmax, scores, turned
+from training.looks import Model, says
+from training.measures import Floats, Ints, Mask, log_softmax, scores
 
 # Of the turns made with the four turns equally frequent, so many are right.
 PROMISED = {"careful": 0.999, "balanced": 0.995}
@@ -110,11 +110,10 @@ def threshold(logits: Floats, labels: Ints, kinds: Sequence[str], degree: float,
     return round(float(sure[cuts[-1]] + below[cuts[-1]]) / 2, 6)
 
 
-def rows(logits: Floats, closer: Floats, kinds: Sequence[str]) -> tuple[dict[str, Floats], Ints, list[str]]:
-    """What one look and eight looks say [n, 4, 4] to pictures shown all four ways, as rows for `calibrate`."""
-    flows = {"whole": logits, "turned": turned(logits), "tiles": closer}
-    labels = np.tile(np.arange(4), len(logits))
-    return {name: values.reshape(-1, 4) for name, values in flows.items()}, labels, [k for k in kinds for _ in range(4)]
+def rows(said: Mapping[str, Floats], kinds: Sequence[str]) -> tuple[dict[str, Floats], Ints, list[str]]:
+    """What each flow says [n, 4, 4] to pictures of these kinds [n] shown all four ways, as rows for `calibrate`."""
+    labels = np.tile(np.arange(4), len(kinds))
+    return {name: values.reshape(-1, 4) for name, values in said.items()}, labels, [k for k in kinds for _ in range(4)]
 
 
 def kept(logits: Floats, labels: Ints, kinds: Sequence[str], settings: dict[str, float]) -> dict[str, Any]:
@@ -146,9 +145,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     pictures = list(read(options.pools))
-    model = Model.open(options.model, options.threads)
-    logits = look(model, pictures)
-    flows, labels, names = rows(logits, look_closer(model, pictures, logits), [picture.kind for picture in pictures])
+    said = says(Model.open(options.model, options.threads), pictures)
+    flows, labels, names = rows(said, [picture.kind for picture in pictures])
     strange = np.repeat([picture.source in HELD_OUT_SOURCES for picture in pictures], 4)
     calibration = calibrate(flows, labels, names, strange if strange.any() else None)
     print(json.dumps(calibration, indent=2))

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from training.heldout import Picture, read, sample, shown
-from training.looks import Model, look, look_closer
+from training.looks import FLOWS, Model, says
 from training.measures import PROMISES, Floats, Ints, Mask, confusion, decided, masks, promise_row, scores, turned
 
 UNCALIBRATED = {"temperature": 1.0, "best": 0.0}
@@ -73,22 +73,17 @@ def detector_answers(folder: Path, flow: str, pictures: Sequence[Picture]) -> di
 def evaluate(path: Path, pictures: Sequence[Picture], flows: Sequence[str], threads: int = 1) -> tuple[Report, Floats]:
     """The report by flow, and the logits [n, 4, 4] of single looks."""
     model = Model.open(path, threads)
-    logits = look(model, pictures)
+    said = says(model, pictures, flows)
     report: Report = {
         "model": {key: model.facts.get(key) for key in ("name", "version", "sha256", "commit")},
         "pictures": len(pictures),
         "flows": {},
     }
-    says = {
-        "whole": lambda: logits,
-        "turned": lambda: turned(logits),
-        "tiles": lambda: look_closer(model, pictures, logits),
-    }
     for flow in flows:
-        direct = flow in says
-        answers = flow_answers(says[flow](), flow, model.facts) if direct else detector_answers(path, flow, pictures)
+        direct = flow in said
+        answers = flow_answers(said[flow], flow, model.facts) if direct else detector_answers(path, flow, pictures)
         report["flows"][flow] = judge(answers, pictures)
-    return report, logits
+    return report, said["whole"]
 
 
 def metrics(report: Report) -> dict[str, Any]:
@@ -152,7 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, type=Path, help="model folder, or a bare .onnx (then uncalibrated)")
     parser.add_argument("--eval", required=True, type=Path, help="tar or folder of <kind>/<source>/<name>, all upright")
-    parser.add_argument("--flows", default="whole,turned,tiles", help="of whole, turned, tiles, cascade")
+    parser.add_argument("--flows", default=",".join(FLOWS), help="of whole, turned, tiles, cascade")
     parser.add_argument("--limit", type=int, default=0, help="so many pictures of each kind, drawn with --seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)

@@ -134,16 +134,17 @@ def export(net: network.Lite, pictures: data.Pixels, options: argparse.Namespace
     export_onnx(net, onnx, options.size)
     model = looks.Model.open(onnx)
     held_out = [Picture(options.kind, "-", "-", pixels) for pixels in pictures]
-    logits = looks.look(model, held_out)
-    closer = looks.look_closer(model, held_out, logits)
-    calibration = calibrate(*rows(logits, closer, [options.kind] * len(pictures)))
+    said = looks.says(model, held_out)
+    calibration = calibrate(*rows(said, [options.kind] * len(pictures)))
     facts = Facts(
         options.name, "1.0.0", options.size, f"{options.model}, adapted to {comparison.pictures} held-out", ""
     )
     measured = {"held_out_pictures": comparison.pictures, "before": comparison.before, "after": comparison.after}
     write_model_folder(options.out / "model", onnx, facts, calibration, measured, [f"```\n{comparison}\n```"])
     onnx.unlink()
-    print(f"{options.out / 'model'}: calibrated with {len(pictures)} pictures; eight looks {accuracy(closer):.3f}")
+    print(
+        f"{options.out / 'model'}: calibrated with {len(pictures)} pictures; eight looks {accuracy(said['tiles']):.3f}"
+    )
 
 
 def main() -> None:

@@ -16,10 +16,11 @@ from PIL import Image
 from training.data import Pixels, squash
 from training.heldout import Picture, shown
 from training.measures import Floats, turned
-from upright import pictures
 from upright.decide import log_softmax, roll_back
-from upright.turns import turn_array
-from upright.views import QUARTERS, quarter_of, quartered_size
+from upright.pictures import open_picture
+from upright.views import QUARTERS, render
+
+FLOWS = ("whole", "turned", "tiles")
 
 
 class Looker(Protocol):
@@ -58,6 +59,17 @@ def views(pixels: Pixels, size_px: int) -> NDArray[np.uint8]:
     return np.stack([squash(Image.fromarray(shown(pixels, turn)), size_px) for turn in range(4)])
 
 
+def says(model: Looker, upright: Sequence[Picture], flows: Sequence[str] = FLOWS) -> dict[str, Floats]:
+    """What the looks of each of these flows say [n, 4, 4], from few looks to many; `whole` is always among them."""
+    logits = look(model, upright)
+    said = {"whole": logits}
+    if "turned" in flows:
+        said["turned"] = turned(logits)
+    if "tiles" in flows:
+        said["tiles"] = look_closer(model, upright, logits)
+    return said
+
+
 def look_closer(model: Looker, upright: Sequence[Picture], logits: Floats) -> Floats:
     """Mean log-probabilities [n, 4, 4] of the flow `tiles`: the four looks whose logits are given, and four quarters.
 
@@ -65,9 +77,8 @@ def look_closer(model: Looker, upright: Sequence[Picture], logits: Floats) -> Fl
     """
     means = []
     for picture in upright:
-        height, width = picture.pixels.shape[:2]
-        squashed = pictures.squash(Image.fromarray(picture.pixels), quartered_size(width, height, model.size_px))
-        seen = np.stack([turn_array(quarter_of(squashed, view.quarter or 0), view.turn) for view in QUARTERS])
+        with open_picture(picture.pixels) as opened:
+            seen = np.stack([render(opened, view, model.size_px) for view in QUARTERS])
         mean = roll_back(log_softmax(model.logits(seen)), QUARTERS).mean(0)
         means.append([np.roll(mean, turn) for turn in range(4)])
     return (turned(logits) + np.reshape(means, (-1, 4, 4))) / 2

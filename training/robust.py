@@ -21,8 +21,8 @@ from PIL import Image, ImageFilter, ImageOps
 from training.data import Pixels
 from training.evaluate import percent
 from training.heldout import Picture, read, sample
-from training.looks import Looker, Model, look, look_closer
-from training.measures import decided, masks, promise_row, turned
+from training.looks import FLOWS, Looker, Model, says
+from training.measures import decided, masks, promise_row
 
 Random = np.random.Generator
 Wear = Callable[[Image.Image, Random], Image.Image]
@@ -125,12 +125,7 @@ def robustness(model: Looker, pictures: Sequence[Picture], conditions: Sequence[
     table: dict[str, Any] = {}
     for condition in conditions:
         seen = [worn(picture, condition, seed) for seed, picture in enumerate(pictures)]
-        logits = look(model, seen)
-        for flow, values in (
-            ("whole", logits),
-            ("turned", turned(logits)),
-            ("tiles", look_closer(model, seen, logits)),
-        ):
+        for flow, values in says(model, seen).items():
             answer, sure = decided(values, 1.0, 0.0)
             rows = {kind: promise_row(answer[mask], sure[mask]) for kind, mask in masks(kinds).items()}
             table.setdefault(condition, {})[flow] = rows
@@ -154,7 +149,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=60, help="pictures of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--conditions", default=",".join(CONDITIONS))
-    parser.add_argument("--flow", default="tiles", choices=("whole", "turned", "tiles"), help="which one is printed")
+    parser.add_argument("--flow", default="tiles", choices=FLOWS, help="which one is printed")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

@@ -34,7 +34,6 @@ WHOLE = View()
 #: 0: one look; 1: four; 2: the picture's quarters as well; 3: up to 16 tiles of large pictures as well, twice each.
 EFFORTS = range(4)
 DEFAULT_EFFORT = 2
-_MOST_TILES = 16
 #: What sure tiles together count where the eight looks together count 1.
 _MOST_COUNT_OF_TILES = 6
 
@@ -43,13 +42,13 @@ _MOST_COUNT_OF_TILES = 6
 class Decision:
     """What a flow has to know: the model's calibration, the promise, and where tiles come from.
 
-    ``tiles(count)`` plans at most that many tiles of the picture, none where one view shows all of its detail.
+    ``tiles()`` plans tiles of the picture, none where one view shows all of its detail.
     ``may_go_on()`` turns false when the time budget is spent.
     """
 
     calibration: dict[str, Calibration]
     promise: Promise
-    tiles: Callable[[int], Sequence[View]]
+    tiles: Callable[[], Sequence[View]]
     effort: int = DEFAULT_EFFORT
     may_go_on: Callable[[], bool] = lambda: True
 
@@ -152,7 +151,7 @@ def _tile_vote(decision: Decision, mean: Logits) -> Generator[Sequence[View], Lo
     a blank margin) change nothing. Of 60 drawn pages too small for one view the eight looks had 97 % right, with the
     tiles 98 %.
     """
-    upright = decision.tiles(_MOST_TILES)
+    upright = decision.tiles()
     if not upright:
         return None
     import numpy as np

@@ -140,7 +140,7 @@ class Detector:
         decision = Decision(
             calibration=self.model.calibration,
             promise=Promise(promise or self.promise),
-            tiles=lambda count: plan_tiles(picture, budget=count),
+            tiles=lambda: plan_tiles(picture),
             effort=self.effort,
             may_go_on=may_go_on,
         )

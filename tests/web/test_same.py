@@ -157,7 +157,7 @@ def test_decisions_are_pythons(run: tuple[dict[str, Any], Path]) -> None:
     flows = set()
     for case, found in zip(cases["decide"], cases["decisions"], strict=True):
         logits = np.float32(case["logits"])
-        flow = cascade(Decision(calibration, Promise(case["promise"]), lambda _: []))
+        flow = cascade(Decision(calibration, Promise(case["promise"]), list))
         wanted, given = None, None
         while wanted is None:
             try:

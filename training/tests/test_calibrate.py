@@ -7,6 +7,7 @@ from PIL import Image
 
 from training.calibrate import NEVER, PROMISED, calibrate, kept, main, rows, temperature, threshold, weights
 from training.figures import figures, reliability, risk_coverage
+from training.looks import says
 from training.measures import Floats, Ints, log_softmax, scores
 from training.tests.sky import Sky, pictures
 
@@ -111,11 +112,12 @@ def test_the_last_flow_keeps_its_promise_among_strange_sources() -> None:
 
 
 def test_rows_show_every_picture_all_four_ways() -> None:
-    logits, closer = np.random.default_rng(0).normal(size=(2, 3, 4, 4))
-    flows, labels, kinds = rows(logits, closer, ["a", "b", "c"])
+    said = says(Sky(), pictures(3))
+    flows, labels, kinds = rows(said, ["a", "b", "c"])
     assert list(flows) == ["whole", "turned", "tiles"] and {values.shape for values in flows.values()} == {(12, 4)}
     assert labels.tolist() == [0, 1, 2, 3] * 3 and kinds == list("aaaabbbbcccc")
-    assert np.array_equal(flows["whole"][5], logits[1, 1]) and np.array_equal(flows["tiles"][5], closer[1, 1])
+    assert np.array_equal(flows["whole"][5], said["whole"][1, 1])
+    assert np.array_equal(flows["tiles"][5], said["tiles"][1, 1])
 
 
 def test_curves_and_figures(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "4f7e0a11315f";
-const FILES = ["LICENSE-onnxruntime.txt","assets/index-BPIDKcJN.css","assets/index-CJJEB4VN.js","assets/worker-B8Y2IXWE.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "31da25cc5f5b";
+const FILES = ["LICENSE-onnxruntime.txt","assets/index-BPIDKcJN.css","assets/index-BqJehoGB.js","assets/worker-fkJiimOE.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

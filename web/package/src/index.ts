@@ -70,14 +70,15 @@ export class Detector {
   ): Promise<[Orientation, Logits]> {
     const answer = this.last.then(async (): Promise<[Orientation, Logits]> => {
       const { input_size_px: side, calibration } = this.model;
-      const [whole, ...turned] = turnedViews(squash(side, side));
-      const steps = [() => [whole!], () => turned, () => quartersOf(shape, squash, side)];
-      const logits = [];
-      for (const views of steps) {
+      const whole = squash(side, side);
+      const logits = [...(await this.engine.infer([whole]))];
+      let orientation = decide(logits, calibration, promise);
+      for (const views of [() => turnedViews(whole), () => quartersOf(shape, squash, side)]) {
+        if (isEnough(orientation, calibration)) break;
         logits.push(...(await this.engine.infer(views())));
-        if (isEnough(decide(logits, calibration, promise), calibration)) break;
+        orientation = decide(logits, calibration, promise);
       }
-      return [decide(logits, calibration, promise), logits];
+      return [orientation, logits];
     });
     this.last = answer.catch(() => undefined);
     return answer;

@@ -10,9 +10,9 @@ export type Squash = (width: number, height: number) => Rgb;
 const ACROSS = [2, 3, 1, 0];
 const DOWN = [0, 2, 3, 1];
 
-/** The whole picture turned by 0, 90, 180 and 270 degrees. */
+/** The whole picture turned by 90, 180 and 270 degrees. */
 export function turnedViews(square: Rgb): Rgb[] {
-  return WHOLE_TURNS.map((turn) => turnPixels(square, turn));
+  return WHOLE_TURNS.slice(1).map((turn) => turnPixels(square, turn));
 }
 
 /** Its four quarters, or four windows along a picture that is at least twice as long as it is wide; each turned. */
