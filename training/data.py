@@ -32,7 +32,9 @@ Pixels = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]  # [n, 2]: difference hash along rows, along columns
 
 KINDS = ("photo", "doc", "screen", "scene")
+READ = "read"  # windows of text at reading size, of any kind: sources whose name ends in "-read"
 SYNTH = "synth"  # rendered pages, packed as a shard
+SYNTH_READ = "synth-read"  # rendered windows at reading size
 PARTS = ("train", "tune", "calibrate")
 
 # The project's rule of what is held out. Weights in use were trained under it: after a change, their calibration would
@@ -58,14 +60,25 @@ HELD_OUT_SOURCES = frozenset(
         "idar",
         "africanews",
         "parts",
+        "poilus-read",
+        "fb-fraktur-read",
+        "p10k-read",
+        "fondue-fr20-read",
+        "pdfplumber-read",
+        "sysint-read",
+        "georgian-read",
+        "surya-read",
     ]
 )  # whole sources, so that some of what is judged is of a sort that training never saw
 HELD_OUT_PERCENT = 3
+READ_TAIL = "-read"
+READ_PX = 224  # side of those windows, in the shards and in memory
 FAMILIES = {
     **dict.fromkeys(("flipb", "flipc", "flipd"), "flip"),
     **dict.fromkeys(("posters", "posters3"), "posters"),
-    **dict.fromkeys(("boxart2", "x68box", "gametitle"), "games"),
-    **dict.fromkeys(("apps", "apps2"), "apps"),
+    **dict.fromkeys(("boxart2", "x68box", "gametitle", "fdsbox", "libretto"), "games"),
+    **dict.fromkeys(("ruan", "ruan-textdata"), "ruan"),
+    **dict.fromkeys(("apps", "apps2", "aves", "whph"), "apps"),
     **dict.fromkeys(("grocpack", "grocery-store"), "groceries"),
 }  # sources that share pictures
 
@@ -76,12 +89,16 @@ _PAGE = re.compile(
     r"[-_. ]*(p|pp|page|pages|large|mobile|slide|slidepage|f|folio|scan|sheet)?[-_. ]*\d+$", re.IGNORECASE
 )
 _MARKED_PAGE = re.compile(r"[-_. ]+(p|pp|page|slide|folio|scan|sheet)[-_. ]*\d+$", re.IGNORECASE)
+_WINDOW = re.compile(r"_p\d+_k\d+$")
 _HASH_TAILS = re.compile(r"(_[0-9a-f]{5})?-[0-9a-f]{6,8}$")
 
 
 def held_out(name: str) -> bool:
     """Whether a picture `<kind>/<source>/<id>.webp` is meant for judging: its source is, or 3 % by hash of its id."""
     kind, source, identity = _parts(name)
+    if source.endswith(READ_TAIL):
+        key = group_of(name)
+        return source in HELD_OUT_SOURCES or int(hashlib.sha1(key.encode()).hexdigest(), 16) % 100 < HELD_OUT_PERCENT
     key = source + "/" + re.sub(r"[-_.]?[0-9a-f]{8}$", "", identity)
     if kind != "photo":
         key = re.sub(r"\d+$", "", key)
@@ -92,6 +109,9 @@ def group_of(name: str) -> str:
     """What must not be torn apart: the pages of one document, the frames of one film; else the picture itself."""
     kind, source, identity = _parts(name)
     stem = _HASH_TAILS.sub("", identity)
+    if source.endswith(READ_TAIL):
+        source = source.removesuffix(READ_TAIL)
+        return f"{FAMILIES.get(source, source)}/{_WINDOW.sub('', identity)}"
     if kind in ("doc", "screen") or source in ("lp-robertlucian", "grocpack", "grocery-store", "camvid"):
         while (shorter := _PAGE.sub("", stem)) != stem:
             stem = shorter
@@ -100,6 +120,12 @@ def group_of(name: str) -> str:
     elif not kind:
         stem = _MARKED_PAGE.sub("", stem)
     return f"{FAMILIES.get(source, source)}/{stem}"
+
+
+def pool_of(name: str) -> str:
+    """The pool of a shard's member: its kind, or READ for a window at reading size."""
+    kind, source, _ = _parts(name)
+    return READ if source.endswith(READ_TAIL) else kind
 
 
 def _parts(name: str) -> tuple[str, str, str]:
@@ -214,12 +240,12 @@ def read_shards(sources: Sequence[Path], photo_px: int, text_px: int) -> dict[st
     Raises FileNotFoundError where a source holds no shard, ValueError where it is the judge's.
     """
     shards = [shard for source in sources for shard in _shards_in(source)]
-    sides = {kind: photo_px if kind == "photo" else text_px for kind in (*KINDS, SYNTH)}
+    sides = {kind: photo_px if kind == "photo" else text_px for kind in (*KINDS, SYNTH)} | {READ: READ_PX}
     found: dict[str, list[tuple[str, Pixels, tuple[int, int]]]] = {kind: [] for kind in sides}
     with ThreadPoolExecutor(os.cpu_count()) as executor:  # Pillow decodes without the interpreter's lock
         for rows in executor.map(_read_shard, shards, [sides] * len(shards)):
             for row in rows:
-                found[row[0].split("/")[0]].append(row)
+                found[pool_of(row[0])].append(row)
     # Each list is let go as its pool is made, so that no more than one kind is in memory twice.
     return {kind: _pool(rows) for kind in sides if (rows := found.pop(kind))}
 
@@ -236,7 +262,7 @@ def _shards_in(source: Path) -> list[Path]:
 def _read_shard(shard: Path, sides: dict[str, int]) -> list[tuple[str, Pixels, tuple[int, int]]]:
     with tarfile.open(shard) as tar:
         members = [(member.name, tar.extractfile(member)) for member in tar if member.isfile()]
-        return [_read(name, file, sides[name.split("/")[0]]) for name, file in members if file is not None]
+        return [_read(name, file, sides[pool_of(name)]) for name, file in members if file is not None]
 
 
 def _read(name: str, file: IO[bytes], side_px: int) -> tuple[str, Pixels, tuple[int, int]]:

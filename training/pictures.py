@@ -21,18 +21,18 @@ class Pictures:
                       for kind, pool in pools.items() if len(splits[kind].train)}  # fmt: skip
         self.tune = {kind: pool.pixels[splits[kind].tune] for kind, pool in pools.items() if len(splits[kind].tune)}
 
-    def add_synthetic(self, pixels: data.Pixels, device: torch.device) -> None:
-        """Rendered pages, uint8 [n, s, s, 3], as the kind `synth`; the last tenth (at most 400) judges."""
+    def add_synthetic(self, pixels: data.Pixels, device: torch.device, pool: str = data.SYNTH) -> None:
+        """Rendered pictures, uint8 [n, s, s, 3], as a pool of their own; the last tenth (at most 400) judges."""
         judged = min(400, max(1, len(pixels) // 10))
-        self.train["synth"] = (torch.from_numpy(pixels).to(device), torch.arange(len(pixels) - judged, device=device))
-        self.tune["synth"] = pixels[-judged:]
+        self.train[pool] = (torch.from_numpy(pixels).to(device), torch.arange(len(pixels) - judged, device=device))
+        self.tune[pool] = pixels[-judged:]
 
     def draw(self, group: Group, random: torch.Generator) -> Tensor | None:
         """Upright pictures [n, 3, s, s] for one step of the group, or None where it has no picture to draw from."""
-        synthetic = group.synth_share if "synth" in self.train else 0.0
+        synthetic = group.synth_share if group.synth in self.train else 0.0
         shares = {kind: share * (1 - synthetic) for kind, share in group.kinds.items() if kind in self.train}
-        if "synth" in self.train and group.wear != "photo":
-            shares["synth"] = synthetic if shares else 1.0
+        if group.synth in self.train and group.wear != "photo":
+            shares[group.synth] = synthetic if shares else 1.0
         parts: list[Tensor] = []
         for kind, number in _numbers(shares, group.views).items():
             pixels, rows = self.train[kind]

@@ -17,8 +17,9 @@ class Group:
     size_px: int
     judge_px: int
     weight: float  # of its loss among the groups
-    wear: str  # photo, text or light
+    wear: str  # photo, text, read or light
     synth_share: float = 0.0  # of the views, where a synthetic pool is given
+    synth: str = "synth"  # that pool: synth (whole pages) or synth-read (windows at reading size)
 
 
 @dataclass(frozen=True)

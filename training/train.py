@@ -32,7 +32,7 @@ from training.recipe import Recipe
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # views [n, 3, s, s], logits [n, 4], turns [n] -> a number
 
-WEAR = {"photo": augment.PHOTO, "text": augment.TEXT, "light": augment.LIGHT}
+WEAR = {"photo": augment.PHOTO, "text": augment.TEXT, "read": augment.READ, "light": augment.LIGHT}
 
 
 class Trainer:
@@ -242,6 +242,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     options.add_argument("--run", required=True, type=Path, help="folder of this run")
     options.add_argument("--data", type=Path, action="append", default=[], help="shard or folder of train-*.tar")
     options.add_argument("--synth", type=Path, help=".npy that training.synth wrote")
+    options.add_argument("--synth-read", type=Path, help=".npy that training.synth --windows wrote")
     options.add_argument("--drop", type=Path, help="names of pictures to leave out, from training.data doubt")
     options.add_argument("--start", help="instead of the recipe's: imagenet, nothing or a file of weights")
     options.add_argument("--minutes", type=float, help="instead of the recipe's")
@@ -264,6 +265,8 @@ def prepare(options: argparse.Namespace) -> tuple[Recipe, Pictures, torch.device
     pictures = Pictures(pools, splits, device)
     if options.synth:
         pictures.add_synthetic(np.load(options.synth), device)
+    if options.synth_read:
+        pictures.add_synthetic(np.load(options.synth_read), device, data.SYNTH_READ)
     if not pictures.train:
         raise SystemExit("nothing to train with; give --data with train-*.tar, or --synth, or both")
     return recipe, pictures, device
