@@ -167,6 +167,8 @@ def test_bad_pictures_do_not_stop_the_others(run: Run, photos: Path) -> None:
     done = run("detect", *names, "--best")
     assert done.code == 1
     assert "odd\\n\\udcff.jpg" in done.text
+    names_again = {row["source"] for row in run("detect", *names, "--json").rows}
+    assert str(photos / odd) in names_again, "programs get the exact name"
     for name, cause in (
         ("text.jpg", "no picture format"),
         ("empty.jpg", "empty"),

@@ -69,7 +69,7 @@ def test_every_picture_is_one_row_though_a_node_is_killed(cluster, folder: Path,
     from upright import Detector
     from upright.cluster import run_on_ray
     from upright.pipeline import Pipeline, ResultsFile, read_rows
-    from upright.pipeline.tables import flat_row
+    from upright.results import columns
     from upright.sources import find_items
 
     node = cluster.add_node(num_cpus=3)
@@ -100,7 +100,7 @@ def test_every_picture_is_one_row_though_a_node_is_killed(cluster, folder: Path,
     # The same rows as on one machine.
     with Detector(flow="whole") as detector, ResultsFile(tmp_path / "r.jsonl") as results:
         Pipeline(detector, results, workers=2).run(lambda wanted: find_items([str(folder)], wanted=wanted))
-    local = {row["source"]: flat_row(row) for row in read_rows(tmp_path / "r.jsonl")}
+    local = {row["source"]: columns(row) for row in read_rows(tmp_path / "r.jsonl")}
     table = pyarrow.dataset.dataset(str(output), format="parquet").to_table()
     for row in table.to_pylist():
         assert row == local[row["source"]]

@@ -1,5 +1,4 @@
 import csv
-import json
 import resource
 import shutil
 import sys
@@ -16,9 +15,8 @@ import pytest
 from upright import Detector
 from upright.errors import EngineError, UsageError, WriteFailed
 from upright.pictures import open_picture
-from upright.pipeline import Pipeline, ResultsFile, read_rows, row_from_dict, row_to_dict, write_table
+from upright.pipeline import Pipeline, ResultsFile, read_rows, write_table
 from upright.pipeline.batches import Batches
-from upright.report import Row
 from upright.results import Correction, Method
 from upright.sources import Item, find_items
 from upright.turns import ExifOrientation, Turn
@@ -250,17 +248,6 @@ def test_a_source_that_cannot_go_on_ends_the_run(detector: Detector, tmp_path: P
         pytest.raises(UsageError, match="no such store"),
     ):
         Pipeline(detector, results, workers=2).run(find)
-
-
-def test_rows_come_back_as_they_were(detector: Detector, folder: Path) -> None:
-    row = Row("a.jpg", detector.detect(str(DEMO / "page.jpg")))
-    done = Correction(
-        "a.jpg", "b.jpg", Method.TAG, Turn.LEFT, ExifOrientation.TOP_LEFT, ExifOrientation.LEFT_BOTTOM, True, True
-    )
-    for given in (row, Row("a.jpg", row.orientation, correction=done), Row("b", error=UsageError("no", remedy="yes"))):
-        again = row_from_dict(json.loads(json.dumps(row_to_dict(given))))
-        assert row_to_dict(again) == row_to_dict(given)
-        assert again.group == given.group and again.correction == given.correction
 
 
 def test_results_as_a_table(detector: Detector, folder: Path, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from upright.errors import BrokenPicture, WriteFailed
-from upright.report import THUMBNAIL_PX, Row, write_report
-from upright.results import Correction, Method, Orientation, Promise, Reason, Scores
+from upright.report import THUMBNAIL_PX, write_report
+from upright.results import Correction, Method, Orientation, Outcome, Promise, Reason, Scores
 from upright.turns import ExifOrientation, Turn
 
 
@@ -43,7 +43,7 @@ def red_corner(image: Image.Image) -> str:
 
 def test_before_and_after_are_turned_clockwise(tmp_path: Path) -> None:
     source = marked(tmp_path / "a.jpg")
-    counts = write_report([Row(str(source), answer(Turn.RIGHT, Turn.RIGHT))], tmp_path / "r.html")
+    counts = write_report([Outcome(str(source), answer(Turn.RIGHT, Turn.RIGHT))], tmp_path / "r.html")
     assert counts == {"turned": 1, "unsure": 0, "failed": 0, "upright": 0}
     before, after = pictures_of((tmp_path / "r.html").read_text())
     assert (red_corner(before), red_corner(after)) == ("top-left", "top-right")
@@ -66,7 +66,7 @@ def test_a_picture_corrected_in_place_is_still_shown_as_it_was(tmp_path: Path) -
         lossless=True,
         written=True,
     )
-    write_report([Row(str(source), answer(Turn.RIGHT, Turn.RIGHT), correction=done)], tmp_path / "r.html")
+    write_report([Outcome(str(source), answer(Turn.RIGHT, Turn.RIGHT), correction=done)], tmp_path / "r.html")
     before, after = pictures_of((tmp_path / "r.html").read_text())
     assert (red_corner(before), red_corner(after)) == ("top-left", "top-right")
     assert "turn, lossless" in (tmp_path / "r.html").read_text()
@@ -75,9 +75,9 @@ def test_a_picture_corrected_in_place_is_still_shown_as_it_was(tmp_path: Path) -
 def test_what_was_left_alone_says_why_and_names_are_escaped(tmp_path: Path) -> None:
     source = marked(tmp_path / "<b>&.jpg")
     rows = [
-        Row(str(source), answer(None, Turn.LEFT, 0.4)),
-        Row("x\x1b[2J<script>.png", error=BrokenPicture("the data ends early", source="x", remedy="copy it again")),
-        Row(str(source), answer(Turn.NONE)),
+        Outcome(str(source), answer(None, Turn.LEFT, 0.4)),
+        Outcome("x\x1b[2J<script>.png", error=BrokenPicture("the data ends early", source="x", remedy="copy it again")),
+        Outcome(str(source), answer(Turn.NONE)),
     ]
     assert write_report(rows, tmp_path / "r.html") == {"turned": 0, "unsure": 1, "failed": 1, "upright": 1}
     html = (tmp_path / "r.html").read_text()
@@ -89,7 +89,7 @@ def test_what_was_left_alone_says_why_and_names_are_escaped(tmp_path: Path) -> N
 
 def test_thousands_of_rows_keep_the_limit_and_say_so(tmp_path: Path) -> None:
     source = str(marked(tmp_path / "a.jpg"))
-    rows = (Row(source, answer(Turn.HALF, Turn.HALF)) for _ in range(3000))
+    rows = (Outcome(source, answer(Turn.HALF, Turn.HALF)) for _ in range(3000))
     assert write_report(rows, tmp_path / "r.html", shown=5)["turned"] == 3000
     html = (tmp_path / "r.html").read_text()
     assert "Turned: 3000, the first 5 are shown" in html
@@ -98,7 +98,7 @@ def test_thousands_of_rows_keep_the_limit_and_say_so(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_gone_is_a_line_without_a_thumbnail(tmp_path: Path) -> None:
-    write_report([Row(str(tmp_path / "gone.jpg"), answer(Turn.HALF, Turn.HALF))], tmp_path / "r.html")
+    write_report([Outcome(str(tmp_path / "gone.jpg"), answer(Turn.HALF, Turn.HALF))], tmp_path / "r.html")
     assert "cannot be opened any more" in (tmp_path / "r.html").read_text()
 
 

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
 from .pipeline.batches import Batches
-from .pipeline.rows import row_from_dict, row_to_dict
 from .pipeline.run import usable_processors, work_on
-from .pipeline.tables import arrow_schema, flat_row
-from .report import Row
+from .pipeline.tables import arrow_schema
+from .results import Outcome, columns
 from .sources import Item, filesystem, find_items, is_remote
 
 if TYPE_CHECKING:
@@ -107,11 +106,11 @@ class _Worker:
         import pyarrow as pa
 
         rows = self._pool.map(self._row, batch.to_pylist())
-        return pa.Table.from_pylist([flat_row(row_to_dict(row)) for row in rows], arrow_schema())
+        return pa.Table.from_pylist([columns(row.to_dict()) for row in rows], arrow_schema())
 
-    def _row(self, given: dict[str, Any]) -> Row:
+    def _row(self, given: dict[str, Any]) -> Outcome:
         if given["failed"]:
-            return row_from_dict(json.loads(given["failed"]))
+            return Outcome.from_dict(json.loads(given["failed"]))
         key = given["source"]
         item = Item(key, PurePosixPath(), path=key if given["local"] else None).load()
         return work_on(item, self._detector, defaultdict(float))
@@ -134,7 +133,7 @@ def _write_keys(pa: Any, items: Iterator[Item], system: Any, path: str) -> int:
 
 
 def _key_row(item: Item) -> dict[str, Any]:
-    failed = json.dumps(row_to_dict(Row(item.key, error=item.error))) if item.error else None
+    failed = json.dumps(Outcome(item.key, error=item.error).to_dict()) if item.error else None
     return {"source": item.key, "local": item.path is not None, "failed": failed}
 
 

@@ -1,8 +1,8 @@
 """A report that a person can look at: before and after of what was turned, what was left alone, and why.
 
-`write_report` takes the rows of a run one by one and writes two files that need nothing else: an HTML page with small
-embedded pictures, and beside it, with the same stem, a PNG contact sheet. Memory stays bounded however many rows
-come: of each group only the first ``shown`` are kept as thumbnails, all are counted, and the page says so.
+`write_report` takes the outcomes of a run one by one and writes two files that need nothing else: an HTML page with
+small embedded pictures, and beside it, with the same stem, a PNG contact sheet. Memory stays bounded however many there
+are: of each group only the first ``shown`` are kept as thumbnails, all are counted, and the page says so.
 """
 
 from __future__ import annotations
@@ -17,98 +17,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UprightError, WriteFailed, printable
-from .results import Correction, Orientation, Reason
+from .results import GROUPS, Outcome
 from .turns import ExifOrientation, Turn, show_pillow
 
 if TYPE_CHECKING:
     from PIL import Image
 
 THUMBNAIL_PX = 160
-GROUPS = {
-    "turned": "Turned",
-    "unsure": "Left alone: unsure",
-    "failed": "Could not be read or written",
-    "upright": "Already upright",
-}
 _BINS = 20
 _COLOURS = {"turned": "#2563eb", "upright": "#16a34a", "unsure": "#d97706"}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a run: an orientation or an error, and the correction where one was asked for."""
-
-    source: str
-    orientation: Orientation | None = None
-    error: UprightError | None = None
-    correction: Correction | None = None
-
-    @property
-    def group(self) -> str:
-        """The name in `GROUPS` that this row is counted under."""
-        if self.error or not self.orientation:
-            return "failed"
-        if self.orientation.turn is None:
-            return "unsure"
-        return "turned" if self.orientation.turn else "upright"
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values of everything known, the source first."""
-        values: dict[str, Any] = {"source": self.source}
-        for part in (self.orientation, self.error):
-            values |= part.to_dict() if part else {}
-        if self.correction:
-            values["correction"] = self.correction.to_dict()
-        return values | {"source": self.source}
-
-    @property
-    def turn(self) -> Turn:
-        """The turn that the report shows: the answer, or for an unsure row what the model would have said."""
-        if not self.orientation:
-            return Turn.NONE
-        return self.orientation.best if self.orientation.turn is None else self.orientation.turn
-
-    @property
-    def words(self) -> str:
-        """What happened and why, in a sentence."""
-        if self.error:
-            return str(self.error)
-        if not (answer := self.orientation):
-            return "no answer"
-        text = f"{answer.confidence:.1%} sure, flow {answer.flow}, {answer.views} view{'s' * (answer.views != 1)}"
-        if answer.turn is None:
-            blank = answer.reason is Reason.BLANK
-            why = "blank" if blank else f"not sure enough for the promise {answer.promise.value}"
-            text = f"{why}; the likeliest turn was {int(answer.best)}°; {text}"
-        elif self.correction:
-            done = self.correction
-            text += f"; {done.method.value}{', lossless' * done.lossless}{'' if done.written else ', not written'}"
-            text += f"; {done.note}" if done.note else ""
-        return "; ".join([text, *answer.warnings])
-
-
 @dataclass
 class _Seen:
-    """What is kept of the rows: counts, a histogram, and the thumbnails of the first rows of each group."""
+    """What is kept of the outcomes: counts, a histogram, and the thumbnails of the first outcomes of each group."""
 
     shown: int
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(GROUPS, 0))
     bins: dict[str, list[int]] = field(default_factory=lambda: {group: [0] * _BINS for group in _COLOURS})
-    kept: dict[str, list[tuple[Row, Image.Image | None]]] = field(
+    kept: dict[str, list[tuple[Outcome, Image.Image | None]]] = field(
         default_factory=lambda: {group: [] for group in GROUPS}
     )
 
-    def add(self, row: Row, thumbnail: Callable[[Row], Image.Image | None]) -> None:
-        self.counts[row.group] += 1
-        if row.orientation and row.group in self.bins:
-            share = (row.orientation.confidence - 0.25) / 0.75
-            self.bins[row.group][min(max(int(share * _BINS), 0), _BINS - 1)] += 1
-        if len(self.kept[row.group]) < self.shown:
-            self.kept[row.group].append((row, thumbnail(row)))
+    def add(self, outcome: Outcome, thumbnail: Callable[[Outcome], Image.Image | None]) -> None:
+        self.counts[outcome.group] += 1
+        if outcome.orientation and outcome.group in self.bins:
+            share = (outcome.orientation.confidence - 0.25) / 0.75
+            self.bins[outcome.group][min(max(int(share * _BINS), 0), _BINS - 1)] += 1
+        if len(self.kept[outcome.group]) < self.shown:
+            self.kept[outcome.group].append((outcome, thumbnail(outcome)))
 
 
 def write_report(
-    rows: Iterable[Row],
+    outcomes: Iterable[Outcome],
     path: str | os.PathLike[str],
     *,
     shown: int = 200,
@@ -117,13 +58,13 @@ def write_report(
 ) -> dict[str, int]:
     """Write ``path`` (HTML) and the contact sheet with the suffix ``.png`` beside it; answers the count of each group.
 
-    ``shown`` limits how many rows of each group get a thumbnail; ``open_source`` opens a row's source where that is
+    ``shown`` limits how many of each group get a thumbnail; ``open_source`` opens an outcome's source where that is
     not a file (default: `upright.pictures.open_picture`). Raises `WriteFailed`.
     """
     page = Path(path)
     seen = _Seen(shown)
-    for row in rows:
-        seen.add(row, lambda row: _thumbnail(row, open_source))
+    for outcome in outcomes:
+        seen.add(outcome, lambda outcome: _thumbnail(outcome, open_source))
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(page, "".join(_page(seen, title)).encode())
@@ -143,18 +84,18 @@ def _write_whole(path: Path, data: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-def _thumbnail(row: Row, open_source: Callable[[str], Any] | None) -> Image.Image | None:
+def _thumbnail(outcome: Outcome, open_source: Callable[[str], Any] | None) -> Image.Image | None:
     """The picture as it was shown before, or ``None`` where it cannot be read any more."""
     from PIL import Image
 
     from .pictures import open_picture
 
-    if row.orientation is None:
+    if outcome.orientation is None:
         return None
-    done = row.correction
+    done = outcome.correction
     written = bool(done and done.written)
-    name = done.target if done and written else row.source
-    page = 0 if written else row.orientation.page
+    name = done.target if done and written else outcome.source
+    page = 0 if written else outcome.orientation.page
     try:
         opened = open_source(name) if open_source and not written else open_picture(name, page=page)
         with opened as picture:
@@ -167,6 +108,12 @@ def _thumbnail(row: Row, open_source: Callable[[str], Any] | None) -> Image.Imag
     image = image.resize((sides[0], sides[1]))
     # The original may have been replaced: what was written, turned back, is what it looked like.
     return _turned(image, done.turn.inverse) if done and written else image
+
+
+def _turn(outcome: Outcome) -> Turn:
+    """The turn that the report shows: the answer, or for an unsure outcome what the model would have said."""
+    answer = outcome.orientation
+    return Turn.NONE if not answer else answer.best if answer.turn is None else answer.turn
 
 
 def _turned(image: Image.Image, turn: Turn) -> Image.Image:
@@ -209,23 +156,23 @@ def _page(seen: _Seen, title: str) -> Iterator[str]:
         kept = seen.kept[group]
         left = f", the first {len(kept)} are shown" if len(kept) < seen.counts[group] else ""
         yield f'<h2 id="{group}">{words}: {seen.counts[group]}{left}</h2><ul>'
-        for row, image in kept:
-            yield _card(row, image)
+        for outcome, image in kept:
+            yield _card(outcome, image)
         yield "</ul>"
     yield "</html>\n"
 
 
-def _card(row: Row, image: Image.Image | None) -> str:
-    figure = ""
+def _card(outcome: Outcome, image: Image.Image | None) -> str:
+    figure, turn = "", _turn(outcome)
     if image:
-        arrow = f"{int(row.turn)}°?" if row.group == "unsure" else f"{int(row.turn)}°"
         figure = f"<figure>{_img(image, 'before')}"
-        if row.turn:
-            figure += f'<b class="turn">→ {arrow}</b>{_img(_turned(image, row.turn), "after")}'
+        if turn:
+            arrow = f"{int(turn)}°{'?' * (outcome.group == 'unsure')}"
+            figure += f'<b class="turn">→ {arrow}</b>{_img(_turned(image, turn), "after")}'
         figure += "</figure>"
-    elif row.orientation:
+    elif outcome.orientation:
         figure = "<figure>(the picture cannot be opened any more)</figure>"
-    return f"<li>{figure}{escape(printable(row.source))}<small>{escape(printable(row.words))}</small>"
+    return f"<li>{figure}{escape(printable(outcome.source))}<small>{escape(printable(outcome.words))}</small>"
 
 
 def _img(image: Image.Image, alt: str) -> str:
@@ -261,19 +208,19 @@ def _contact_sheet(seen: _Seen, columns: int = 4, limit: int = 60) -> Image.Imag
     """Before and after in pairs, what was turned first; at most ``limit`` of them."""
     from PIL import Image, ImageDraw
 
-    pairs = [(row, image) for kept in seen.kept.values() for row, image in kept if image][:limit]
+    pairs = [(outcome, image) for kept in seen.kept.values() for outcome, image in kept if image][:limit]
     cell_w, cell_h, head = 2 * THUMBNAIL_PX + 40, THUMBNAIL_PX + 40, 40
     lines = max(1, -(-len(pairs) // columns))
     sheet = Image.new("RGB", (columns * cell_w, head + lines * cell_h), "white")
     draw = ImageDraw.Draw(sheet)
     facts = ", ".join(f"{GROUPS[group].lower()} {count}" for group, count in seen.counts.items())
     draw.text((12, 12), f"{sum(seen.counts.values())} pictures: {facts}; {len(pairs)} shown", fill="black")
-    for index, (row, image) in enumerate(pairs):
+    for index, (outcome, image) in enumerate(pairs):
         left, top = index % columns * cell_w, head + index // columns * cell_h
         sheet.paste(image, (left + 8, top))
-        if row.turn:
-            sheet.paste(_turned(image, row.turn), (left + THUMBNAIL_PX + 24, top))
-        name = printable(row.source).rsplit("/", 1)[-1][-36:].encode("ascii", "replace").decode()
-        answer = f"{int(row.turn)}" + "?" * (row.group == "unsure")
-        draw.text((left + 8, top + THUMBNAIL_PX + 4), f"{name}: {answer}", fill=_COLOURS.get(row.group, "black"))
+        if turn := _turn(outcome):
+            sheet.paste(_turned(image, turn), (left + THUMBNAIL_PX + 24, top))
+        name = printable(outcome.source).rsplit("/", 1)[-1][-36:].encode("ascii", "replace").decode()
+        answer = f"{int(turn)}" + "?" * (outcome.group == "unsure")
+        draw.text((left + 8, top + THUMBNAIL_PX + 4), f"{name}: {answer}", fill=_COLOURS.get(outcome.group, "black"))
     return sheet

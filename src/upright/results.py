@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .errors import UsageError, printable
+from . import errors
+from .errors import UprightError, UsageError, printable
 from .turns import ExifOrientation, Turn
 
 
@@ -109,6 +110,22 @@ class Orientation:
         }
         return values
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Orientation:
+        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
+        return cls(
+            **{name: values[name] for name in cls.__dataclass_fields__ if name in values}
+            | {
+                "turn": None if values["turn"] is None else Turn(values["turn"]),
+                "best": Turn(values["best"]),
+                "scores": Scores(tuple(values["scores"])),
+                "reason": Reason(values["reason"]),
+                "promise": Promise(values["promise"]),
+                "exif": ExifOrientation(values["exif"]),
+                "warnings": tuple(values["warnings"]),
+            }
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:
@@ -134,3 +151,146 @@ class Correction:
             "exif_before": int(self.exif_before),
             "exif_after": int(self.exif_after),
         }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Correction:
+        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
+        return cls(
+            **{name: values[name] for name in cls.__dataclass_fields__ if name in values}
+            | {
+                "method": Method(values["method"]),
+                "turn": Turn(values["turn"]),
+                "exif_before": ExifOrientation(values["exif_before"]),
+                "exif_after": ExifOrientation(values["exif_after"]),
+            }
+        )
+
+
+#: What became of a picture, in the order of reports: the name that is counted, and the words for people.
+GROUPS = {
+    "turned": "Turned",
+    "unsure": "Left alone: unsure",
+    "failed": "Could not be read or written",
+    "upright": "Already upright",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer about one item of a run, whatever it was: an orientation or an error, and what was written.
+
+    ``source`` is the item's key. An item that was passed over has neither, but the reason in ``skipped``; it is
+    counted, and is no row of any output. ``timing_s`` are the seconds of each stage.
+    """
+
+    source: str
+    orientation: Orientation | None = None
+    error: UprightError | None = None
+    correction: Correction | None = None
+    skipped: str = ""
+    timing_s: dict[str, float] = field(default_factory=dict, compare=False)
+
+    @property
+    def group(self) -> str:
+        """The name in `GROUPS` that it is counted under, or ``skipped``."""
+        if self.skipped:
+            return "skipped"
+        if self.error or not self.orientation:
+            return "failed"
+        if self.orientation.turn is None:
+            return "unsure"
+        return "turned" if self.orientation.turn else "upright"
+
+    @property
+    def words(self) -> str:
+        """What happened and why, in a sentence."""
+        if self.skipped or self.error:
+            return self.skipped or str(self.error)
+        if not (answer := self.orientation):
+            return "no answer"
+        text = f"{answer.confidence:.1%} sure, flow {answer.flow}, {answer.views} view{'s' * (answer.views != 1)}"
+        if answer.turn is None:
+            blank = answer.reason is Reason.BLANK
+            why = "blank" if blank else f"not sure enough for the promise {answer.promise.value}"
+            text = f"{why}; the likeliest turn was {int(answer.best)}°; {text}"
+        elif self.correction:
+            done = self.correction
+            text += f"; {done.method.value}{', lossless' * done.lossless}{'' if done.written else ', not written'}"
+            text += f"; {done.note}" if done.note else ""
+        return "; ".join([text, *answer.warnings])
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values of everything known but the times, so that a picture gives the same ones wherever it is done.
+
+        Names are exact: bytes that are no UTF-8 are lone surrogates, as `os.fsdecode` makes them.
+        """
+        values: dict[str, Any] = {}
+        for part in (self.orientation, self.error):
+            values |= part.to_dict() if part else {}
+        values.pop("timing_s", None)
+        if done := self.correction:
+            values["correction"] = done.to_dict() | {"source": done.source, "target": done.target}
+        return {"source": self.source} | values | {"source": self.source}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Outcome:
+        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
+        orientation = Orientation.from_dict(values) if "scores" in values else None
+        correction = Correction.from_dict(values["correction"]) if "correction" in values else None
+        error = _error_from(values) if "error" in values else None
+        return cls(values["source"], orientation, error, correction)
+
+
+def _error_from(values: dict[str, Any]) -> UprightError:
+    kind = getattr(errors, str(values["error"]), None)
+    if not (isinstance(kind, type) and issubclass(kind, UprightError)):
+        kind = UprightError
+    error = kind.__new__(kind)
+    UprightError.__init__(error, values["cause"], source=values["source"], remedy=values["remedy"])
+    return error
+
+
+#: Columns of an outcome in a table, CSV or Parquet. ``turn`` is empty where upright is unsure or failed.
+COLUMNS: dict[str, type] = {
+    "source": str,
+    "turn": int,
+    "best": int,
+    "confidence": float,
+    "score_0": float,
+    "score_90": float,
+    "score_180": float,
+    "score_270": float,
+    "reason": str,
+    "promise": str,
+    "flow": str,
+    "views": int,
+    "format": str,
+    "width_px": int,
+    "height_px": int,
+    "exif": int,
+    "page": int,
+    "pages": int,
+    "warnings": str,
+    "method": str,
+    "target": str,
+    "lossless": bool,
+    "written": bool,
+    "error": str,
+    "cause": str,
+    "remedy": str,
+}
+
+
+def columns(values: dict[str, Any]) -> dict[str, Any]:
+    """`Outcome.to_dict` as one value for each of `COLUMNS`, ``None`` where there is none.
+
+    A file name may hold bytes that are no text; CSV and Parquet hold text only: there they are escaped.
+    """
+    done, flat = values.get("correction", {}), dict(values)
+    flat |= {name: done[name] for name in ("method", "target", "lossless", "written") if name in done}
+    flat |= {f"score_{90 * index}": score for index, score in enumerate(values.get("scores", ()))}
+    if "warnings" in values:
+        flat["warnings"] = "; ".join(values["warnings"])
+    for name in {"source", "target"} & flat.keys():
+        flat[name] = flat[name].encode("utf-8", "backslashreplace").decode()
+    return {name: flat.get(name) for name in COLUMNS}

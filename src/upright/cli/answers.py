@@ -7,22 +7,17 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import printable
-from ..report import Row
+from ..results import COLUMNS, Outcome, columns
 
 if TYPE_CHECKING:
     from ..results import Correction, Orientation
 
-Printer = Callable[[Row], None]
-
-
-def record(row: Row) -> dict[str, Any]:
-    """One row as a dictionary of JSON values."""
-    return row.to_dict() | {"source": printable(row.source)}
+Printer = Callable[[Outcome], None]
 
 
 def printer(form: str) -> Printer:
@@ -30,22 +25,22 @@ def printer(form: str) -> Printer:
     return {"json": lambda: _print_json, "csv": _csv_printer, "table": _table_printer}[form]()
 
 
-def _print_json(row: Row) -> None:
-    click.echo(json.dumps(record(row), ensure_ascii=False))
+def _print_json(row: Outcome) -> None:
+    values = row.to_dict() | ({"timing_s": row.orientation.to_dict()["timing_s"]} if row.orientation else {})
+    # A name may hold lone surrogates; "backslashreplace" writes them as JSON's own escape for them.
+    click.echo(json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
 def _csv_printer() -> Printer:
-    from ..pipeline.tables import COLUMNS, flat_row  # 40 ms that the other forms need not wait for
-
     writer = csv.DictWriter(sys.stdout, list(COLUMNS), lineterminator="\n")
     started = False
 
-    def show(row: Row) -> None:
+    def show(row: Outcome) -> None:
         nonlocal started
         if not started:
             writer.writeheader()
             started = True
-        writer.writerow(flat_row(record(row)))
+        writer.writerow(columns(row.to_dict()))
 
     return show
 
@@ -53,7 +48,7 @@ def _csv_printer() -> Printer:
 def _table_printer() -> Printer:
     started = False
 
-    def show(row: Row) -> None:
+    def show(row: Outcome) -> None:
         nonlocal started
         if not started:
             click.echo(f"{'turn':>7}  {'sure':>7}  {'method':<9} picture")
@@ -90,7 +85,7 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.stages_s = {"read": 0.0, "infer": 0.0, "write": 0.0}
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Outcome) -> None:
         """Take note of one answer."""
         self.counts[row.group] += 1
         if row.orientation:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
-from ..pipeline import ENDINGS, Pipeline, ResultsFile, Summary, read_rows, row_from_dict, write_table
+from ..pipeline import ENDINGS, Pipeline, ResultsFile, Summary, read_rows, write_table
 from ..pipeline.run import usable_processors
 from ..sources import count_items, find_items, is_remote, read_key, shard_filter
 from .options import detector_options, limits_of, open_detector
@@ -171,11 +171,12 @@ def _corrector(options: dict[str, Any]) -> Corrector | None:
 def _write_report(rows_path: Path, report: str) -> None:
     from ..pictures import open_picture
     from ..report import write_report
+    from ..results import Outcome
 
     def opened(key: str) -> Any:
         return open_picture(key if not is_remote(key) and Path(key).is_file() else read_key(key))
 
-    write_report((row_from_dict(row) for row in read_rows(rows_path)), report, open_source=opened)
+    write_report((Outcome.from_dict(row) for row in read_rows(rows_path)), report, open_source=opened)
 
 
 class _Progress:

@@ -13,8 +13,8 @@ import click
 
 from ..errors import UprightError, UsageError
 from ..folders import STANDARD_STREAM
-from ..report import Row, write_report
-from ..results import Method
+from ..report import write_report
+from ..results import Method, Outcome
 from ..turns import Turn
 from .answers import Tally, printer
 from .options import detected, detector_options, open_detector
@@ -106,7 +106,7 @@ def _target(found: Found, paths: tuple[str, ...], options: dict[str, Any]) -> st
     return str(Path(output) / found.relative)
 
 
-def _corrected(found: Found, row: Row, target: str | None, options: dict[str, Any]) -> Row:
+def _corrected(found: Found, row: Outcome, target: str | None, options: dict[str, Any]) -> Outcome:
     """The row with its correction, or with the error that kept it from being written."""
     from ..correct import correct, corrected_bytes
 

@@ -12,7 +12,7 @@ import click
 
 from ..engines import ENGINES
 from ..errors import printable
-from ..report import Row
+from ..results import Outcome
 
 if TYPE_CHECKING:
     from ..detector import Detector
@@ -145,17 +145,17 @@ def limits_of(options: dict[str, Any]) -> Limits:
     return Limits(max_megapixels=options["max_megapixels"]) if options["max_megapixels"] else Limits()
 
 
-def detected(detector: Detector, pictures: Iterable[Found], options: dict[str, Any]) -> Iterator[tuple[Found, Row]]:
+def detected(detector: Detector, pictures: Iterable[Found], options: dict[str, Any]) -> Iterator[tuple[Found, Outcome]]:
     """Each picture with its row, by ``--workers`` side by side."""
     from ..errors import UprightError
 
     first, second = tee(pictures)
-    outcomes = detector.detect_many((found.open() for found in first), workers=options["workers"], page=options["page"])
-    for found, (_, outcome) in zip(_with_progress(second), outcomes, strict=True):
-        if isinstance(outcome, UprightError):
-            yield found, Row(found.path, error=outcome)
+    answers = detector.detect_many((found.open() for found in first), workers=options["workers"], page=options["page"])
+    for found, (_, answer) in zip(_with_progress(second), answers, strict=True):
+        if isinstance(answer, UprightError):
+            yield found, Outcome(found.path, error=answer)
         else:
-            yield found, Row(found.path, outcome)
+            yield found, Outcome(found.path, answer)
 
 
 def _with_progress(pictures: Iterable[Found]) -> Iterable[Found]:

@@ -14,10 +14,9 @@ from queue import Full, Queue
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError, UprightError
-from ..report import GROUPS, Row
+from ..results import GROUPS, Outcome
 from .batches import Batches
 from .results_file import ResultsFile
-from .rows import row_to_dict
 
 if TYPE_CHECKING:
     from ..detector import Detector
@@ -93,7 +92,7 @@ class Pipeline:
         self._readers, self._page = readers, page
         self._corrector, self._progress = corrector, progress
         self._items: Queue[Item | None] = Queue(self._workers * WAITING_PER_WORKER)
-        self._rows: Queue[Row | None] = Queue(self._workers * WAITING_PER_WORKER)
+        self._rows: Queue[Outcome | None] = Queue(self._workers * WAITING_PER_WORKER)
         self._stop = threading.Event()
         self._next, self._counting = threading.Lock(), threading.Lock()
         self._failure: BaseException | None = None
@@ -190,7 +189,7 @@ class Pipeline:
     def _write_rows(self) -> None:
         while (row := self._rows.get()) is not None:
             started = time.perf_counter()
-            self._results.append(row_to_dict(row))
+            self._results.append(row.to_dict())
             self.summary.counts[row.group] += 1
             self._add_busy({"write": time.perf_counter() - started})
             self._progress(self.summary)
@@ -210,9 +209,11 @@ class Pipeline:
         self._stop.set()
 
 
-def work_on(item: Item, detector: Detector, busy_s: Seconds, corrector: Corrector | None = None, page: int = 0) -> Row:
+def work_on(
+    item: Item, detector: Detector, busy_s: Seconds, corrector: Corrector | None = None, page: int = 0
+) -> Outcome:
     """The row of one item; ``busy_s`` grows by what each stage took. Raises `EngineError` only."""
-    row = Row(item.key, error=item.error)
+    row = Outcome(item.key, error=item.error)
     if item.error:
         return row
     try:

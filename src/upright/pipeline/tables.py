@@ -9,58 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, WriteFailed
+from ..results import COLUMNS, columns
 
-#: Column and type, in order. ``turn`` is empty where upright is unsure or failed.
-COLUMNS: dict[str, type] = {
-    "source": str,
-    "turn": int,
-    "best": int,
-    "confidence": float,
-    "score_0": float,
-    "score_90": float,
-    "score_180": float,
-    "score_270": float,
-    "reason": str,
-    "promise": str,
-    "flow": str,
-    "views": int,
-    "format": str,
-    "width_px": int,
-    "height_px": int,
-    "exif": int,
-    "page": int,
-    "pages": int,
-    "warnings": str,
-    "method": str,
-    "target": str,
-    "lossless": bool,
-    "written": bool,
-    "error": str,
-    "cause": str,
-    "remedy": str,
-}
 ENDINGS = (".jsonl", ".csv", ".parquet")
 _ROWS_AT_ONCE = 10_000
 
 
-def flat_row(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of `row_to_dict` with one value for each of `COLUMNS`, ``None`` where there is none."""
-    values = (
-        row | {key: row["correction"][key] for key in ("method", "target", "lossless", "written")}
-        if ("correction" in row)
-        else dict(row)
-    )
-    for turn, score in zip((0, 90, 180, 270), row.get("scores", ()), strict=False):
-        values[f"score_{turn}"] = score
-    if "warnings" in row:
-        values["warnings"] = "; ".join(row["warnings"])
-    # Names of files may hold bytes that are no text; CSV and Parquet hold text only.
-    values["source"] = row["source"].encode("utf-8", "backslashreplace").decode()
-    return {name: values.get(name) for name in COLUMNS}
-
-
 def write_table(rows: Iterable[dict[str, Any]], path: Path) -> int:
-    """Write rows of `row_to_dict` to ``path``, CSV or Parquet by its ending, whole or not at all; answers how many.
+    """Write rows of `Outcome.to_dict` to ``path``, CSV or Parquet by its ending, whole or not at all; answers how many.
 
     Raises:
         UsageError: another ending, or pyarrow is missing.
@@ -72,7 +28,7 @@ def write_table(rows: Iterable[dict[str, Any]], path: Path) -> int:
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        count = write((flat_row(row) for row in rows), part)
+        count = write((columns(row) for row in rows), part)
         part.replace(path)
     except OSError as error:
         raise WriteFailed(f"it cannot be written: {error.strerror or error}", source=path) from error

@@ -1,0 +1,61 @@
+"""One outcome, the same in memory, in JSON and in a table."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from upright import Detector
+from upright.errors import Overloaded, UprightError, UsageError
+from upright.results import COLUMNS, Correction, Method, Outcome, columns
+from upright.turns import ExifOrientation, Turn
+
+from .conftest import DEMO
+
+ODD = os.fsdecode(b"caf\xe9\n\xff.jpg")
+
+
+@pytest.fixture(scope="module")
+def outcomes(detector: Detector) -> list[Outcome]:
+    """A turn with its correction, an answer alone, and an error; all of a file whose name is no text."""
+    answer = detector.detect(str(DEMO / "page.jpg"))
+    exif = ExifOrientation
+    done = Correction(ODD, f"out/{ODD}", Method.TAG, Turn.LEFT, exif.TOP_LEFT, exif.LEFT_BOTTOM, True, True, "a note")
+    error = UsageError("no", source=ODD, remedy="yes")
+    return [Outcome(ODD, answer, correction=done), Outcome(ODD, answer), Outcome(ODD, error=error)]
+
+
+def test_outcomes_come_back_as_they_were(outcomes: list[Outcome]) -> None:
+    for given in outcomes:
+        again = Outcome.from_dict(json.loads(json.dumps(given.to_dict())))
+        assert again.to_dict() == given.to_dict()
+        assert (again.source, again.group, again.correction) == (ODD, given.group, given.correction)
+        assert again.words == given.words
+    assert [each.group for each in outcomes] == ["turned", "turned", "failed"]
+
+
+@pytest.mark.parametrize("name", ["NoSuchError", "printable", "UprightError", "Overloaded"])
+def test_errors_of_any_name_come_back_as_errors(name: str) -> None:
+    row = {"source": "a.jpg", "error": name, "cause": "it broke", "remedy": "mend it"}
+    again = Outcome.from_dict(row)
+    assert isinstance(again.error, UprightError) and isinstance(again.error, Overloaded) == (name == "Overloaded")
+    assert str(again.error) == "a.jpg: it broke; mend it"
+
+
+def test_columns_have_one_value_each_and_names_that_are_text(outcomes: list[Outcome]) -> None:
+    for given in outcomes:
+        flat = columns(given.to_dict())
+        assert list(flat) == list(COLUMNS)
+        assert all(value is None or type(value) is COLUMNS[name] for name, value in flat.items())
+        assert flat["source"] == "caf\\udce9\n\\udcff.jpg"
+    turned, alone, failed = (columns(each.to_dict()) for each in outcomes)
+    assert (turned["method"], turned["target"], turned["written"]) == ("tag", "out/" + turned["source"], True)
+    assert turned["score_270"] == max(turned[f"score_{turn}"] for turn in (0, 90, 180, 270))
+    assert alone == turned | dict.fromkeys(("method", "target", "lossless", "written"))
+    assert {name for name, value in failed.items() if value is not None} == {"source", "error", "cause", "remedy"}
+
+
+def test_what_was_passed_over_is_a_group_of_its_own() -> None:
+    passed = Outcome(str(Path("a") / "notes.txt"), skipped="not a picture")
+    assert (passed.group, passed.words) == ("skipped", "not a picture")
