@@ -24,8 +24,8 @@ import numpy as np
 from large_pages import made
 
 from upright import Detector
+from upright.carriers import patch_exif_orientation
 from upright.errors import UprightError
-from upright.exif import patch_exif_orientation
 from upright.turns import ExifOrientation, Turn
 
 OUT = Path(__file__).parent / "out"

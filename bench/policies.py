@@ -25,7 +25,7 @@ import numpy as np
 from cascade import evaluation, large
 
 from upright import Detector
-from upright.exif import patch_exif_orientation
+from upright.carriers import patch_exif_orientation
 from upright.pictures import open_picture
 from upright.turns import ExifOrientation
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import pytest
 from PIL import Image
 
+from upright.carriers import read_exif_orientation
 from upright.cli import main
-from upright.exif import read_exif_orientation
 from upright.folders import _standard_input
 
 from .conftest import DEMO, demo_turns

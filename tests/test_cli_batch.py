@@ -18,7 +18,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from PIL import Image
 
-from upright.exif import read_exif_orientation
+from upright.carriers import read_exif_orientation
 
 DEMO = Path(__file__).parent.parent / "testdata" / "demo"
 BATCH = [sys.executable, "-m", "upright", "batch"]

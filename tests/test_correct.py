@@ -19,9 +19,9 @@ import pytest
 from PIL import Image, ImageOps
 
 import upright.atomic
+from upright.carriers import patch_exif_orientation, read_exif_orientation
 from upright.correct import correct, corrected_bytes, plan
 from upright.errors import NotAPicture, NotLossless, SourceMissing, UprightError, UsageError, WriteFailed
-from upright.exif import patch_exif_orientation, read_exif_orientation
 from upright.results import Method, Orientation, Promise, Reason, Scores
 from upright.turns import ExifOrientation, Turn, show_pillow
 

@@ -136,7 +136,7 @@ def test_a_damaged_tile_is_left_white(folder, tmp_path, wanted):
 
 
 def test_a_tagged_giant_is_shown_turned(folder, tmp_path):
-    from upright.exif import patch_exif_orientation
+    from upright.carriers import patch_exif_orientation
 
     data = patch_exif_orientation((folder / "tiles.tif").read_bytes(), ExifOrientation.RIGHT_TOP)
     with open_picture(data) as turned, open_picture(folder / "tiles.tif") as plain:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
+from upright.carriers import read_exif_orientation
 from upright.errors import EngineError, NotLossless, TooLarge, UprightError
-from upright.exif import read_exif_orientation
 from upright.lossless import reencoded, turbojpeg, turned
 from upright.turns import ExifOrientation, Turn, show_array, show_pillow
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from upright.correct import corrected_bytes
 from upright.errors import NotLossless
-from upright.exif import sniff
+from upright.formats import HEAD_BYTES, sniff
 from upright.results import Method
 from upright.turns import Turn
 
@@ -44,7 +44,7 @@ def spoiled(data: bytes, turn: Turn) -> bytes:
     first, *rest = (
         page.transpose(getattr(Image.Transpose, f"ROTATE_{int(turn)}")) for page in frames(data)
     )  # Pillow turns counterclockwise
-    form = sniff(data[:32])
+    form = sniff(data[:HEAD_BYTES])
     options = OPTIONS.get(form, {})
     if form == "TIFF":
         with Image.open(io.BytesIO(data)) as image:
@@ -61,7 +61,7 @@ def spoiled(data: bytes, turn: Turn) -> bytes:
 @pytest.mark.parametrize("name", NAMES)
 def test_turned_originals_are_set_right(name: str, turn: Turn) -> None:
     original = (FOLDER / name).read_bytes()
-    form = sniff(original[:32])
+    form = sniff(original[:HEAD_BYTES])
     source = data = spoiled(original, turn)
     for page in range(sum(1 for _ in frames(source))):
         data, done = corrected_bytes(data, turn, page=page)
@@ -77,7 +77,7 @@ def test_turned_originals_are_set_right(name: str, turn: Turn) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if (FOLDER / name).stat().st_size < 150_000])
 def test_pixels_of_originals_are_turned_without_loss(name: str) -> None:
     original = (FOLDER / name).read_bytes()
-    form = sniff(original[:32])
+    form = sniff(original[:HEAD_BYTES])
     turn = Turn.HALF
     try:
         data, done = corrected_bytes(original, turn, Method.TURN, "refuse")

@@ -5,6 +5,7 @@
     │   ├── SourceMissing        no such file, or it may not be read
     │   ├── NotAPicture          empty, or no format that upright knows
     │   ├── BrokenPicture        a known format whose bytes are damaged
+    │   │   └── Damaged          its structure contradicts itself, so that its metadata cannot be changed
     │   └── TooLarge             over a limit that can be raised
     ├── ModelError               a model folder that is not whole
     ├── EngineError              an engine that is missing or fails
@@ -73,6 +74,15 @@ class BrokenPicture(SourceError):
     """The format is known, the bytes are damaged."""
 
     http_status = 422
+
+
+class Damaged(BrokenPicture):
+    """The structure of a file contradicts itself: a warning where it is read, an error where it is changed."""
+
+    def __init__(
+        self, cause: str, *, source: object = None, remedy: str = "turn the pixels instead (--method turn)"
+    ) -> None:
+        super().__init__(cause, source=source, remedy=remedy)
 
 
 class TooLarge(SourceError):

@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 
 from .errors import SourceMissing
-from .pictures import Source, sniff
+from .formats import HEAD_BYTES, sniff
+from .pictures import Source
 
 STANDARD_STREAM = "-"
-_HEAD_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,6 @@ def _may_be_picture(path: str) -> bool:
         if not Path(path).is_file():
             return Path(path).is_symlink()
         with open(path, "rb") as file:  # noqa: PTH123 -- as above
-            return sniff(file.read(_HEAD_BYTES)) is not None
+            return sniff(file.read(HEAD_BYTES)) != ""
     except OSError:
         return True

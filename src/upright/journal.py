@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from . import atomic
-from .errors import JournalError, SourceMissing, UprightError, WriteFailed, printable
-from .exif import Edit, Window, applied, inverse
-from .exif.window import Damaged
+from .errors import Damaged, JournalError, SourceMissing, UprightError, WriteFailed, printable
+from .formats import Edit, Window, applied, inverse
 
 VERSION = 1
 
@@ -203,7 +202,7 @@ def _restore(intent: Intent, backups: Path) -> bool:
     except FileNotFoundError as error:
         raise JournalError(f"{error.filename!r} is gone", source=intent.path) from None
     except Damaged as error:
-        raise JournalError(str(error), source=intent.path) from None
+        raise JournalError(error.cause, source=intent.path) from None
     except OSError as error:
         raise SourceMissing(f"it cannot be read ({error.strerror})", source=intent.path) from None
     return True

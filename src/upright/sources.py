@@ -20,8 +20,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeVar
 
 from .errors import BrokenPicture, SourceError, SourceMissing, TooLarge, UprightError, UsageError
-from .exif import sniff
 from .folders import find_pictures
+from .formats import HEAD_BYTES, sniff
 from .pictures import Limits
 
 T = TypeVar("T")
@@ -33,7 +33,6 @@ PARQUET_ENDINGS = (".parquet", ".pq")
 RETRY_AFTER_S = (0.5, 1.0, 2.0, 4.0)
 _MEMBER_LIMIT_BYTES = Limits().max_stream_bytes
 _PARQUET_ROWS = 16
-_HEAD_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +194,11 @@ def _tar_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
                 yield Item(key, relative, error=large)
                 continue
             stored = shard.extractfile(member)
-            data = stored.read(-1 if load else _HEAD_BYTES) if stored else b""
-            if len(data) < (member.size if load else min(member.size, _HEAD_BYTES)):
+            data = stored.read(-1 if load else HEAD_BYTES) if stored else b""
+            if len(data) < (member.size if load else min(member.size, HEAD_BYTES)):
                 broken = BrokenPicture("the shard ends inside it", source=key, remedy="fetch or write the shard again")
                 yield Item(key, relative, error=broken)
-            elif sniff(data[:_HEAD_BYTES]) or not data:
+            elif sniff(data[:HEAD_BYTES]) or not data:
                 yield Item(key, relative, data=data if load else None)
 
 

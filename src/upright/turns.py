@@ -106,6 +106,9 @@ TURBOJPEG_OPERATION = dict(zip(ExifOrientation, (0, 1, 6, 2, 3, 5, 4, 7), strict
 #: Pillow's ``Image.Transpose`` numbers for the same; ``None`` leaves the picture as it is.
 _PILLOW_TRANSPOSE = dict(zip(ExifOrientation, (None, 0, 3, 1, 5, 4, 6, 2), strict=True))
 
+#: Clockwise turns of HEIF's ``irot`` (ISO/IEC 23008-12, 6.5.10), which counts counterclockwise quarter turns.
+HEIF_IROT = (Turn.NONE, Turn.LEFT, Turn.HALF, Turn.RIGHT)
+
 #: libvips' ``VipsAngle`` names; libvips turns clockwise.
 VIPS_ANGLE = {Turn.NONE: "d0", Turn.RIGHT: "d90", Turn.HALF: "d180", Turn.LEFT: "d270"}
 

@@ -8,8 +8,8 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["upright"]):
+    from upright.carriers import patch_exif_orientation, read_exif_orientation
     from upright.errors import UprightError
-    from upright.exif import patch_exif_orientation, read_exif_orientation
     from upright.turns import ExifOrientation
 
 

@@ -10,7 +10,7 @@ import atheris
 
 with atheris.instrument_imports(include=["upright"]):
     from upright.errors import NotLossless
-    from upright.pdf_rotate import rotated
+    from upright.formats.pdf import rotated
     from upright.turns import Turn
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from upright import Promise
-from upright.exif import read_exif_orientation
+from upright.carriers import read_exif_orientation
 
 from .conftest import DEMO, jpeg
 

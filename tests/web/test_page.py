@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import expect
 
 from upright import Detector
-from upright.exif import read_exif_orientation
+from upright.carriers import read_exif_orientation
 
 from .conftest import MODEL, Visit
 from .pictures import sky, turned

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from upright.carriers import patch_exif_orientation, read_exif_orientation
 from upright.decide import WHOLE, Decision, cascade
 from upright.errors import UprightError
-from upright.exif import patch_exif_orientation, read_exif_orientation
 from upright.model import load_model
 from upright.pictures import squash
 from upright.results import Promise

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from .. import atomic
+from ..carriers import read_exif_orientation
 from ..errors import CorrectionError, SourceMissing, UprightError, UsageError, WriteFailed
-from ..exif import Window, applied, read_exif_orientation
-from ..exif.window import Bytes, Damaged
+from ..formats import Bytes, Window, applied
 from ..journal import Journal, intent_of, undo
 from ..results import Correction, Method, Orientation, Promise
 from ..turns import Turn
@@ -176,7 +176,7 @@ def _opened(source: PathLike | Bytes) -> Iterator[tuple[Window, str, os.stat_res
             if error.source is None:
                 raise type(error)(error.cause, source=name, remedy=error.remedy) from None
             raise
-        except (Damaged, OSError) as error:
+        except OSError as error:
             raise CorrectionError(f"it cannot be read ({error})", source=name, remedy="try again") from None
 
 

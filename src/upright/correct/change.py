@@ -5,28 +5,18 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal, TypeAlias
 
+from ..carriers import ExifTag, exif_edits, has_page, read_exif_orientation
 from ..errors import BrokenPicture, NotAPicture, NotLossless, TooLarge, UsageError
-from ..exif import Edit, ExifTag, Window, applied, exif_edits, has_page, read_exif_orientation, sniff
-from ..lossless import PIXEL_FORMATS, reencoded, turned
+from ..formats import HEAD_BYTES, Edit, Window, applied, format_of, format_of_suffix, sniff
+from ..formats.pdf import rotated
+from ..lossless import reencoded, turned
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
 
 Edge: TypeAlias = Literal["tag", "trim", "refuse", "reencode"]
 
-_TAG_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP")
-_SUFFIXES = {
-    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
-    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
-    **dict.fromkeys((".heic", ".heif"), "HEIC"),
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".gif": "GIF",
-    ".bmp": "BMP",
-    ".avif": "AVIF",
-}
 _REENCODE_REMEDY = "use --method reencode with a .jpg or .png target"
 
 
@@ -49,7 +39,8 @@ def change(
     """Which bytes change, and how; the heart of all public functions."""
     if edge not in ("tag", "trim", "refuse", "reencode"):
         raise UsageError(f"there is no edge {edge!r}", remedy="use tag, trim, refuse or reencode")
-    form = sniff(window.at(0, 32))
+    row = format_of(sniff(window.at(0, HEAD_BYTES)))
+    form, carriers = (row.name, row.carriers) if row else ("", ())
     tag = _tag(window, form, page)
     kept = Correction(name, "", Method.KEEP, turn, tag.orientation, tag.orientation, True, False)
     if method != Method.REENCODE:
@@ -59,17 +50,17 @@ def change(
         if method == Method.REENCODE and goal is not None and _promised(goal) not in (None, form):
             return _by_reencoding(window, kept, tag, page, goal)
         return Change(replace(kept, turn=Turn.NONE))
-    if b"%PDF-" in window.at(0, 1024) and method in (None, Method.TAG):
+    if "rotate" in carriers and method in (None, Method.TAG):
         return _by_rotate(window, kept, page)
     if not form:
         _refuse_non_pictures(window)
     if method == Method.REENCODE:
         return _by_reencoding(window, kept, tag, page, goal or name)
     if method == Method.TURN:
-        return _by_turn_or(window, kept, form, tag, edge, page, goal or name)
-    if form in _TAG_FORMATS:
+        return _by_turn_or(window, kept, form, tag, edge, page, goal or name, "exif" in carriers)
+    if "exif" in carriers:
         return _by_tag(window, kept, page)
-    if method is None and form in PIXEL_FORMATS:
+    if method is None and row and row.turner:
         try:
             return _by_turn(window, kept, form, tag, edge)
         except (NotLossless, TooLarge) as error:
@@ -89,15 +80,13 @@ def _tag(window: Window, form: str, page: int) -> ExifTag:
 def _by_tag(window: Window, kept: Correction, page: int, note: str = "") -> Change:
     after = kept.exif_before.then(kept.turn)
     edits = exif_edits(window, after, page=page)
-    if not note and sniff(window.at(0, 4)) == "TIFF" and has_page(window, page + 1 if page == 0 else 0):
+    if not note and has_page(window, page + 1 if page == 0 else 0):
         note = f"only page {page + 1} was turned, the others stay as they are"
     return Change(replace(kept, method=Method.TAG, exif_after=after, note=note), tuple(edits))
 
 
 def _by_rotate(window: Window, kept: Correction, page: int) -> Change:
     """A PDF page by its /Rotate, which stands where a picture has the EXIF orientation."""
-    from ..pdf_rotate import rotated
-
     try:
         added, after, pages = rotated(window.at(0, window.size), page, kept.turn)
     except NotLossless as error:
@@ -123,13 +112,15 @@ def _by_turn(window: Window, kept: Correction, form: str, tag: ExifTag, edge: Ed
     return Change(done, data=data)
 
 
-def _by_turn_or(window: Window, kept: Correction, form: str, tag: ExifTag, edge: Edge, page: int, goal: str) -> Change:
+def _by_turn_or(
+    window: Window, kept: Correction, form: str, tag: ExifTag, edge: Edge, page: int, goal: str, tagged: bool
+) -> Change:
     try:
         return _by_turn(window, kept, form, tag, edge)
     except (NotLossless, BrokenPicture, TooLarge) as error:
         if edge == "reencode":
             return _by_reencoding(window, kept, tag, page, goal)
-        if edge != "tag" or form not in _TAG_FORMATS:
+        if edge != "tag" or not tagged:
             raise
         return _by_tag(window, kept, page, f"the tag was changed, not the pixels: {error.cause}")
 
@@ -160,7 +151,8 @@ def _refuse_non_pictures(window: Window) -> None:
 
 
 def _promised(name: str) -> str | None:
-    return _SUFFIXES.get(Path(name).suffix.lower())
+    row = format_of_suffix(name)
+    return row.name if row else None
 
 
 def _check_suffix(form: str, name: str, goal: str | None) -> None:

@@ -9,25 +9,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..carriers import patch_exif_orientation, read_exif_orientation, sides_swapped
 from ..errors import BrokenPicture, NotLossless, TooLarge
-from ..exif import patch_exif_orientation, read_exif_orientation, sides_swapped, sniff
+from ..formats import HEAD_BYTES, format_of, sniff
 from ..turns import ExifOrientation, Turn, show_array, show_pillow
 from . import jpeg, pixels, png
 
-__all__ = ["PIXEL_FORMATS", "reencoded", "turned"]
+__all__ = ["reencoded", "turned"]
 
-PIXEL_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP")
 _TAG = "use --method tag"
 
 
 def turned(data: bytes, form: str, exif: ExifOrientation, edge: str = "refuse") -> bytes:
     """The same picture with stored pixels as ``exif`` shows the old ones, and its tag, where it has one, set to 1.
 
-    ``form`` is one of PIXEL_FORMATS, ``edge`` "refuse" or "trim" (JPEG blocks that are not whole). The result has
+    ``form`` is a format that has a turner, ``edge`` "refuse" or "trim" (JPEG blocks that are not whole). The result has
     been decoded (JPEG: its coefficients have been turned back) and found equal. Raises NotLossless, BrokenPicture,
     TooLarge, or EngineError where libturbojpeg is missing.
     """
-    if form not in PIXEL_FORMATS or sniff(data[:32]) != form:
+    row = format_of(sniff(data[:HEAD_BYTES]))
+    if row is None or not row.turner or row.name != form:
         raise NotLossless(f"pixels of {form or 'this format'} cannot be turned without loss", remedy=_TAG)
     tag = read_exif_orientation(data)
     plain = patch_exif_orientation(data, ExifOrientation.TOP_LEFT) if tag.present or tag.xmp else data
@@ -93,13 +94,13 @@ def _check_size(data: bytes, form: str) -> None:
 def _encoded(data: bytes, exif: ExifOrientation, form: str, page: int) -> bytes:
     from PIL import Image
 
-    if sniff(data[:32]) == "HEIC":
+    if sniff(data[:HEAD_BYTES]) == "HEIC":
         import pi_heif
 
         picture: Image.Image = pi_heif.open_heif(io.BytesIO(data)).to_pillow()
     else:
         plain = data
-        if sniff(data[:32]) == "TIFF" and read_exif_orientation(data, page=page).present:
+        if sniff(data[:HEAD_BYTES]) == "TIFF" and read_exif_orientation(data, page=page).present:
             # Pillow turns a tagged TIFF while it loads.
             plain = patch_exif_orientation(data, ExifOrientation.TOP_LEFT, page=page)
         picture = Image.open(io.BytesIO(plain))

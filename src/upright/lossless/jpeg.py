@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from ..errors import NotLossless, TooLarge
-from ..exif import jpeg as container
-from ..exif.window import Window
+from ..formats import Window
+from ..formats import jpeg as container
 from ..turns import ExifOrientation
 from . import turbojpeg
 

@@ -6,9 +6,9 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotLossless
-from ..exif import tiff as structure
-from ..exif import webp as riff
-from ..exif.window import Span, Window
+from ..formats import Span, Window
+from ..formats import tiff as structure
+from ..formats import webp as riff
 from ..turns import VIPS_ANGLE, ExifOrientation, show_pillow
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotLossless
-from ..exif import png as container
-from ..exif.window import Window
+from ..formats import Window
+from ..formats import png as container
 from ..turns import ExifOrientation, show_array
 
 if TYPE_CHECKING:

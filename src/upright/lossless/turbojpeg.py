@@ -7,8 +7,7 @@ import ctypes.util
 from functools import cache
 
 from ..errors import EngineError, NotLossless
-from ..exif import jpeg
-from ..exif.window import Window
+from ..formats import Window, jpeg
 from ..turns import TURBOJPEG_OPERATION, ExifOrientation
 
 # turbojpeg.h

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import Any
 
-from ..errors import BrokenPicture, UsageError
-from ..exif import read_exif_orientation
-from ..turns import ExifOrientation
+from ..carriers import read_exif_orientation
+from ..errors import UsageError
+from ..formats import FORMATS
 from .limits import Limits
 from .picture import Bands, Box, Picture, Policy, squash
-from .source import OpenSource, Source, open_source, reading, sniff
+from .source import OpenSource, Source, open_source, reading
 
-if TYPE_CHECKING:
-    from .jpeg import Header
+__all__ = ["Bands", "Box", "Limits", "Picture", "Policy", "Source", "open_picture", "squash"]
 
-__all__ = ["Bands", "Box", "Limits", "Picture", "Policy", "Source", "open_picture", "sniff", "squash"]
-
-_BY_VIPS = {"PNG", "TIFF", "WEBP", "GIF", "AVIF"}
 _NO_LIMITS = Limits()
 
 
@@ -71,46 +68,11 @@ def _no_bands(bands: Bands | None, what: str, name: str) -> None:
 
 def _opened(source: OpenSource, page: int, limits: Limits, bands: Bands | None) -> Picture:
     tag = read_exif_orientation(source.file, page=page)
-    if source.format not in _BY_VIPS:
+    row = FORMATS[source.format]
+    if not row.bands:
         _no_bands(bands, source.format, source.name)
-    if source.format == "JPEG":
-        picture = _open_jpeg(source, page, limits, tag.to_apply)
-    elif source.format in _BY_VIPS:
-        picture = _open_vips(source, page, limits, tag.to_apply, bands)
-    elif source.format == "PDF":
-        from .pdf import PdfPicture
-
-        picture = PdfPicture(source, limits, page)
-    elif source.format == "DICOM":
-        from .dicom import DicomPicture
-
-        picture = DicomPicture(source, limits, page)
-    else:
-        from .whole import WholePicture
-
-        picture = WholePicture(source, limits, page, tag.to_apply)
+    module, function = row.opener.split(":")
+    picture: Picture = getattr(import_module(module), function)(source, limits, page, tag.to_apply, bands)
     if tag.warning:
         picture.warn(tag.warning)
     return picture
-
-
-def _open_vips(
-    source: OpenSource, page: int, limits: Limits, exif: ExifOrientation, bands: Bands | None = None
-) -> Picture:
-    from .vips import VipsPicture
-
-    return VipsPicture(source, limits, page, exif, bands)
-
-
-def _open_jpeg(source: OpenSource, page: int, limits: Limits, exif: ExifOrientation) -> Picture:
-    from .jpeg import JpegPicture, read_header
-
-    if page:
-        raise UsageError(f"it has no page {page}", source=source.name, remedy="a JPEG is one page")
-    try:
-        header: Header = read_header(source.file, limits.max_metadata_bytes)
-    except ValueError as error:
-        raise BrokenPicture(f"damaged JPEG: {error}", source=source.name, remedy="fetch or scan it again") from error
-    if header.precision != 8:
-        return _open_vips(source, page, limits, exif)
-    return JpegPicture(source, limits, header, exif)

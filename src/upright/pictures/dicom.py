@@ -13,8 +13,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from ..turns import ExifOrientation
     from .limits import Limits
+    from .picture import Bands
     from .source import OpenSource
+
+
+def open_dicom(
+    source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None
+) -> DicomPicture:
+    """Open a frame of a DICOM file."""
+    return DicomPicture(source, limits, page)
 
 
 class DicomPicture(Picture):

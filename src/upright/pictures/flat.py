@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, BinaryIO
 
-from ..exif import Window
-from ..exif.tiff import Directory, directory
-from ..exif.window import Damaged, Span
+from ..errors import Damaged
+from ..formats import Span, Window
+from ..formats.tiff import Directory, directory
 from .jpeg import END, Header, read_header
 from .picture import DECODE_ERRORS
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ..errors import BrokenPicture, UsageError
 from ..turns import ExifOrientation
 from .colour import to_srgb
-from .picture import DECODE_ERRORS, Box, Picture
+from .picture import DECODE_ERRORS, Bands, Box, Picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -112,6 +113,23 @@ def first_scans(file: BinaryIO, header: Header) -> bytes | None:
     return None
 
 
+def open_jpeg(
+    source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None = None
+) -> Picture:
+    """Open a JPEG; of 8 bits a sample here, of others by libvips."""
+    if page:
+        raise UsageError(f"it has no page {page}", source=source.name, remedy="a JPEG is one page")
+    try:
+        header = read_header(source.file, limits.max_metadata_bytes)
+    except ValueError as error:
+        raise BrokenPicture(f"damaged JPEG: {error}", source=source.name, remedy="fetch or scan it again") from error
+    if header.precision != 8:
+        from .vips import open_vips
+
+        return open_vips(source, limits, page, exif, bands)
+    return JpegPicture(source, limits, header, exif)
+
+
 class JpegPicture(Picture):
     """A JPEG of 8 bits a sample, of any kind that libjpeg-turbo reads."""
 
@@ -147,10 +165,10 @@ class JpegPicture(Picture):
         width, height = self._stored_size
         times = max(1, min(min((b[2] - b[0]) // width_px, (b[3] - b[1]) // height_px) for b in boxes))
         if width * height > _MOST_PIXELS_AT_ONCE * min(times, 8) ** 2:
-            from .vips import VipsPicture
+            from .vips import open_vips
 
             assert self._source is not None
-            streamed = VipsPicture(self._source, self._limits, 0, ExifOrientation.TOP_LEFT)
+            streamed = open_vips(self._source, self._limits, 0, ExifOrientation.TOP_LEFT)
             return streamed._decode_parts(boxes, width_px, height_px)
         whole = self._decode_whole(width // times, height // times)
         across, down = whole.width / width, whole.height / height

@@ -11,13 +11,20 @@ from .picture import DECODE_ERRORS, Box, Picture
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ..turns import ExifOrientation
     from .limits import Limits
+    from .picture import Bands
     from .source import OpenSource
 
 #: A page's size in pixels is given for this resolution; views are rendered from the page, not from such pixels.
 _DPI = 150
 #: PDFium may not be called from two threads at once, whatever the document.
 _pdfium = threading.Lock()
+
+
+def open_pdf(source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None) -> PdfPicture:
+    """Open a page of a PDF."""
+    return PdfPicture(source, limits, page)
 
 
 class PdfPicture(Picture):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from ..errors import NotAPicture, SourceMissing, TooLarge, UsageError, printable
-from ..exif import sniff as sniff_tagged
+from ..formats import HEAD_BYTES, sniff
 
 if TYPE_CHECKING:
     from .limits import Limits
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from PIL import Image
-
-_HEAD_BYTES = 1024
-_SIGNATURES = (
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
-    (b"\xff\x4f\xff\x51", "JPEG2000"),
-    (b"8BPS", "PSD"),
-    (b"qoif", "QOI"),
-    (b"\0\0\1\0", "ICO"),
-    (b"DDS ", "DDS"),
-    (b"\x0a\x05\x01", "PCX"),
-)
-_PNM = {b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +67,7 @@ def open_source(source: object, limits: Limits) -> OpenSource:
         with reading(name):
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            head = file.read(_HEAD_BYTES)
+            head = file.read(HEAD_BYTES)
         return OpenSource(name, path, file, _sniffed(head, name), size)
     except BaseException:
         file.close()
@@ -141,24 +129,10 @@ def _sniffed(head: bytes, name: str) -> str:
     if not head:
         raise NotAPicture("it is empty", source=name, remedy="fetch or scan it again")
     form = sniff(head)
-    if form is None:
+    if not form:
         raise NotAPicture(
             "it is of no picture format that upright knows",
             source=name,
             remedy="see upright doctor for the formats, or convert it",
         )
     return form
-
-
-def sniff(head: bytes) -> str | None:
-    """The format by a file's first bytes, whatever it is called; ``None`` if no picture starts so."""
-    form = sniff_tagged(head)
-    if form:
-        return form
-    if head[128:132] == b"DICM":
-        return "DICOM"
-    if b"%PDF-" in head:
-        return "PDF"
-    if head[:2] in _PNM and head[2:3].isspace():
-        return "PPM"
-    return next((known for signature, known in _SIGNATURES if head.startswith(signature)), None)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import TooLarge
+from ..formats import FORMATS
 from .colour import is_flat, to_8_bits, to_srgb
 from .picture import DECODE_ERRORS, Bands, Box, Picture, check_bands
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from .limits import Limits
     from .source import OpenSource
 
-#: Formats that libvips has to decode whole.
-_WHOLE = {"WEBP": "WebP", "GIF": "GIF", "AVIF": "AVIF"}
-_PAGED = {"TIFF", "WEBP", "GIF", "AVIF"}
 #: libvips shrinks to this many times the size asked for; the resampler that training used does the rest.
 _SPARE = 2
 _WHITE = {"uchar": 255, "ushort": 65535}
@@ -51,6 +49,13 @@ _BAND_PX = 64
 _Read = TypeVar("_Read")
 
 
+def open_vips(
+    source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None = None
+) -> VipsPicture:
+    """Open what libvips reads."""
+    return VipsPicture(source, limits, page, exif, bands)
+
+
 class VipsPicture(Picture):
     """A picture that libvips reads."""
 
@@ -65,14 +70,15 @@ class VipsPicture(Picture):
         self._ground = "white"
         self._levels: list[tuple[int, dict[str, int]]] = []
         first = self._load()
-        pages = first.get("n-pages") if source.format in _PAGED and first.get_typeof("n-pages") else 1
+        row = FORMATS[source.format]
+        pages = first.get("n-pages") if row.holds and first.get_typeof("n-pages") else 1
         limits.check_pages(page, pages, source.name)
         self._page = {"page": page} if page else {}
         header = self._load(**self._page) if page else first
         if bands is not None:
             check_bands(bands, header.bands, source.name)
         super().__init__(source, limits, (header.width, header.height), exif=exif, page=page, pages=pages)
-        whole = "an interlaced PNG" if header.get_typeof("interlaced") else _WHOLE.get(source.format)
+        whole = "an interlaced PNG" if header.get_typeof("interlaced") else row.whole and row.name
         if whole:
             limits.check_whole(header.width, header.height, source.name, whole)
         self._fail_on = "truncated"

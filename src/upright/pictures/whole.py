@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .arrays import cut
 from .picture import DECODE_ERRORS, Box, Picture
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PIL import Image
 
     from ..turns import ExifOrientation
     from .limits import Limits
+    from .picture import Bands
     from .source import OpenSource
 
-#: Where Pillow reads a format. Not Image.open, which applies a process-wide limit of pixels that is not ours.
-_PLUGINS = {
-    "BMP": ("BmpImagePlugin", "BmpImageFile"),
-    "JPEG2000": ("Jpeg2KImagePlugin", "Jpeg2KImageFile"),
-    "PSD": ("PsdImagePlugin", "PsdImageFile"),
-    "QOI": ("QoiImagePlugin", "QoiImageFile"),
-    "ICO": ("IcoImagePlugin", "IcoImageFile"),
-    "DDS": ("DdsImagePlugin", "DdsImageFile"),
-    "PCX": ("PcxImagePlugin", "PcxImageFile"),
-    "PPM": ("PpmImagePlugin", "PpmImageFile"),
-}
+
+def open_heif(
+    source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None
+) -> WholePicture:
+    """Open a picture of a HEIC file by pi-heif."""
+    return WholePicture(source, limits, page, exif, _read_heif)
+
+
+def open_pillow(
+    source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None
+) -> WholePicture:
+    """Open what Pillow alone reads."""
+    return WholePicture(source, limits, page, exif, _read_pillow)
 
 
 class WholePicture(Picture):
     """A picture that is decoded whole once it is asked for its pixels."""
 
-    def __init__(self, source: OpenSource, limits: Limits, page: int, exif: ExifOrientation) -> None:
+    def __init__(
+        self,
+        source: OpenSource,
+        limits: Limits,
+        page: int,
+        exif: ExifOrientation,
+        read: Callable[[OpenSource, int], tuple[Any, int]],
+    ) -> None:
         self.name, self.format = source.name, source.format
         try:
-            self._image, pages = _open_heif(source, page) if source.format == "HEIC" else _open_pillow(source, page)
+            self._image, pages = read(source, page)
         except DECODE_ERRORS as error:
             raise self._broken(error) from error
         limits.check_pages(page, pages, source.name)
@@ -53,14 +64,18 @@ class WholePicture(Picture):
         return {box: cut(image, box, width_px, height_px, self.warn) for box in boxes}
 
 
-def _open_pillow(source: OpenSource, page: int) -> tuple[Any, int]:
-    module, name = _PLUGINS[source.format]
+def _read_pillow(source: OpenSource, page: int) -> tuple[Any, int]:
+    from PIL import Image
+
+    Image.preinit()
+    if source.format not in Image.OPEN:
+        Image.init()
+    # Not Image.open, which applies a process-wide limit of pixels that is not ours.
     source.file.seek(0)
-    image = getattr(import_module(f"PIL.{module}"), name)(source.file)
-    return image, 1
+    return Image.OPEN[source.format][0](source.file, ""), 1
 
 
-def _open_heif(source: OpenSource, page: int) -> tuple[Any, int]:
+def _read_heif(source: OpenSource, page: int) -> tuple[Any, int]:
     import pi_heif
 
     source.file.seek(0)

@@ -9,29 +9,36 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from types import ModuleType
 from typing import BinaryIO
 
-from ..errors import BrokenPicture, CorrectionError
+from ..errors import BrokenPicture, CorrectionError, Damaged
+from ..formats import (
+    HEAD_BYTES,
+    Blocks,
+    Bytes,
+    Container,
+    Edit,
+    Span,
+    Window,
+    applied,
+    format_of,
+    heif,
+    jpeg,
+    sniff,
+    tiff,
+)
+from ..formats.edits import MAX_BLOCK
 from ..turns import ExifOrientation
-from . import heif, jpeg, png, tiff, webp
-from .window import MAX_BLOCK, Blocks, Bytes, Damaged, Edit, Span, Window, applied, inverse
 
 __all__ = [
-    "Edit",
     "ExifTag",
-    "Window",
-    "applied",
     "exif_edits",
     "has_page",
-    "inverse",
     "patch_exif_orientation",
     "read_exif_orientation",
     "sides_swapped",
-    "sniff",
 ]
 
-_CONTAINERS: dict[str, ModuleType] = {"JPEG": jpeg, "PNG": png, "TIFF": tiff, "WEBP": webp}
 _XMP_VALUE = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]""")
 
 
@@ -63,42 +70,22 @@ class ExifTag:
         return ExifOrientation.TOP_LEFT if self.applied else self.orientation
 
 
-def sniff(head: bytes) -> str:
-    """The format of a file that begins with these (at least 32) bytes: its name as Pillow has it, or ""."""
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(png.SIGNATURE):
-        return "PNG"
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "TIFF"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[:6] in (b"GIF87a", b"GIF89a"):
-        return "GIF"
-    if head[:2] == b"BM":
-        return "BMP"
-    if head[4:8] == b"ftyp":
-        brands = head[8:12] + head[16:32]
-        return "AVIF" if b"avif" in brands or b"avis" in brands else "HEIC" if _HEIF.search(brands) else ""
-    return ""
-
-
-_HEIF = re.compile(rb"hei[cxms]|hev[cxms]|mif1|msf1|mif2")
-
-
 def read_exif_orientation(source: Bytes | BinaryIO | Window, *, page: int = 0) -> ExifTag:
     """Read the tag of a picture in bytes or in a seekable binary file, of which only the metadata is read.
 
     ``page`` matters to TIFF. Never fails on damaged bytes: the warning says what is wrong. Source: EXIF 2.32, 4.6.4 A.
     """
     window = source if isinstance(source, Window) else Window(source)
-    form = sniff(window.at(0, 32))
+    form, container = _sniffed(window)
     if form in ("HEIC", "AVIF"):
         shown = heif.orientation(window)
         return ExifTag(form, shown, shown != 1, shown != 1, int(shown) if shown != 1 else None, applied=True)
-    if form not in _CONTAINERS:
-        return ExifTag(form)
-    return _read(window, form, _CONTAINERS[form].find(window, page), page)
+    return _read(window, form, container.find(window, page), page) if container else ExifTag(form)
+
+
+def _sniffed(window: Window) -> tuple[str, Container | None]:
+    row = format_of(sniff(window.at(0, HEAD_BYTES)))
+    return (row.name, row.container) if row else ("", None)
 
 
 def _read(window: Window, form: str, blocks: Blocks, page: int) -> ExifTag:
@@ -110,7 +97,7 @@ def _read(window: Window, form: str, blocks: Blocks, page: int) -> ExifTag:
         directory = tiff.directory(window, blocks.tiff, page)
         value = tiff.read(directory)
     except Damaged as error:
-        return ExifTag(form, xmp=xmp, xmp_offset=xmp_offset, warning=str(error))
+        return ExifTag(form, xmp=xmp, xmp_offset=xmp_offset, warning=error.cause)
     if value is None:
         return ExifTag(form, xmp=xmp, xmp_offset=xmp_offset, warning=absent)
     raw, offset, _ = value
@@ -143,41 +130,33 @@ def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, 
     tag is inserted. Raises CorrectionError for formats without a tag, BrokenPicture for damaged metadata.
     """
     window = source if isinstance(source, Window) else Window(source)
-    form = sniff(window.at(0, 32))
-    container = _CONTAINERS.get(form)
+    form, container = _sniffed(window)
     if container is None:
         raise CorrectionError(
             f"no orientation can be written into {form or 'this format'}",
             remedy="turn the pixels instead (--method turn or reencode)",
         )
-    blocks: Blocks = container.find(window, page)
+    blocks = container.find(window, page)
     tag = _read(window, form, blocks, page)
-    try:
-        edits = _tag_edits(window, container, blocks, tag, orientation, page)
-        if tag.xmp_offset is not None and tag.xmp != orientation:
-            edits.append(window.edit(tag.xmp_offset, b"%d" % orientation))
-        if container is png:
-            spans = [span for span in (blocks.tiff, blocks.xmp) if span is not None]
-            edits += [seal for span in spans for seal in png.seal(window, span, edits)]
-    except Damaged as error:
-        raise BrokenPicture(str(error), remedy="turn the pixels instead (--method turn)") from None
+    edits = _tag_edits(window, container, blocks, tag, orientation, page)
+    if tag.xmp_offset is not None and tag.xmp != orientation:
+        edits.append(window.edit(tag.xmp_offset, b"%d" % orientation))
+    edits += container.seal(window, blocks, edits)
     return sorted(edits, key=lambda e: e.offset)
 
 
 def _tag_edits(
-    window: Window, container: ModuleType, blocks: Blocks, tag: ExifTag, orientation: ExifOrientation, page: int
+    window: Window, container: Container, blocks: Blocks, tag: ExifTag, orientation: ExifOrientation, page: int
 ) -> list[Edit]:
     if tag.raw == orientation or (not tag.present and orientation == ExifOrientation.TOP_LEFT):
         return []
     if blocks.tiff is None:
-        inserted: list[Edit] = container.insert(window, blocks, tiff.block(orientation))
-        return inserted
+        return container.insert(window, blocks, tiff.block(orientation))
     directory = tiff.directory(window, blocks.tiff, page)
     if tag.present:
         return tiff.change(window, directory, orientation)
     pointer, addition = tiff.grow(window, directory, blocks.tiff.end, orientation)
-    grown: list[Edit] = container.enlarge(window, blocks, pointer, addition)
-    return grown
+    return container.enlarge(window, blocks, pointer, addition)
 
 
 def has_page(source: Bytes | BinaryIO | Window, page: int) -> bool:
@@ -195,13 +174,15 @@ def sides_swapped(data: bytes) -> bytes:
 
     Damaged metadata stay as they are.
     """
-    window, form = Window(data), sniff(data[:32])
-    blocks: Blocks = _CONTAINERS[form].find(window)
+    window = Window(data)
+    form, container = _sniffed(window)
+    assert container is not None
+    blocks = container.find(window)
     try:
         edits = jpeg.swap_density(window) if form == "JPEG" else []
         if blocks.tiff is not None:
-            swapped = tiff.swap_sides(window, blocks.tiff)
-            edits += swapped + (png.seal(window, blocks.tiff, swapped) if form == "PNG" else [])
+            edits += tiff.swap_sides(window, blocks.tiff)
+        edits += container.seal(window, blocks, edits)
         return b"".join(applied(window, edits))
     except Damaged:
         return data
@@ -209,11 +190,7 @@ def sides_swapped(data: bytes) -> bytes:
 
 def patch_exif_orientation(data: Bytes, orientation: ExifOrientation, *, page: int = 0) -> bytes:
     """The same file with its orientation tag set; see :func:`exif_edits` for what changes and what is raised."""
-    edits = exif_edits(data, orientation, page=page)
-    try:
-        patched = b"".join(applied(Window(data), edits))
-    except Damaged as error:
-        raise BrokenPicture(str(error), remedy="turn the pixels instead (--method turn)") from None
+    patched = b"".join(applied(Window(data), exif_edits(data, orientation, page=page)))
     if read_exif_orientation(patched, page=page).orientation != orientation:
         raise BrokenPicture("the tag cannot be read back", remedy="turn the pixels instead (--method turn)")
     return patched

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..turns import ExifOrientation, Turn
-from .window import MAX_BLOCK, Window
-
-#: ``irot`` counts counterclockwise quarter turns.
-_IROT = (Turn.NONE, Turn.LEFT, Turn.HALF, Turn.RIGHT)
+from ..turns import HEIF_IROT, ExifOrientation, Turn
+from .edits import MAX_BLOCK, Window
 
 
 def orientation(window: Window) -> ExifOrientation:
@@ -60,7 +57,7 @@ def _orientation(meta: bytes) -> ExifOrientation:
     for index in (i for kind, body in properties if kind == b"ipma" for i in _associations(body, primary)):
         kind, body = kept[index - 1] if 0 < index <= len(kept) else (b"", b"")
         if kind == b"irot" and body:
-            shown = shown.then(_IROT[body[0] & 3])
+            shown = shown.then(HEIF_IROT[body[0] & 3])
         elif kind == b"imir" and body:
             # Axis 0 exchanges top and bottom, 1 left and right; a mirror reverses the turns made before it.
             half = Turn.NONE if body[0] & 1 else Turn.HALF

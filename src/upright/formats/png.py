@@ -6,7 +6,9 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 
-from .window import MAX_BLOCK, Blocks, Damaged, Edit, Span, Window
+from ..errors import Damaged
+from .container import Blocks
+from .edits import MAX_BLOCK, Edit, Span, Window
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP = b"XML:com.adobe.xmp\0"
@@ -58,17 +60,22 @@ def enlarge(window: Window, blocks: Blocks, edits: list[Edit], addition: bytes) 
     return [*edits, grown, Edit(blocks.tiff.end, b"", addition)]
 
 
-def seal(window: Window, span: Span, edits: Sequence[Edit]) -> list[Edit]:
-    """The edit of the check sum that the edits inside the chunk around ``span`` call for."""
-    start = _chunk_of(window, span)
-    if span.end - start > MAX_BLOCK:
-        raise Damaged("a metadata chunk is over 1 MB")
-    body = bytearray(window.exactly(start + 4, span.end - start - 4))
-    inside = [e for e in edits if start + 4 <= e.offset <= span.end]
-    for edit in sorted(inside, key=lambda e: -e.offset):
-        at = edit.offset - start - 4
-        body[at : at + len(edit.old)] = edit.new
-    return [window.edit(span.end, struct.pack(">I", zlib.crc32(body)))] if inside else []
+def seal(window: Window, blocks: Blocks, edits: Sequence[Edit]) -> list[Edit]:
+    """The check sums of the chunks that the edits change."""
+    seals = []
+    for span in filter(None, (blocks.tiff, blocks.xmp)):
+        inside = [edit for edit in edits if span.start <= edit.offset <= span.end]
+        if not inside:
+            continue
+        start = _chunk_of(window, span)
+        if span.end - start > MAX_BLOCK:
+            raise Damaged("a metadata chunk is over 1 MB")
+        body = bytearray(window.exactly(start + 4, span.end - start - 4))
+        for edit in sorted(inside, key=lambda e: -e.offset):
+            at = edit.offset - start - 4
+            body[at : at + len(edit.old)] = edit.new
+        seals.append(window.edit(span.end, struct.pack(">I", zlib.crc32(body))))
+    return seals
 
 
 def _chunk_of(window: Window, span: Span) -> int:

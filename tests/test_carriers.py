@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from upright.carriers import exif_edits, patch_exif_orientation, read_exif_orientation
 from upright.errors import BrokenPicture, CorrectionError, UprightError
-from upright.exif import Window, applied, exif_edits, inverse, patch_exif_orientation, read_exif_orientation
+from upright.formats import Window, applied, inverse
 from upright.turns import ExifOrientation
 
 ALL = list(ExifOrientation)

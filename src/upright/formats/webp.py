@@ -5,8 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from .window import Blocks, Damaged, Edit, Span, Window
+from ..errors import Damaged
+from .container import Blocks, nothing_to_seal
+from .edits import Edit, Span, Window
 
+seal = nothing_to_seal
 _MAX_CHUNKS = 1 << 16
 _EXIF_FLAG, _ALPHA_FLAG = 0x08, 0x10
 

@@ -11,8 +11,11 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .window import Blocks, Damaged, Edit, Span, Window
+from ..errors import Damaged
+from .container import Blocks, nothing_to_seal
+from .edits import Edit, Span, Window
 
+seal = nothing_to_seal
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MAX_SEGMENTS = 4096
 _MAX_GARBAGE = 1 << 16

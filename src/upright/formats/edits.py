@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple, TypeAlias
 
+from ..errors import Damaged
+
 Bytes: TypeAlias = bytes | bytearray | memoryview
 
 #: No metadata block is read further than this; real EXIF blocks in JPEG end at 64 kB.
 MAX_BLOCK = 1 << 20
-
-
-class Damaged(ValueError):
-    """A metadata block contradicts itself; becomes a warning when reading and an error when writing."""
 
 
 class Span(NamedTuple):
@@ -21,15 +19,6 @@ class Span(NamedTuple):
 
     start: int
     end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """Where a container keeps what tells the orientation."""
-
-    tiff: Span | None = None
-    xmp: Span | None = None
-    mpf: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +73,7 @@ def applied(window: Window, edits: Sequence[Edit], chunk: int = 1 << 20) -> Iter
         for start in range(position, edit.offset, chunk):
             yield window.exactly(start, min(chunk, edit.offset - start))
         if window.at(edit.offset, len(edit.old)) != edit.old:
-            raise Damaged("the bytes are not what they were")
+            raise Damaged("the bytes are not what they were", remedy="try again")
         yield edit.new
         position = edit.offset + len(edit.old)
     for start in range(position, window.size, chunk):

@@ -9,8 +9,11 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from .window import Blocks, Damaged, Edit, Span, Window
+from ..errors import Damaged
+from .container import Blocks, nothing_to_seal
+from .edits import Edit, Span, Window
 
+seal = nothing_to_seal
 ORIENTATION = 0x0112
 XMP = 0x02BC
 _EXIF_IFD = 0x8769

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from upright.correct import correct, corrected_bytes, undo
 from upright.errors import NotLossless
-from upright.pdf_rotate import rotated
+from upright.formats.pdf import rotated
 from upright.results import Method
 from upright.turns import Turn, turn_array
 

@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple, NoReturn
 
-from .errors import NotLossless
-from .turns import Turn
+from ..errors import NotLossless
+from ..turns import Turn
 
 _SPACE = re.compile(rb"(?:[\0\t\n\f\r ]|%[^\r\n]*)*")
 _TOKEN = re.compile(rb"<<|>>|[\[\](]|/[^\0\t\n\f\r ()<>\[\]{}/%]*|<[\0\t\n\f\r 0-9A-Fa-f]*>|[-+.0-9]+|[A-Za-z]+")

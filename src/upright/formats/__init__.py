@@ -1,0 +1,27 @@
+"""What a file format is: the table of formats, and one module for each container whose structure is understood.
+
+Nothing here decodes pixels (`upright.pictures`) or knows what an orientation means (`upright.carriers`).
+"""
+
+from __future__ import annotations
+
+from .container import Blocks, Container
+from .edits import Bytes, Edit, Span, Window, applied, inverse
+from .table import FORMATS, HEAD_BYTES, Format, format_of, format_of_suffix, sniff
+
+__all__ = [
+    "FORMATS",
+    "HEAD_BYTES",
+    "Blocks",
+    "Bytes",
+    "Container",
+    "Edit",
+    "Format",
+    "Span",
+    "Window",
+    "applied",
+    "format_of",
+    "format_of_suffix",
+    "inverse",
+    "sniff",
+]
