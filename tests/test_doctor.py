@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from upright import doctor
 from upright.cli.doctor import command
-from upright.doctor import examine, memory_limit_bytes
+from upright.doctor import examine
 
 
 def findings(**wanted: str) -> list[doctor.Finding]:
@@ -71,9 +71,8 @@ def test_a_driver_tool_that_fails_is_a_problem(tmp_path: Path, monkeypatch: pyte
 
 
 def test_memory_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit, total = memory_limit_bytes()
-    assert 0 < limit <= total
-    monkeypatch.setattr(doctor, "memory_limit_bytes", lambda: (256 << 20, 8 << 30))
+    monkeypatch.setattr(doctor, "memory_bytes", lambda: 256 << 20)
+    monkeypatch.setattr(doctor, "physical_memory_bytes", lambda: 8 << 30)
     (found,) = findings(topic="memory")
     assert found.state == "problem" and "this container; 8.0 GiB are there" in found.text
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from upright import export as export_module
 from upright.cli.model import command
-from upright.errors import EngineError, ModelError, UsageError
+from upright.errors import ExtraMissing, ModelError, UsageError
 from upright.export import FORMATS, export
 from upright.model import load_model
 
@@ -63,7 +63,7 @@ def test_an_export_that_decides_differently_is_removed(tmp_path: Path, monkeypat
 
 
 def test_what_is_missing_or_unknown_is_said(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match="needs tensorrt"):
+    with pytest.raises(ExtraMissing, match="tensorrt is not installed"):
         export(MODEL, "tensorrt", tmp_path / "m.engine")
     with pytest.raises(UsageError, match="no format is called 'coreml'"):
         export(MODEL, "coreml", tmp_path / "m")

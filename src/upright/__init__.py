@@ -1,5 +1,6 @@
 """upright tells which way up a picture belongs, from its pixels alone, and sets it right without losing anything."""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
         BrokenPicture,
         CorrectionError,
         EngineError,
+        ExtraMissing,
         JournalError,
         ModelError,
         NotAPicture,
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# ONNX Runtime 1.29 and later send usage data unless this is set before they are imported; nothing of upright's is sent.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 __all__ = [
     "BrokenPicture",
     "Correction",
@@ -35,6 +40,7 @@ __all__ = [
     "Detector",
     "EngineError",
     "ExifOrientation",
+    "ExtraMissing",
     "JournalError",
     "Limits",
     "Method",

@@ -44,7 +44,7 @@ def write(
         temporary = folder / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
         with temporary.open("xb") as file:
             handle = file.fileno()
-            _lock(handle)
+            lock(handle)
             digest = hashlib.sha256()
             for piece in pieces:
                 digest.update(piece)
@@ -84,7 +84,7 @@ def sweep(folder: Path) -> None:
                 continue
             with contextlib.suppress(OSError), Path(entry.path).open("rb") as file:
                 # A file is a moment old before its writer has locked it.
-                if time.time() - entry.stat(follow_symlinks=False).st_ctime > _LEFTOVER_AGE_S and _lock(file.fileno()):
+                if time.time() - entry.stat(follow_symlinks=False).st_ctime > _LEFTOVER_AGE_S and lock(file.fileno()):
                     Path(entry.path).unlink()
 
 
@@ -98,13 +98,17 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _lock(handle: int) -> bool:
+def lock(handle: int, *, wait: bool = False) -> bool | None:
+    """Lock an open file for this process alone until it is closed: False where another holds it, unless that is waited
+    for; None where the system or the file's disk has no such locks."""
     try:
         import fcntl
 
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
         return False
+    except (ImportError, OSError):
+        return None
     return True
 
 

@@ -15,8 +15,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
+from .extras import need
+from .machine import processors
 from .pipeline.batches import Batches
-from .pipeline.run import usable_processors, work_on
+from .pipeline.run import work_on
 from .pipeline.tables import arrow_schema
 from .results import Outcome, columns
 from .sources import Item, filesystem, find_items, is_remote
@@ -61,7 +63,7 @@ def run_on_ray(
     """
     ray, pa = _runtime()
     if not ray.is_initialized():
-        here = {} if address else {"num_cpus": usable_processors() + _OTHERS}
+        here = {} if address else {"num_cpus": processors() + _OTHERS}
         ray.init(address=address, include_dashboard=False, log_to_driver=False, **here)
     keys_system, keys_path = _arrow_filesystem(f"{output.rstrip('/')}.keys/keys.parquet")
     _write_keys(pa, find_items(sources, lists=lists, load=False), keys_system, keys_path)
@@ -77,7 +79,7 @@ def run_on_ray(
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=actors or _room(ray, gpus)),
         num_cpus=0 if gpus else 1,
         num_gpus=gpus or None,
-        fn_constructor_kwargs={"options": detector or {}, "threads": 4 * usable_processors() if gpus else 1},
+        fn_constructor_kwargs={"options": detector or {}, "threads": 4 * processors() if gpus else 1},
     )
     dataset.write_parquet(path, filesystem=system)
     return count_rows(output)
@@ -166,10 +168,5 @@ def _room(ray: Any, gpus: float) -> int:
 
 
 def _runtime() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise UsageError(f"--ray needs {error.name}", remedy="pip install 'upright[ray]'") from error
-    return ray, pyarrow
+    need("ray.data", "ray")
+    return need("ray", "ray"), need("pyarrow", "ray")

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .engines import ENGINES, open_engine
-from .engines.cache import cache_folder
 from .errors import UprightError
+from .extras import install_line, need
+from .machine import cache_folder, memory_bytes, physical_memory_bytes, processor, processors
 from .model import load_model
 
 State = Literal["ok", "note", "problem"]
@@ -59,33 +60,24 @@ def examine(model: str | None = None) -> list[Finding]:
 
 def _machine() -> Iterator[Finding]:
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}")
-    allowed, there = len(os.sched_getaffinity(0)), os.cpu_count() or 1
-    name = next((value for key, value in _cpuinfo() if key == "model name"), platform.processor() or "unknown")
-    flags = set(next((value for key, value in _cpuinfo() if key == "flags"), "").split())
+    allowed, there = processors(), os.cpu_count() or 1
+    name, flags = processor()
     fast = [flag for flag in _FLAGS if flag in flags]
     text = f"{name}; {allowed} of {there} processors may be used; {', '.join(fast) or 'no vector extensions known'}"
     if flags and "avx2" not in flags:
         yield Finding("processor", "problem", text, "use a machine with AVX2: views take several times as long here")
     else:
         yield Finding("processor", "ok", text)
-    limit, total = memory_limit_bytes()
+    limit, total = memory_bytes(), physical_memory_bytes()
     words = f"{limit / 2**30:.1f} GiB may be used" + (
         f" (this container; {total / 2**30:.1f} GiB are there)" * (limit < total)
     )
-    if limit < _SMALL_MEMORY_BYTES:
+    if not limit:
+        yield Finding("memory", "note", "this system does not say how much there is")
+    elif limit < _SMALL_MEMORY_BYTES:
         yield Finding("memory", "problem", words, "give the container at least 512 MiB")
     else:
         yield Finding("memory", "ok", words)
-
-
-def memory_limit_bytes() -> tuple[int, int]:
-    """What this process may use by its control group (version 2 or 1), and what the machine has."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = [total]
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):
-            limits.append(int(Path(path).read_text("ascii")))
-    return min(limits), total
 
 
 def _runtimes() -> Iterator[Finding]:
@@ -94,17 +86,16 @@ def _runtimes() -> Iterator[Finding]:
         if found[name]:
             yield Finding(name, "ok", f"version {found[name]}")
         elif extra:
-            yield Finding(name, "note", "not installed", f"pip install 'upright[{extra}]' if you want it")
+            yield Finding(name, "note", "not installed", f"{install_line(extra)} if you want it")
     if found["onnxruntime"] and found["onnxruntime-gpu"]:
         yield Finding(
             "onnxruntime",
             "problem",
             "onnxruntime and onnxruntime-gpu are both installed, in the same folder: the CPU one may win",
-            "pip uninstall -y onnxruntime onnxruntime-gpu && pip install 'upright[gpu]'",
+            f"pip uninstall -y onnxruntime onnxruntime-gpu && {install_line('gpu')}",
         )
     try:
-        import onnxruntime
-
+        onnxruntime = need("onnxruntime", "")
         yield Finding("onnxruntime", "ok", f"providers: {', '.join(onnxruntime.get_available_providers())}")
     except Exception as error:
         yield Finding(
@@ -149,7 +140,7 @@ def _one_gpu(line: str) -> Iterator[Finding]:
             "gpu",
             "problem",
             "there is a GPU, and no runtime that uses it",
-            "pip uninstall -y onnxruntime && pip install 'upright[gpu]'",
+            f"pip uninstall -y onnxruntime && {install_line('gpu')}",
         )
 
 
@@ -198,13 +189,6 @@ def _cache() -> Iterator[Finding]:
         yield Finding("cache", "problem", f"{folder} cannot be written", "set XDG_CACHE_HOME to a folder that can be")
 
 
-def _cpuinfo() -> Iterator[tuple[str, str]]:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            key, _, value = line.partition(":")
-            yield key.strip(), value.strip()
-
-
 def _version(package: str) -> str:
     try:
         return version(package)
@@ -214,7 +198,5 @@ def _version(package: str) -> str:
 
 def _providers() -> list[Any]:
     with suppress(Exception):
-        import onnxruntime
-
-        return list(onnxruntime.get_available_providers())
+        return list(need("onnxruntime", "").get_available_providers())
     return []

@@ -8,7 +8,8 @@
     │   │   └── Damaged          its structure contradicts itself, so that its metadata cannot be changed
     │   └── TooLarge             over a limit that can be raised
     ├── ModelError               a model folder that is not whole
-    ├── EngineError              an engine that is missing or fails
+    ├── EngineError              an engine that cannot run here, or fails
+    ├── ExtraMissing             a package that only this use needs is not installed
     ├── CorrectionError          a picture that could not be set right; the original is as it was
     │   ├── NotLossless          the pixels cannot be turned without loss as asked
     │   ├── WriteFailed          the new file could not be written
@@ -98,9 +99,16 @@ class ModelError(UprightError):
 
 
 class EngineError(UprightError):
-    """An engine is not installed, cannot load the model, or failed while running."""
+    """An engine cannot run on this machine, cannot load the model, or failed while running."""
 
     exit_code = 2
+
+
+class ExtraMissing(UprightError):
+    """A package that only this use needs is missing; the remedy is its install line."""
+
+    exit_code = 2
+    http_status = 501
 
 
 class CorrectionError(UprightError):

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .engines import open_engine
-from .errors import EngineError, ModelError, UprightError, UsageError
+from .errors import ModelError, UprightError, UsageError
+from .extras import need
 from .pictures import open_picture
 from .views import View, render
 
@@ -138,8 +139,7 @@ def _in_parts(infer: Infer, pixels: Pixels) -> NDArray[np.float32]:
 
 
 def _session(path: Path) -> Infer:
-    import onnxruntime as ort
-
+    ort = need("onnxruntime", "")
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda pixels: session.run(None, {name: pixels})[0]
@@ -164,16 +164,12 @@ def quantise(path: Path, target: Path, views: Pixels, float_convolutions: int = 
         float_convolutions: so many of the first stay float, with the head and the sums of residual blocks.
 
     Raises:
-        EngineError: onnx is not installed.
+        ExtraMissing: onnx is not installed.
     """
-    try:
-        import onnx
-        from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantType, quantize_static
-        from onnxruntime.quantization.shape_inference import quant_pre_process
-    except ImportError as error:
-        raise EngineError(f"int8 needs {error.name}", remedy="pip install onnx") from error
+    onnx, quantization = need("onnx", "int8"), need("onnxruntime.quantization", "int8")
+    quant_pre_process = need("onnxruntime.quantization.shape_inference", "int8").quant_pre_process
 
-    class _Reader(CalibrationDataReader):  # type: ignore[misc]
+    class _Reader(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
         def __init__(self, name: str) -> None:
             self.batches = iter([{name: views[i : i + 8]} for i in range(0, len(views), 8)])
 
@@ -184,15 +180,15 @@ def quantise(path: Path, target: Path, views: Pixels, float_convolutions: int = 
     try:
         quant_pre_process(str(path), str(folded), skip_symbolic_shape=True)
         graph = onnx.load(str(folded)).graph
-        quantize_static(
+        quantization.quantize_static(
             str(folded),
             str(target),
             _Reader(graph.input[0].name),
             nodes_to_exclude=[node.name for node in graph.node if node.op_type == "Conv"][:float_convolutions],
             per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
             op_types_to_quantize=["Conv", "Clip"],
         )
     finally:
@@ -205,13 +201,9 @@ def _write_int8(model: Model, target: Path, pixels: Pixels) -> Infer:
 
 
 def _write_torchscript(model: Model, target: Path, pixels: Pixels) -> Infer:
-    try:
-        import onnx  # noqa: F401
-        import torch
-
-        jit: Any = torch.jit
-    except ImportError as error:
-        raise EngineError(f"torchscript needs {error.name}", remedy="pip install 'upright[torch]'") from error
+    torch = need("torch", "torch")
+    need("onnx", "torch")
+    jit: Any = torch.jit
     from .engines.torch_graph import Graph
 
     with warnings.catch_warnings(), torch.inference_mode():
@@ -230,10 +222,7 @@ def _write_torchscript(model: Model, target: Path, pixels: Pixels) -> Infer:
 
 
 def _write_openvino(model: Model, target: Path, pixels: Pixels) -> Infer:
-    try:
-        import openvino as ov
-    except ImportError as error:
-        raise EngineError("openvino is not installed", remedy="pip install 'upright[openvino]'") from error
+    ov = need("openvino", "openvino")
     ov.save_model(ov.convert_model(str(model.onnx_path)), str(target), compress_to_fp16=False)
     options = {"INFERENCE_PRECISION_HINT": "f32"}
     compiled: Any = ov.Core().compile_model(str(target), "CPU", options)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -89,7 +88,8 @@ class Journal:
     def _append(self, line: dict[str, Any]) -> None:
         try:
             fresh = not self.path.exists()
-            with self.path.open("ab+") as file, _locked(file):
+            with self.path.open("ab+") as file:
+                atomic.lock(file.fileno(), wait=True)
                 _cut_torn_line(file)
                 file.write(json.dumps(line).encode("ascii") + b"\n")
                 file.flush()
@@ -102,17 +102,6 @@ class Journal:
                 source=self.path,
                 remedy="make room for it, or name another place for it",
             ) from None
-
-
-@contextmanager
-def _locked(file: IO[bytes]) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    fcntl.flock(file, fcntl.LOCK_EX)
-    yield
 
 
 def _cut_torn_line(file: IO[bytes]) -> None:

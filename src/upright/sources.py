@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeVar
 
 from .errors import BrokenPicture, SourceError, SourceMissing, TooLarge, UprightError, UsageError
+from .extras import need
 from .folders import find_pictures
 from .formats import HEAD_BYTES, sniff
 from .pictures import Limits
@@ -118,7 +119,7 @@ def count_items(names: Iterable[str], lists: Iterable[str] = ()) -> int | None:
                 return None
             if name.lower().endswith(PARQUET_ENDINGS):
                 with _opened(name) as file:
-                    total += _import("pyarrow.parquet", "parquet").ParquetFile(file).metadata.num_rows
+                    total += need("pyarrow.parquet", "parquet").ParquetFile(file).metadata.num_rows
             elif is_remote(name):
                 system, path = filesystem(name)
                 total += len(system.find(path)) or 1
@@ -204,7 +205,7 @@ def _tar_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
 
 def _parquet_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
     with _opened(name) as file:
-        table = _import("pyarrow.parquet", "parquet").ParquetFile(file)
+        table = need("pyarrow.parquet", "parquet").ParquetFile(file)
         column = _image_column(table.schema_arrow, name)
         cells = (
             (cell.as_py() for batch in table.iter_batches(_PARQUET_ROWS, columns=[column]) for cell in batch.column(0))
@@ -220,7 +221,7 @@ def _parquet_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
 
 def _image_column(schema: Any, name: str) -> str:
     """The first column of bytes, or of structs with bytes as Hugging Face ``datasets`` writes pictures."""
-    types = _import("pyarrow", "parquet").types
+    types = need("pyarrow", "parquet").types
     for field in schema:
         inner = field.type.field("bytes").type if types.is_struct(field.type) and _has_bytes(field.type) else field.type
         if types.is_binary(inner) or types.is_large_binary(inner):
@@ -239,7 +240,7 @@ def _cell_bytes(cell: Any) -> bytes:
 
 def _parquet_cell(name: str, row: int) -> bytes:
     with _opened(name) as file:
-        table = _import("pyarrow.parquet", "parquet").ParquetFile(file)
+        table = need("pyarrow.parquet", "parquet").ParquetFile(file)
         for group in range(table.num_row_groups):
             rows = table.metadata.row_group(group).num_rows
             if row < rows:
@@ -251,7 +252,7 @@ def _parquet_cell(name: str, row: int) -> bytes:
 @lru_cache(maxsize=2)
 def _row_group(name: str, group: int) -> Any:
     with _opened(name) as file:
-        table = _import("pyarrow.parquet", "parquet").ParquetFile(file)
+        table = need("pyarrow.parquet", "parquet").ParquetFile(file)
         return table.read_row_group(group, columns=[_image_column(table.schema_arrow, name)]).column(0)
 
 
@@ -289,11 +290,13 @@ def _remote_items(url: str, wanted: Wanted, load: bool) -> Iterator[Item]:
 
 def filesystem(url: str) -> tuple[Any, str]:
     """fsspec's file system of a URL, and the path in it. Raises `UsageError`."""
-    fsspec = _import("fsspec", "s3")
+    fsspec = need("fsspec", "s3", source=url)
+    if url.startswith(("s3:", "s3a:")):
+        need("s3fs", "s3", source=url)
     try:
         system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        raise UsageError(f"{error}", source=url, remedy="pip install 'upright[s3]'") from error
+        raise UsageError(f"{error}", source=url, remedy="install the package that it names") from error
     except ValueError as error:
         raise UsageError(f"{error}", source=url, remedy="use a path, or a URL that fsspec knows") from error
     return system, str(path)
@@ -330,12 +333,3 @@ def _with_retries(call: Callable[[], T], url: str) -> T:
                 raise SourceMissing(cause, source=url, remedy="run again when the store answers") from error
             time.sleep(pause_s * random.uniform(0.5, 1.5))
     raise AssertionError("unreachable")
-
-
-def _import(module: str, extra: str) -> Any:
-    from importlib import import_module
-
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise UsageError(f"this source needs {error.name}", remedy=f"pip install 'upright[{extra}]'") from error

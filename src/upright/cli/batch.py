@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
+from ..machine import processors
 from ..pipeline import ENDINGS, Pipeline, ResultsFile, Summary, read_rows, write_table
-from ..pipeline.run import usable_processors
 from ..sources import count_items, find_items, is_remote, read_key, shard_filter
 from .options import detector_options, limits_of, open_detector
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..sources import Item
 
 
-@click.command("batch", context_settings={"default_map": {"workers": usable_processors()}})
+@click.command("batch", context_settings={"default_map": {"workers": processors()}})
 @click.argument("sources", nargs=-1)
 @click.option(
     "-o", "--output", required=True, metavar="FILE", help="Results: .jsonl, .csv or .parquet; with --ray a folder."

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..pipeline.run import usable_processors
+from ..machine import processors
 
 _OUT = click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER", help="Also write JSON and PNG."
@@ -98,19 +98,17 @@ def throughput(pictures: tuple[Path, ...], count: int, engine: str, output: Path
     from ..detector import Detector
     from .bench_throughput import floor_cpu_s, make_pictures, measure
 
-    processors = usable_processors()
+    available = processors()
     with tempfile.TemporaryDirectory() as temporary, Detector(engine=engine, flow="whole") as detector:
         folder = Path(temporary)
         paths = list(pictures) or make_pictures(folder, count)
-        rows = [measure(detector, paths, folder, workers, "run") for workers in sorted({1, 2, processors})]
+        rows = [measure(detector, paths, folder, workers, "run") for workers in sorted({1, 2, available})]
         floor = floor_cpu_s(detector, paths[: max(20, len(paths) // 5)])
-    bound = processors / floor
-    click.echo(
-        f"bare decode and inference: {1000 * floor:.1f} ms CPU a picture; {processors} processors: {bound:.1f}/s"
-    )
+    bound = available / floor
+    click.echo(f"bare decode and inference: {1000 * floor:.1f} ms CPU a picture; {available} processors: {bound:.1f}/s")
     for row in rows:
         row["of_bound_by_cpu_time"] = floor / row["cpu_s"]
-        row["of_bound_by_clock"] = row["pictures_per_s"] / (min(row["workers"], processors) / floor)
+        row["of_bound_by_clock"] = row["pictures_per_s"] / (min(row["workers"], available) / floor)
         click.echo(
             f"{row['workers']:>3} workers: {row['pictures_per_s']:7.1f}/s, {1000 * row['cpu_s']:.1f} ms CPU each "
             f"({row['of_bound_by_cpu_time']:.1%} of the bound by CPU time, "

@@ -12,8 +12,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from ..engines.cache import cache_folder
 from ..errors import UprightError
+from ..machine import cache_folder
 
 if TYPE_CHECKING:
     from ..detector import Detector

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
-from ..errors import UsageError
+from ..errors import ExtraMissing, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,8 @@ def open_engine(model: Model, name: str = "onnx", *, threads: int = 1) -> Engine
 
     Raises:
         UsageError: no engine has that name.
-        EngineError: its runtime is not installed; the message has the install line.
+        ExtraMissing: its runtime is not installed; the message has the install line.
+        EngineError: it cannot run here as asked.
         ModelError: the runtime cannot load the model.
     """
     if name == "auto":
@@ -59,4 +60,8 @@ def open_engine(model: Model, name: str = "onnx", *, threads: int = 1) -> Engine
     if name not in ENGINES:
         raise UsageError(f"no engine is called {name!r}", remedy=f"choose one of auto, {', '.join(ENGINES)}")
     make = getattr(import_module(f".{name}", __name__), ENGINES[name])
-    return cast(Engine, make(model, threads=threads, **({"precision": precision} if precision else {})))
+    try:
+        return cast(Engine, make(model, threads=threads, **({"precision": precision} if precision else {})))
+    except ExtraMissing as error:
+        error.remedy += ", or use --engine onnx" if name != "onnx" else ""
+        raise

@@ -8,11 +8,11 @@ import logging
 import os
 import platform
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import EngineError, ModelError
-from .cache import cache_folder
+from ..errors import EngineError, ExtraMissing, ModelError
+from ..extras import install_line
+from ..machine import cache_folder, processor
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -71,7 +71,7 @@ def _measure(model: Model) -> dict[str, Any]:
     for name in CANDIDATES:
         try:
             engine = open_engine(model, name)
-        except (EngineError, ModelError) as error:
+        except (EngineError, ExtraMissing, ModelError) as error:
             log.debug("engine auto: %s", error)
             continue
         sizes = BATCH_SIZES if engine.batch_size <= max(BATCH_SIZES) else (engine.batch_size,)
@@ -79,7 +79,7 @@ def _measure(model: Model) -> dict[str, Any]:
         speeds[name] = {size: views_per_s(engine, model.input_size_px, size, share) for size in sizes}
         engine.close()
     if not speeds:
-        raise EngineError("no engine is installed", remedy="pip install onnxruntime")
+        raise EngineError("no engine is installed", remedy=install_line(""))
     best = _clearly_best({name: max(by.values()) for name, by in speeds.items()})
     return {
         "engine": best,
@@ -97,16 +97,8 @@ def _key(model: Model) -> str:
     """Changes with the model, the processor and the runtimes."""
     from importlib.metadata import PackageNotFoundError, version
 
-    parts = [model.sha256[:16], platform.machine(), _processor()]
+    parts = [model.sha256[:16], platform.machine(), processor()[0]]
     for package in ("onnxruntime", "onnxruntime-gpu", "openvino", "torch", "tensorrt"):
         with contextlib.suppress(PackageNotFoundError):
             parts.append(f"{package}-{version(package)}")
     return " ".join(parts)
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor()

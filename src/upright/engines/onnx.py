@@ -7,7 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import EngineError, ModelError
-from .cache import cache_folder
+from ..extras import install_line, need
+from ..machine import cache_folder
 from .memory import within_memory
 from .onnx_inputs import only_input
 
@@ -37,7 +38,7 @@ class OnnxEngine:
     name = "onnx"
 
     def __init__(self, model: Model, threads: int = 1, precision: str = "") -> None:
-        import onnxruntime as ort
+        ort = need("onnxruntime", "")
 
         there = ort.get_available_providers()
         wanted = precision or ("cuda" if PROVIDERS["cuda"][0] in there else "cpu")
@@ -46,7 +47,7 @@ class OnnxEngine:
         if missing := [p for p in PROVIDERS[wanted][:1] if p not in there]:
             raise EngineError(
                 f"this onnxruntime has no {missing[0]}",
-                remedy="pip uninstall onnxruntime && pip install 'upright[gpu]', or use --engine onnx:cpu",
+                remedy=f"pip uninstall -y onnxruntime && {install_line('gpu')}, or use --engine onnx:cpu",
             )
         self._model, self._threads, self._session = model, threads, cast(Any, None)
         self._providers = [(p, _provider_options(p)) for p in PROVIDERS[wanted] if p in there]
@@ -81,7 +82,7 @@ class OnnxEngine:
         return logits
 
     def _open(self) -> None:
-        import onnxruntime as ort
+        ort = need("onnxruntime", "")
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._threads

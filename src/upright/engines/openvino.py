@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError, ModelError
+from ..extras import need
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,12 +28,7 @@ class OpenvinoEngine:
     batch_size = 1
 
     def __init__(self, model: Model, threads: int = 1, precision: str = "fp32") -> None:
-        try:
-            import openvino as ov
-        except ImportError as error:
-            raise EngineError(
-                "the openvino engine needs OpenVINO", remedy="pip install 'upright[openvino]', or use --engine onnx"
-            ) from error
+        ov = need("openvino", "openvino")
         precision = precision or "fp32"
         if precision not in PRECISIONS:
             raise EngineError(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError, ModelError
-from .cache import cache_folder
+from ..machine import cache_folder
 from .memory import within_memory
 from .tensorrt_plan import LARGEST_BATCH, build, runtime
 

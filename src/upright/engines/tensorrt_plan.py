@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EngineError, ModelError
+from ..extras import need
 
 LARGEST_BATCH = 256
 USUAL_BATCH = 64
-INSTALL = "pip install 'upright[torch]', and tensorrt from NVIDIA's own package index; or use --engine onnx"
+_INSTALL = "install tensorrt from NVIDIA's own package index (docs/performance.md)"
 
 
 def build(onnx_path: Path, target: Path, size_px: int, *, fp16: bool = True) -> None:
     """Build a serialised engine for 1 to 256 views at once from an ONNX file. Takes minutes.
 
     Raises:
-        EngineError: TensorRT or a GPU is missing.
+        ExtraMissing, EngineError: TensorRT or a GPU is missing.
         ModelError: TensorRT cannot take the graph.
     """
     trt, _ = runtime()
@@ -48,12 +49,8 @@ def build(onnx_path: Path, target: Path, size_px: int, *, fp16: bool = True) -> 
 
 
 def runtime() -> tuple[Any, Any]:
-    """The packages tensorrt and torch; raises EngineError where one or a GPU is missing."""
-    try:
-        import tensorrt
-        import torch
-    except ImportError as error:
-        raise EngineError(f"the tensorrt engine needs {error.name}", remedy=INSTALL) from error
+    """The packages tensorrt and torch; raises where one or a GPU is missing."""
+    tensorrt, torch = need("tensorrt", "torch", remedy=_INSTALL), need("torch", "torch")
     if not torch.cuda.is_available():
         raise EngineError("the tensorrt engine needs an NVIDIA GPU and its driver", remedy="use --engine onnx")
     return tensorrt, torch

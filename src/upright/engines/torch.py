@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
+from ..extras import need
 from .memory import within_memory
 
 if TYPE_CHECKING:
@@ -26,13 +27,8 @@ class TorchEngine:
     name = "torch"
 
     def __init__(self, model: Model, threads: int = 1, precision: str = "") -> None:
-        try:
-            import onnx  # noqa: F401
-            import torch
-        except ImportError as error:
-            raise EngineError(
-                f"the torch engine needs {error.name}", remedy="pip install 'upright[torch]', or use --engine onnx"
-            ) from error
+        torch = need("torch", "torch")
+        need("onnx", "torch")
         from .torch_graph import Graph
 
         self._torch: Any = torch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotAPicture
+from ..extras import need
 from .arrays import cut
 from .colour import to_8_bits
 from .picture import DECODE_ERRORS, Box, Picture
@@ -30,12 +30,7 @@ class DicomPicture(Picture):
     """One frame. Values go through the modality's rescaling and the file's first window; without one, `to_8_bits`."""
 
     def __init__(self, source: OpenSource, limits: Limits, page: int) -> None:
-        try:
-            import pydicom
-        except ImportError as error:
-            raise NotAPicture(
-                "DICOM needs pydicom", source=source.name, remedy="pip install 'upright[dicom]'"
-            ) from error
+        pydicom = need("pydicom", "dicom", source=source.name)
         self.format, self.name = source.format, source.name
         source.file.seek(0)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotAPicture
+from ..extras import need
 from .picture import DECODE_ERRORS, Box, Picture
 
 if TYPE_CHECKING:
@@ -31,12 +31,7 @@ class PdfPicture(Picture):
     """One page of a PDF."""
 
     def __init__(self, source: OpenSource, limits: Limits, page: int) -> None:
-        try:
-            import pypdfium2
-        except ImportError as error:
-            raise NotAPicture(
-                "pages of a PDF need pypdfium2", source=source.name, remedy="pip install 'upright[pdf]'"
-            ) from error
+        pypdfium2 = need("pypdfium2", "pdf", source=source.name)
         self.format, self.name = source.format, source.name
         source.file.seek(0)
         with _pdfium:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import time
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..atomic import lock
 from ..errors import UsageError, WriteFailed
 from ..sources import key_hash
 
@@ -84,12 +84,10 @@ class ResultsFile:
         self.close()
 
     def _lock(self) -> None:
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if lock(self._fd) is False:
             raise UsageError(
                 "another run is writing these results", source=self.path, remedy="wait for it, or name another output"
-            ) from error
+            )
 
     def _read_done(self) -> int:
         """Take note of whole lines, cut a torn one off; returns where the next line goes."""
@@ -113,7 +111,7 @@ class ResultsFile:
         """Put a file without the rows with errors in this one's place; the lock is held on one of them throughout."""
         part = self.path.with_name(f".{self.path.name}.part")
         with part.open("w+b") as kept:
-            fcntl.flock(kept, fcntl.LOCK_EX)
+            lock(kept.fileno(), wait=True)
             for row in read_rows(self.path):
                 if "error" not in row:
                     kept.write(_line(row))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from queue import Full, Queue
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError, UprightError
+from ..machine import processors
 from ..results import GROUPS, Outcome
 from .batches import Batches
 from .results_file import ResultsFile
@@ -88,7 +87,7 @@ class Pipeline:
     ) -> None:
         self._detector, self._results = detector, results
         self._batches = Batches(detector.engine) if detector.engine.batch_size > 1 else None
-        self._workers = workers or usable_processors() * (4 if self._batches else 1)
+        self._workers = workers or processors() * (4 if self._batches else 1)
         self._readers, self._page = readers, page
         self._corrector, self._progress = corrector, progress
         self._items: Queue[Item | None] = Queue(self._workers * WAITING_PER_WORKER)
@@ -252,13 +251,3 @@ class _Team:
                 return
         for _ in range(self._takers):
             self._following.put(None)
-
-
-def usable_processors() -> int:
-    """Processors that this process may run on, by affinity and by its container's quota (cgroup version 2)."""
-    allowed = len(os.sched_getaffinity(0))
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
-        return allowed if quota == "max" else max(1, min(allowed, round(int(quota) / int(period))))
-    except (OSError, ValueError):
-        return allowed

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, WriteFailed
+from ..extras import need
 from ..results import COLUMNS, columns
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
@@ -38,11 +39,8 @@ def write_table(rows: Iterable[dict[str, Any]], path: Path) -> int:
 
 
 def arrow_schema() -> Any:
-    """The columns as a pyarrow schema. Raises `UsageError` where pyarrow is missing."""
-    try:
-        import pyarrow as pa
-    except ImportError as error:
-        raise UsageError("Parquet needs pyarrow", remedy="pip install 'upright[parquet]'") from error
+    """The columns as a pyarrow schema. Raises `ExtraMissing` where pyarrow is missing."""
+    pa = need("pyarrow", "parquet")
     types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     return pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
 

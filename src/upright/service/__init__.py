@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
-from ..errors import UsageError
-
-_NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+from ..extras import need
 
 
 def require_extra() -> None:
-    """Raise `UsageError` with the install line where a package of the extra is missing."""
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"the service needs {', '.join(missing)}", remedy='pip install "upright[serve]"')
+    """Raise `ExtraMissing` with the install line where a package of the extra is missing."""
+    for module in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
+        need(module, "serve")

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 from .. import __version__
 from ..detector import Detector
 from ..errors import Overloaded, UprightError
+from ..machine import processors
 from ..pictures import Limits
 from ..results import Promise
 from . import kserve_routes, page, routes
@@ -36,7 +37,7 @@ from .log import Trace
 from .metrics import Metrics
 from .problems import Refused, problem_response
 from .runner import Runner
-from .settings import KEYS_VARIABLE, Settings, cores
+from .settings import KEYS_VARIABLE, Settings
 
 logger = logging.getLogger("upright.service")
 
@@ -84,7 +85,7 @@ def open_service(settings: Settings) -> Service:
         detector.engine.batch_size = settings.max_batch
     max_batch = detector.engine.batch_size
     # An engine that is best with one view at a time runs one for each core side by side.
-    workers = settings.engine_workers or (cores() if max_batch == 1 else 1)
+    workers = settings.engine_workers or (processors() if max_batch == 1 else 1)
     batcher = Batcher(
         detector.infer,
         max_batch=max_batch,
@@ -92,7 +93,7 @@ def open_service(settings: Settings) -> Service:
         on_run=metrics.batch_views.observe,
         on_line=metrics.queue_views.set,
     )
-    runner = Runner(detector, batcher, metrics, settings.decode_threads or cores())
+    runner = Runner(detector, batcher, metrics, settings.decode_threads or processors())
     model, engine = detector.model, detector.engine
     metrics.model.labels(model.name, model.version, model.sha256, engine.name, engine.device).set(1)
     gate = Gate(settings.max_queue, settings.max_queue_mb << 20)

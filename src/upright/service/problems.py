@@ -26,7 +26,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from ..errors import Overloaded, UprightError
+from ..errors import ExtraMissing, Overloaded, UprightError
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -116,6 +116,8 @@ def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
         if error.http_status < 500 or isinstance(error, Refused | Overloaded):
             told |= {"type": f"urn:upright:{type(error).__name__}", "detail": error.cause, "remedy": error.remedy}
             told |= {"source": error.source} if error.source else {}
+        elif isinstance(error, ExtraMissing):  # its remedy is for whoever runs the service
+            told |= {"type": "urn:upright:ExtraMissing", "detail": error.cause}
     told["title"] = title(told["status"])
     return told | ({"request_id": request_id} if request_id else {})
 

@@ -16,11 +16,6 @@ SETTINGS_VARIABLE = "UPRIGHT_SERVICE_SETTINGS"
 KEYS_VARIABLE = "UPRIGHT_API_KEYS"
 
 
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Frozen settings of one service. Sizes are in bytes where not named otherwise, ``None`` means no limit or off."""

@@ -1,0 +1,73 @@
+"""What this process may use of the machine: processors, memory, and a folder to keep what was measured or built."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+#: Where control groups are mounted, and which of them this process is in.
+_GROUPS, _OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+def processors() -> int:
+    """Processors that this process may use, by affinity and by the CPU quota of its container (cgroup 2 or 1)."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    shares = [allowed * 1.0]
+    for folder in _groups("cpu"):
+        with suppress(OSError, ValueError):  # "max" is no number: no quota
+            quota, period = (folder / "cpu.max").read_text("ascii").split()
+            shares.append(int(quota) / int(period))
+        with suppress(OSError, ValueError):
+            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text("ascii") for name in ("quota", "period"))
+            if int(quota) > 0:
+                shares.append(int(quota) / int(period))
+    return max(1, round(min(shares)))
+
+
+def memory_bytes() -> int:
+    """Memory that this process may use: what is there, or its container's limit; 0 where the system does not say."""
+    limits = [there] if (there := physical_memory_bytes()) else []
+    for folder in _groups("memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            with suppress(OSError, ValueError):
+                limits.append(int((folder / name).read_text("ascii")))
+    return min(limits, default=0)
+
+
+def physical_memory_bytes() -> int:
+    """Memory that the machine has; 0 where the system does not say."""
+    with suppress(AttributeError, OSError, ValueError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 0
+
+
+def cache_folder() -> Path:
+    """``$XDG_CACHE_HOME/upright``, by default ``~/.cache/upright`` (XDG Base Directory Specification 0.8)."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "upright"
+
+
+def processor() -> tuple[str, frozenset[str]]:
+    """The processor's name and its instruction sets; the latter are empty where the system does not say."""
+    found: dict[str, str] = {}
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            key, _, value = line.partition(":")
+            found.setdefault(key.strip(), value.strip())
+    return found.get("model name") or platform.processor() or "unknown", frozenset(found.get("flags", "").split())
+
+
+def _groups(controller: str) -> Iterator[Path]:
+    """Folders of the control group that limits this process and of those above it, each of which limits it, too."""
+    with suppress(OSError, ValueError):
+        for line in _OWN_GROUPS.read_text("utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and controller not in controllers.split(","):
+                continue
+            root = _GROUPS / controller if controllers else _GROUPS
+            own = root / path.lstrip("/")
+            # A container may see its group mounted as the root and yet be told the path that its host knows.
+            yield from (own, *own.parents[: len(own.parts) - len(root.parts)])
