@@ -53,6 +53,10 @@ KINDS: dict[str, tuple[Callable[[Draft], Canvas], float, tuple[tuple[Finish, flo
     "caption": (boards.caption, 3, DISPLAYED),
 }
 
+_SHARES = np.array([share for _, share, _ in KINDS.values()], float)
+#: Probability of each of KINDS.
+SHARES = _SHARES / _SHARES.sum()
+
 
 def render(
     seed: int, kind: str | None = None, script: str | None = None, photos: np.ndarray | None = None
@@ -63,14 +67,16 @@ def render(
     [n, s, s, 3] and upright, lend backgrounds; without them those are coloured noise. Raises KeyError for an unknown
     kind or script."""
     rng = np.random.default_rng(seed)
-    shares = np.array([share for _, share, _ in KINDS.values()])
-    name = kind or list(KINDS)[rng.choice(len(KINDS), p=shares / shares.sum())]
-    draw, _, finishes = KINDS[name]
+    name = kind or list(KINDS)[rng.choice(len(KINDS), p=SHARES)]
     draft = Draft(rng, BY_NAME[script] if script else None, photos)
-    canvas = draw(draft)
+    return finished(draft, name, KINDS[name][0](draft).image)
+
+
+def finished(draft: Draft, kind: str, image: Image.Image) -> np.ndarray:
+    """What becomes of a drawn picture of that kind: scanned, photographed, or left as it is; uint8 [288, 288, 3]."""
+    finishes = KINDS[kind][2]
     weights = np.array([weight for _, weight in finishes])
-    finish = finishes[rng.choice(len(finishes), p=weights / weights.sum())][0]
-    return finish(draft, canvas.image)
+    return finishes[draft.rng.choice(len(finishes), p=weights / weights.sum())][0](draft, image)
 
 
-__all__ = ["KINDS", "render"]
+__all__ = ["KINDS", "SHARES", "finished", "render"]

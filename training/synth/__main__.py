@@ -10,6 +10,7 @@ import numpy as np
 from training.synth import KINDS
 from training.synth.degrade import SIZE_PX
 from training.synth.pool import contact_sheet, rendered
+from training.synth.windows import SIZE_PX as WINDOW_PX
 
 SHEET_PICTURES = 64
 
@@ -22,13 +23,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sheet", type=Path, help=f"contact sheet of the first {SHEET_PICTURES}, PNG")
     parser.add_argument("--kind", choices=sorted(KINDS), action="append", help="only these kinds, in turn")
     parser.add_argument("--photos", help="upright photographs for backgrounds, uint8 [n, s, s, 3] .npy")
+    parser.add_argument("--windows", action="store_true", help="windows at reading size, 224 px, instead of the whole")
     parser.add_argument("--workers", type=int, default=1)
     a = parser.parse_args(arguments)
     if not a.out and not a.sheet:
         parser.error("nothing to write: name a pool with --out, a contact sheet with --sheet, or both")
-    pool = np.lib.format.open_memmap(a.out, "w+", np.uint8, (a.number, SIZE_PX, SIZE_PX, 3)) if a.out else None
+    side = WINDOW_PX if a.windows else SIZE_PX
+    pool = np.lib.format.open_memmap(a.out, "w+", np.uint8, (a.number, side, side, 3)) if a.out else None
     shown: list[np.ndarray] = []
-    for i, picture in enumerate(rendered(range(a.seed, a.seed + a.number), a.kind, a.photos, a.workers)):
+    for i, picture in enumerate(rendered(range(a.seed, a.seed + a.number), a.kind, a.photos, a.workers, a.windows)):
         if pool is not None:
             pool[i] = picture
         if len(shown) < SHEET_PICTURES:

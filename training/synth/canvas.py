@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 Colour = tuple[int, int, int]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
+PLAIN_FAMILY = "Noto Sans"
 SMALLEST_PX, SIZE_STEP = 5.0, 1.117
 
 
@@ -57,16 +58,19 @@ def set_text(text: str, style: Style, measure: float | None = None, whole_words:
     if style.vertical:
         marks += " gravity='east' gravity_hint='strong'"
     body = html.escape(text.strip() or "-")
-    image = pyvips.Image.text(
-        f"<span{marks}>{body}</span>" if marks else body,
-        font=f"{style.family} {snapped(style.size)}px",
-        dpi=72,
-        align=style.align,
-        justify=style.justify and measure is not None,
-        spacing=int(style.leading * style.size),
-        wrap="word" if whole_words else "word-char",
+    options = {
+        "dpi": 72,
+        "align": style.align,
+        "justify": style.justify and measure is not None,
+        "spacing": int(style.leading * style.size),
+        "wrap": "word" if whole_words else "word-char",
         **({"width": max(8, int(measure))} if measure is not None else {}),
-    )
+    }
+    marked = f"<span{marks}>{body}</span>" if marks else body
+    try:
+        image = pyvips.Image.text(marked, font=f"{style.family} {snapped(style.size)}px", **options)
+    except pyvips.Error:  # "no text to render": a family whose glyphs of these letters are empty
+        image = pyvips.Image.text("\u2013", font=f"{PLAIN_FAMILY} {snapped(style.size)}px", **options)
     x, y = image.xoffset, image.yoffset
     mask = Image.frombytes("L", (image.width, image.height), image.write_to_memory())
     if style.vertical:

@@ -28,6 +28,7 @@ class Draft:
         self.photos = photos
         self.vertical = self.chance(self.script.vertical)
         self.family = str(self.pick(self.script.text))
+        self.detail = 1.0  # area of the sheet, in those of a whole page that is squashed to one view
 
     def chance(self, p: float) -> bool:
         return bool(self.rng.random() < p)
@@ -50,7 +51,7 @@ class Draft:
         ratio = tall * float(np.exp(self.rng.normal(0, spread)))
         ratio = 1 / ratio if self.chance(0.2) else ratio
         ratio = min(3.2, max(0.31, ratio))
-        area *= self.real(0.6, 1.2)
+        area *= self.detail * self.real(0.6, 1.2)
         return Canvas(int((area / ratio) ** 0.5), int((area * ratio) ** 0.5), paper)
 
     def style(self, size: float, family: str = "", **changes: object) -> Style:

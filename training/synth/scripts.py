@@ -19,11 +19,15 @@ APT_PACKAGES = (
     "fonts-gfs-neohellenic fonts-arphic-ukai fonts-arphic-uming fonts-cherrybomb fonts-staypuft fonts-ocr-b "
     "fonts-hack fonts-courier-prime fonts-gnutypewriter culmus fonts-cantarell fonts-comfortaa fonts-aenigma "
     "fonts-bpg-georgian fonts-deva-extra fonts-beng-extra fonts-wqy-zenhei fonts-rufscript fonts-humor-sans "
-    "fonts-essays1743"
+    "fonts-essays1743 fonts-blankenburg fonts-gamaliel fonts-gotico-antiqua fonts-elstob fonts-joscelyn fonts-bwht "
+    "fonts-ecolier-court fonts-ecolier-lignes-court fonts-femkeklaver fonts-havana fonts-levien-typoscript "
+    "fonts-compagnon fonts-kiloji fonts-aoyagi-soseki fonts-aoyagi-kouzan-t fonts-kouzan-mouhitsu fonts-seto "
+    "fonts-3270 fonts-terminus fonts-hermit fonts-pc fonts-spleen fonts-firacode fonts-ocr-a fonts-dseg fonts-roadgeek"
 )
 
 ZWSP = "\u200b"  # lets pango break lines of scripts that put no space between words
 CJK = ((0x3400, 0x9FFF),)
+LETTERS = ((0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x17F), (0x27, 0x27), (0x2D, 0x2D))
 ARABIC = ((0x600, 0x6FF), (0x200C, 0x200D))
 
 
@@ -73,6 +77,53 @@ SCRIPTS = (
             "Nimbus Sans Narrow Bold|Essays1743|Linux Libertine Display O|Linux Biolinum O|C059 Bold|"
             "P052 Bold|Inter Black|Liberation Sans Narrow Bold|Bumped BRK|Fatboy Slim BLTC BRK|"
             "Heavy Bevel BRK|Kaliber Solid BRK|Upraise BRK|Yonder BRK|Zoetrope BRK"
+        ),
+        cased=True,
+    ),
+    Script(
+        "blackletter",
+        4,
+        _split("de|de|de|en|nl|da"),
+        LETTERS,
+        _split(
+            "Blankenburg_UNZ1A|Blankenburg_UNZ1A|Gamaliel|Gamaliel|Hamlet|Jessen|Parix|Rusch|Zainer|Rot|"
+            "Fust & Schoeffer|Spira|Sweynheim & Pannartz|Ptolemy"
+        ),
+        cased=True,
+        scale=1.1,
+    ),
+    Script(
+        "handwriting",
+        6,
+        _split("en|de|fr|es|it|nl|pl|cs"),
+        LETTERS,
+        _split(
+            "Joscelyn|Joscelyn|Havana|femkeklaver|DkgHandwriting|Kristi|Breip|Rufscript|Dancing Script|"
+            "Ecolier_court|Ecolier_lignes_court|Because We Build|Because We Connect|Because We Create|"
+            "Because We Learn|Because We Mentor|Because We Organize|Z003|TypoScript|Isabella|Humor Sans"
+        ),
+        cased=True,
+        scale=1.25,
+    ),
+    Script(
+        "typewriter",
+        4,
+        _split("en|en|de|fr|cs|pl|da|es"),
+        LETTERS,
+        _split(
+            "GNUTypewriter|GNUTypewriter|Courier Prime|Compagnon|Liberation Mono|OCR B|OCRA|Px IBM VGA8|"
+            "Px IBM MDA|Terminus (TTF)|Nimbus Mono PS"
+        ),
+        cased=True,
+    ),
+    Script(
+        "terminal",
+        4,
+        _split("en"),
+        LETTERS,
+        _split(
+            "DejaVu Sans Mono|Hack|JetBrains Mono|Fira Code|Hermit|IBM 3270|Terminus (TTF)|Spleen 8x16|"
+            "Liberation Mono|Noto Sans Mono|Px IBM VGA9|Px IBM VGA8"
         ),
         cased=True,
     ),
@@ -132,7 +183,10 @@ SCRIPTS = (
         8,
         _split("ja"),
         ((0x3041, 0x30FF), (0x3400, 0x9FFF)),
-        _split("Noto Sans CJK JP|Noto Serif CJK JP|Noto Serif CJK JP|Klee One|Noto Sans CJK JP Light"),
+        _split(
+            "Noto Sans CJK JP|Noto Serif CJK JP|Noto Serif CJK JP|Klee One|Noto Sans CJK JP Light|kiloji|SetoFont|"
+            "AoyagiSosekiFont2"
+        ),
         _split(
             "Noto Sans CJK JP Black|Noto Serif CJK JP Black|Reggae One|RocknRoll One|Rampart One|Yusei Magic|"
             "Stick|DotGothic16|Klee One SemiBold|Noto Sans CJK JP Thin"
@@ -200,7 +254,7 @@ SCRIPTS = (
         ((0x900, 0x963),),
         _split(
             "Noto Sans Devanagari|Noto Sans Devanagari Bold|Noto Serif Devanagari|Noto Serif Devanagari|"
-            "Chandas|Kalimati|Samanata"
+            "Chandas|Kalimati|Samanata|Gargi|Nakula|Sahadeva"
         ),
         _split("Noto Sans Devanagari Bold|Noto Serif Devanagari Bold|Noto Serif Devanagari"),
         stop="। ",
