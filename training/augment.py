@@ -1,4 +1,4 @@
-"""Upright squares -> turned, cropped, worn views and the turn that would set each upright; batched, on any device.
+"""Upright squares -> turned, cropped, worn views and what would set each upright; batched, on any device.
 
 The quarter turn is part of the sampling grid: every view is resampled exactly once whatever its turn, so that no trace
 of interpolation tells the answer. All that wears a view down (blur, JPEG, ...) comes after the turn, likewise.
@@ -19,6 +19,19 @@ ROTATIONS = torch.tensor(
 )
 
 
+#: Tilts are drawn evenly up to so many degrees either way.
+TILT_DEGREES = 20.0
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is true of n views."""
+
+    turns: Tensor  # [n], 0 to 3: quarter turns clockwise that make it upright
+    mirrored: Tensor  # [n], bool: left and right exchanged
+    tilts: Tensor  # [n], degrees clockwise that straighten it after its turn; NaN where shear leaves no one angle
+
+
 @dataclass(frozen=True)
 class Wear:
     """How far views stray from their picture. Chances are per view."""
@@ -29,7 +42,8 @@ class Wear:
     inverted: float  # light and dark changed places: dark mode
     worn: float = 0.12  # chance of each of blur, noise, JPEG, lower resolution
     covered: float = 0.08
-    skewed: float = 0.35
+    skewed: float = 0.35  # a few degrees, with shear
+    tilted: float = 0.0  # up to TILT_DEGREES, without
     strips: float = 0.0  # chance of a strip or a column, 3 to 8 times as long as wide: a line of text, a receipt
 
     def calm(self) -> Wear:
@@ -37,12 +51,12 @@ class Wear:
         return replace(self, whole=max(self.whole, 0.75))
 
 
-PHOTO = Wear(whole=0.3, smallest=0.5, mirrored=0.5, inverted=0.02, strips=0.03)
+PHOTO = Wear(whole=0.3, smallest=0.5, mirrored=0.5, inverted=0.02, tilted=0.2, strips=0.03)
 # Part of a page is still a page; mirrored text is rare, and must not be learnt at the price of plain text.
-TEXT = Wear(whole=0.45, smallest=0.12, mirrored=0.12, inverted=0.12, strips=0.08)
+TEXT = Wear(whole=0.45, smallest=0.12, mirrored=0.2, inverted=0.12, tilted=0.12, strips=0.08)
 
 # Windows at reading size hold a few lines as they are: half of one is the least that a person could read.
-READ = Wear(whole=0.5, smallest=0.35, mirrored=0.12, inverted=0.12, strips=0.08)
+READ = Wear(whole=0.5, smallest=0.35, mirrored=0.2, inverted=0.12, tilted=0.12, strips=0.08)
 
 # For runs of a minute, which have no time for what is hard.
 LIGHT = Wear(whole=0.7, smallest=0.7, mirrored=0, inverted=0, worn=0.05, covered=0, skewed=0.2)
@@ -55,18 +69,18 @@ class Augment:
         self.device = torch.device(device)
         self.random = torch.Generator(self.device).manual_seed(seed)
 
-    def __call__(self, pictures: Tensor, size_px: int, wear: Wear) -> tuple[Tensor, Tensor]:
-        """Views [n, 3, size_px, size_px] float32 in [0, 255], channels last, and their turns [n] as indices 0..3."""
+    def __call__(self, pictures: Tensor, size_px: int, wear: Wear) -> tuple[Tensor, Labels]:
+        """Views [n, 3, size_px, size_px] float32 in [0, 255], channels last, and what is true of them."""
         x = pictures.to(self.device, non_blocking=True).float()
         turns = torch.randint(4, (len(x),), generator=self.random, device=self.device)
-        x = self.placed(x, size_px, wear, turns)
+        x, labels = self.placed(x, size_px, wear, turns)
         x = self.coloured(x, wear)
         for worn_down in (self.blurred, self.coarser, self.noisy, self.compressed):
             rows = torch.nonzero(self.chance(len(x), wear.worn)).flatten()
             if len(rows):
                 x[rows] = worn_down(x[rows])
         x = self.covered(x, wear.covered)
-        return x.clamp_(0, 255).contiguous(memory_format=torch.channels_last), turns
+        return x.clamp_(0, 255).contiguous(memory_format=torch.channels_last), labels
 
     def uniform(self, n: int, low: float, high: float) -> Tensor:
         return torch.rand(n, generator=self.random, device=self.device) * (high - low) + low
@@ -77,11 +91,13 @@ class Augment:
     def chance(self, n: int, share: float) -> Tensor:
         return torch.rand(n, generator=self.random, device=self.device) < share
 
-    def placed(self, x: Tensor, size_px: int, wear: Wear, turns: Tensor) -> Tensor:
-        """A part of each picture, its aspect changed, perhaps mirrored, a little skewed, turned away from upright."""
+    def placed(self, x: Tensor, size_px: int, wear: Wear, turns: Tensor) -> tuple[Tensor, Labels]:
+        """A part of each picture, its aspect changed, perhaps mirrored, skewed or tilted, turned away from upright."""
         n = len(x)
         area = torch.where(self.chance(n, wear.whole), 1.0, self.uniform(n, wear.smallest, 1.0))
-        aspect = torch.exp(self.uniform(n, -0.35, 0.35))
+        tilted = self.chance(n, wear.tilted)
+        # Squeezed along one axis a tilt is another angle, and none of its own.
+        aspect = torch.where(tilted, 1.0, torch.exp(self.uniform(n, -0.35, 0.35)))
         wide, high = (area * aspect).sqrt().clamp(max=1), (area / aspect).sqrt().clamp(max=1)
         strip, lying = self.chance(n, wear.strips), self.chance(n, 0.5)
         thin = 1 / self.uniform(n, 3, 8)
@@ -89,9 +105,11 @@ class Augment:
         high = torch.where(strip, torch.where(lying, thin, 1.0), high)
         x_centre, y_centre = self.uniform(n, -1, 1) * (1 - wide), self.uniform(n, -1, 1) * (1 - high)
         skewed = self.chance(n, wear.skewed)
-        angle = self.normal(n, math.radians(5)) * skewed
-        shear = self.normal(n, 0.05) * skewed
-        mirror = torch.where(self.chance(n, wear.mirrored), -1.0, 1.0)
+        tilt = self.uniform(n, -math.radians(TILT_DEGREES), math.radians(TILT_DEGREES))
+        angle = torch.where(tilted, tilt, self.normal(n, math.radians(5)) * skewed)
+        shear = self.normal(n, 0.05) * skewed * ~tilted
+        mirrored = self.chance(n, wear.mirrored)
+        mirror = torch.where(mirrored, -1.0, 1.0)
         cosine, sine = angle.cos(), angle.sin()
         rows = [torch.stack([mirror * wide * cosine, high * (shear * cosine - sine)], 1)]
         rows += [torch.stack([mirror * wide * sine, high * (shear * sine + cosine)], 1)]
@@ -101,7 +119,10 @@ class Augment:
         if x.shape[2] > 1.5 * size_px:  # grid_sample takes single points: shrink before, or it aliases
             x = F.interpolate(x, size=(size_px * 5 // 4,) * 2, mode="area")
         grid = F.affine_grid(theta, [n, 3, size_px, size_px], align_corners=False)
-        return F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+        # Samples are taken from places turned clockwise by the angle, so what is shown leans the other way.
+        tilts = torch.where((shear == 0) & ~strip, torch.rad2deg(angle * mirror), torch.nan)
+        view = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+        return view, Labels(turns, mirrored, tilts)
 
     def coloured(self, x: Tensor, wear: Wear) -> Tensor:
         """Saturation down to grey, contrast up, down or inverted, brightness, a tint."""

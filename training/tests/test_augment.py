@@ -35,7 +35,8 @@ def test_the_product_sets_upright_what_augment_turned_away() -> None:
 
 def test_views_bear_the_turn_that_undoes_them() -> None:
     """Found on the finished views, crops, skew and wear included: the bright bar lies where the turn says."""
-    views, turns = Augment(0)(pictures(400), 64, Wear(0.5, 0.8, 0, 0, worn=0.1, covered=0, skewed=0.3))
+    views, labels = Augment(0)(pictures(400), 64, Wear(0.5, 0.8, 0, 0, worn=0.1, covered=0, skewed=0.3))
+    turns = labels.turns
     edges = torch.stack([views[:, :, :16].mean((1, 2, 3)), views[..., :16].mean((1, 2, 3)),
                          views[:, :, -16:].mean((1, 2, 3)), views[..., -16:].mean((1, 2, 3))], 1)  # fmt: skip
     # Top, left, bottom, right: a bar at the left needs a quarter turn clockwise, one at the bottom a half.
@@ -46,9 +47,9 @@ def test_views_bear_the_turn_that_undoes_them() -> None:
 def test_no_turn_is_told_by_its_interpolation() -> None:
     """One placing, four turns: set upright, the four views are the same pixels."""
     source = torch.rand(8, 3, 80, 80, generator=torch.Generator().manual_seed(5)) * 255
-    upright = Augment(1).placed(source, 64, TEXT, torch.zeros(8, dtype=torch.long))
+    upright, _ = Augment(1).placed(source, 64, TEXT, torch.zeros(8, dtype=torch.long))
     for turn in range(1, 4):
-        view = Augment(1).placed(source, 64, TEXT, torch.full((8,), turn))
+        view, _ = Augment(1).placed(source, 64, TEXT, torch.full((8,), turn))
         assert not torch.allclose(view, upright, atol=1)
         assert torch.allclose(torch.rot90(view, -turn, (2, 3)), upright, atol=0.05)
 
@@ -70,9 +71,27 @@ def test_jpeg_is_close_to_the_real_one() -> None:
 @pytest.mark.parametrize("size_px", [64, 96, 150])
 def test_views_are_sound_and_reproducible(wear: Wear, size_px: int) -> None:
     source = (torch.rand(24, 3, 160, 160, generator=torch.Generator().manual_seed(3)) * 255).byte()
-    views, turns = Augment(7)(source, size_px, wear)
-    again, turns_again = Augment(7)(source, size_px, wear)
+    views, labels = Augment(7)(source, size_px, wear)
+    again, labels_again = Augment(7)(source, size_px, wear)
     assert views.shape == (24, 3, size_px, size_px)
     assert views.min() >= 0 and views.max() <= 255 and torch.isfinite(views).all()
     assert views.is_contiguous(memory_format=torch.channels_last)
-    assert torch.equal(views, again) and torch.equal(turns, turns_again)
+    assert torch.equal(views, again) and torch.equal(labels.turns, labels_again.turns)
+
+
+def test_tilts_and_mirrors_are_what_the_views_show() -> None:
+    """A bright bar across the middle: the clockwise turn that makes it level is its tilt, whichever way round it is."""
+    bar = torch.zeros(60, 3, 96, 96)
+    bar[:, :, 44:52] = 200
+    bar[:, :, 34:40, 6:14] = 250  # a mark at the left
+    wear = Wear(whole=1, smallest=1, mirrored=0.5, inverted=0, worn=0, covered=0, skewed=0, tilted=1)
+    views, labels = Augment(2).placed(bar, 96, wear, torch.zeros(60, dtype=torch.long))
+    assert labels.mirrored.any() and not labels.mirrored.all() and labels.tilts.abs().max() > 10
+    marked_left = views[:, 0, :, 8:24].amax((1, 2)) > views[:, 0, :, 72:88].amax((1, 2))
+    assert (marked_left == ~labels.mirrored).float().mean() > 0.95
+    heights = torch.arange(96.0).view(1, -1)
+    for view, tilt in zip(views[:, 0], labels.tilts.tolist(), strict=True):
+        columns = view[:, 40:60].clamp(max=200)  # the middle, where there is the bar alone
+        centres = (columns * heights.T).sum(0) / columns.sum(0)
+        slope = (centres[-4:].mean() - centres[:4].mean()) / 16  # downwards to the right: leans clockwise
+        assert torch.rad2deg(torch.atan(slope)).item() == pytest.approx(-tilt, abs=1)
