@@ -130,9 +130,11 @@ class Lite(nn.Module):
         self._bn1 = batch_norm(FEATURES)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(3 * FEATURES, 4)
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.zeros_(self.head.bias)
         self.mirror = nn.Linear(3 * FEATURES, 1)
         self.tilt = nn.Linear(3 * FEATURES, len(TILTS))
-        for head in (self.head, self.mirror, self.tilt):
+        for head in (self.mirror, self.tilt):
             nn.init.normal_(head.weight, std=0.01)
             nn.init.zeros_(head.bias)
 
