@@ -38,6 +38,7 @@ lint: .venv/test
 
 types: .venv/test
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typing/api.py
 
 check-core: .venv/test
 	$(BIN)/pytest tests --ignore tests/web

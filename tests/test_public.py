@@ -3,24 +3,23 @@
 import subprocess
 import sys
 
+import pytest
+
 import upright
+import upright.errors
 
 HEAVY = ("numpy", "PIL", "pyvips", "onnxruntime", "pi_heif", "torch", "fastapi", "ray")
 
 
-def test_exported_names_exist_and_are_sorted() -> None:
-    assert list(upright.__all__) == sorted(upright.__all__)
+def test_public_names() -> None:
+    assert upright.__all__ == sorted(upright.__all__)
+    assert dir(upright) == upright.__all__
     for name in upright.__all__:
-        assert getattr(upright, name) is not None
-
-
-def test_unknown_name() -> None:
-    try:
+        assert getattr(upright, name).__doc__ or name == "__version__"
+    errors = [value for value in vars(upright.errors).values() if isinstance(value, type)]
+    assert {each.__name__ for each in errors if issubclass(each, upright.UprightError)} <= set(upright.__all__)
+    with pytest.raises(AttributeError, match="nonsense"):
         upright.nonsense  # noqa: B018
-    except AttributeError as error:
-        assert "nonsense" in str(error)
-    else:
-        raise AssertionError("a name that does not exist was given")
 
 
 def imported_by(*command: str) -> set[str]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .errors import (
         BrokenPicture,
         CorrectionError,
+        Damaged,
         EngineError,
         ExtraMissing,
         JournalError,
@@ -37,6 +38,7 @@ __all__ = [
     "BrokenPicture",
     "Correction",
     "CorrectionError",
+    "Damaged",
     "Detector",
     "EngineError",
     "ExifOrientation",
@@ -82,3 +84,8 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f".{_HOME.get(name, 'errors')}", __name__), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """The public names alone, whether they were imported already or not."""
+    return __all__
