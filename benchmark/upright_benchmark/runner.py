@@ -1,0 +1,164 @@
+"""Shows every picture to every entrant, all four ways, and writes down what they answered.
+
+A run that was cut off goes on where it stopped. Slow entrants see a sample, the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from upright_benchmark.entrants import SLOW
+from upright_benchmark.pictures import TURNS, Picture, open_upright, save_shown
+from upright_benchmark.workers import EMPTY, Absent, Entry, Worker
+
+log = logging.getLogger("upright_benchmark")
+
+
+@dataclass
+class Run:
+    """What a run is about, and what it found: facts of the entrants, those that are absent, pictures with problems."""
+
+    pictures: Sequence[Picture]
+    folder: Callable[[Picture], Path]  # where a picture lies
+    entries: Sequence[Entry]
+    out: Path
+    jobs: int = 1
+    slow_each: int = 0  # pictures that a slow entrant sees of each (group, hardness); 0: all
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    problems: list[dict[str, str]] = field(default_factory=list)
+
+
+def run(plan: Run, progress: Callable[[int, int], object] = lambda done, of: None) -> list[dict[str, Any]]:
+    """All results, sorted by picture, turn and entrant; also in `results.jsonl` below `plan.out`."""
+    plan.out.mkdir(parents=True, exist_ok=True)
+    present = _present(plan)
+    path = plan.out / "results.jsonl"
+    hashes = {picture.id: picture.sha256 for picture in plan.pictures}
+    kept = [row for row in _read(path) if row["sha256"] == hashes.get(row["picture"])]
+    done = {(row["picture"], row["turn"], row["entrant"]): row for row in kept}
+    sample = sampled(plan.pictures, plan.slow_each)
+    todo = [p for p in plan.pictures if _missing(p, present, sample, done)]
+    crew = _Crew(present, plan.out)
+    lock = threading.Lock()
+    with path.open("a", encoding="utf-8") as file, ThreadPoolExecutor(plan.jobs) as pool:
+        shows = pool.map(lambda picture: _show(plan, picture, crew, sample, done), todo)
+        for number, rows in enumerate(shows, 1):
+            with lock:
+                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+                file.flush()
+            done |= {(row["picture"], row["turn"], row["entrant"]): row for row in rows}
+            progress(number, len(todo))
+    crew.close()
+    names = {entry.name for entry in present}
+    order = {entry.name: number for number, entry in enumerate(plan.entries)}
+    kept = [row for row in done.values() if row["entrant"] in names]
+    return sorted(kept, key=lambda row: (row["picture"], row["turn"], order[row["entrant"]]))
+
+
+def sampled(pictures: Sequence[Picture], each: int) -> set[str]:
+    """Ids of at most `each` pictures of every group and hardness, by the hash of their ids; all of them where 0."""
+    if not each:
+        return {picture.id for picture in pictures}
+    cells: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for picture in pictures:
+        cells[picture.part, picture.group, picture.hardness].append(picture.id)
+    by_hash = {key: sorted(ids, key=lambda i: hashlib.sha256(i.encode()).digest()) for key, ids in cells.items()}
+    return {identity for ids in by_hash.values() for identity in ids[:each]}
+
+
+def _present(plan: Run) -> list[Entry]:
+    """Entrants that start here; the others go to `plan.absent`."""
+    present = []
+    for entry in plan.entries:
+        try:
+            worker = Worker(entry, plan.out / f"{entry.module}.log")
+        except Absent as error:
+            plan.absent[entry.name] = str(error)
+            log.warning("%s: not run here: %s", entry.name, error)
+            continue
+        plan.facts[entry.name] = worker.facts
+        worker.close()
+        present.append(entry)
+    return present
+
+
+def _read(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a run that was cut off; a last line that was not written whole is passed over."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                log.warning("%s: a line that was not written whole is passed over", path)
+
+
+def _sees(entry: Entry, picture: Picture, sample: set[str]) -> bool:
+    return entry.module not in SLOW or picture.id in sample
+
+
+def _missing(picture: Picture, present: Sequence[Entry], sample: set[str], done: dict[Any, Any]) -> bool:
+    return any(
+        (picture.id, turn, entry.name) not in done
+        for entry in present
+        if _sees(entry, picture, sample)
+        for turn in TURNS
+    )
+
+
+class _Crew:
+    """A worker of each entrant for each thread, started when it is first asked."""
+
+    def __init__(self, entries: Sequence[Entry], out: Path) -> None:
+        self.entries, self.out = entries, out
+        self._local = threading.local()
+        self._all: list[Worker] = []
+        self._lock = threading.Lock()
+
+    def worker(self, entry: Entry) -> Worker:
+        mine: dict[str, Worker] = self._local.__dict__.setdefault("workers", {})
+        if entry.name not in mine:
+            mine[entry.name] = Worker(entry, self.out / f"{entry.module}.log")
+            with self._lock:
+                self._all.append(mine[entry.name])
+        return mine[entry.name]
+
+    def close(self) -> None:
+        for worker in self._all:
+            worker.close()
+
+
+def _show(plan: Run, picture: Picture, crew: _Crew, sample: set[str], done: dict[Any, Any]) -> list[dict[str, Any]]:
+    """Results of one picture that are not there yet. A picture that cannot be read is a problem, not an end."""
+    rows = []
+    try:
+        upright = open_upright(plan.folder(picture), picture.turn)
+    except (OSError, ValueError) as error:
+        plan.problems.append({"picture": picture.id, "problem": f"cannot be read: {error}"})
+        return []
+    with tempfile.TemporaryDirectory(prefix="upright-benchmark-") as folder:
+        for turn in TURNS:
+            path = Path(folder) / "picture.jpg"
+            save_shown(upright, turn, path, picture.dpi)
+            for entry in crew.entries:
+                if not _sees(entry, picture, sample) or (picture.id, turn, entry.name) in done:
+                    continue
+                try:
+                    said = crew.worker(entry).ask(path)
+                except Absent as error:
+                    said = {**EMPTY, "status": "crashed", "note": str(error)}
+                rows.append(
+                    {"picture": picture.id, "sha256": picture.sha256, "turn": turn, "entrant": entry.name, **said}
+                )
+    return rows
