@@ -13,8 +13,9 @@ import pyvips
 from PIL import Image
 
 from upright.errors import BrokenPicture, NotAPicture, SourceError, SourceMissing, TooLarge, UsageError
+from upright.formats import Window
+from upright.formats.jpeg import first_scans, read_header
 from upright.pictures import Limits, open_picture
-from upright.pictures.jpeg import first_scans, read_header
 from upright.turns import ExifOrientation, show_array
 
 ROOT = Path(__file__).parent.parent
@@ -231,8 +232,8 @@ def test_a_progressive_jpeg_is_read_up_to_its_first_scan(tmp_path, mode, subsamp
     image.save(path, quality=90, progressive=True, subsampling=subsampling)
     size = path.stat().st_size
     with path.open("rb") as file:
-        header = read_header(file, 1 << 20)
-        scans = first_scans(file, header)
+        header = read_header(Window(file), 1 << 20)
+        scans = first_scans(Window(file), header)
         assert scans is not None
         assert header.scan_at + len(scans) < 0.25 * size
         assert file.tell() <= header.scan_at + len(scans) + (1 << 16)
@@ -259,8 +260,8 @@ def test_a_progressive_jpeg_with_one_scan_for_each_component():
         bits += "1" * (-len(bits) % 8)
         data += segment(0xDA, bytes((1, component, 0, 0, 0, 0)))
         data += int(bits, 2).to_bytes(len(bits) // 8, "big")
-    header = read_header(io.BytesIO(data), 1 << 20)
-    scans = first_scans(io.BytesIO(data + segment(0xDA, b"\1\1\0\1\5\0") + b"more"), header)
+    header = read_header(Window(data), 1 << 20)
+    scans = first_scans(Window(data + segment(0xDA, b"\1\1\0\1\5\0") + b"more"), header)
     assert header.scan_at + len(scans) == len(data)
     wanted = Image.new("YCbCr", (1, 1), tuple(128 + value for value in values)).convert("RGB").getpixel((0, 0))
     with open_picture(data + segment(0xDA, b"\1\1\0\1\5\0") + b"more") as picture:
@@ -269,11 +270,11 @@ def test_a_progressive_jpeg_with_one_scan_for_each_component():
 
 def test_a_first_scan_that_makes_no_sense_falls_back_to_the_whole_file():
     data = bytearray(encoded(scene(), "JPEG", progressive=True))
-    header = read_header(io.BytesIO(data), 1 << 20)
+    header = read_header(Window(data), 1 << 20)
     components = data[header.scan_at + 4]
     data[header.scan_at + 5 + 2 * components] = 1
-    assert first_scans(io.BytesIO(data), header) is None
-    assert first_scans(io.BytesIO(data[: header.scan_at + 300]), header) is None
+    assert first_scans(Window(data), header) is None
+    assert first_scans(Window(data[: header.scan_at + 300]), header) is None
 
 
 def test_policies_and_shrinking():

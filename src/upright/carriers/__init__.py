@@ -1,45 +1,26 @@
-"""The EXIF orientation tag, read from and written into bytes: no pixels, no other byte.
+"""What says how a picture lies, read from and written into bytes: no pixels, no other byte.
 
-XMP may carry a copy (``tiff:Orientation``). The rule: the EXIF tag alone says how a picture is shown, as browsers,
-libvips and the Metadata Working Group have it; an XMP value without an EXIF tag is reported and not applied. Whenever
-the EXIF tag is written, an XMP value that is there is set to the same digit, so that no reader turns twice.
+One carrier of a file leads: the EXIF orientation of its first directory (`exif`), or the boxes of HEIC and AVIF
+(`heif`). The others follow (`FOLLOWERS`): they are reported and not applied, as browsers, libvips and the Metadata
+Working Group have it; and whenever the leader is written, those that are there are set to the same, so that no reader
+turns twice. A new carrier is a module here with a function ``follow``, and its name in the rows of the formats that
+have it. A PDF's /Rotate is in `upright.formats.pdf`.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ..errors import BrokenPicture, CorrectionError, Damaged
-from ..formats import (
-    HEAD_BYTES,
-    Blocks,
-    Bytes,
-    Container,
-    Edit,
-    Span,
-    Window,
-    applied,
-    format_of,
-    heif,
-    jpeg,
-    sniff,
-    tiff,
-)
-from ..formats.edits import MAX_BLOCK
+from ..formats import HEAD_BYTES, Blocks, Bytes, Container, Edit, Window, applied, format_of, sniff
+from ..formats.tiff import directory
 from ..turns import ExifOrientation
+from . import exif, heif, xmp
 
-__all__ = [
-    "ExifTag",
-    "exif_edits",
-    "has_page",
-    "patch_exif_orientation",
-    "read_exif_orientation",
-    "sides_swapped",
-]
+__all__ = ["ExifTag", "exif_edits", "has_page", "patch_exif_orientation", "read_exif_orientation", "sides_swapped"]
 
-_XMP_VALUE = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]""")
+FOLLOWERS = (xmp.follow,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,57 +51,50 @@ class ExifTag:
         return ExifOrientation.TOP_LEFT if self.applied else self.orientation
 
 
+def _tagged(window: Window) -> tuple[str, Container | None]:
+    """The format, and its container where that has a place for an EXIF orientation."""
+    row = format_of(sniff(window.at(0, HEAD_BYTES)))
+    return (row.name, row.container if "exif" in row.carriers else None) if row else ("", None)
+
+
 def read_exif_orientation(source: Bytes | BinaryIO | Window, *, page: int = 0) -> ExifTag:
     """Read the tag of a picture in bytes or in a seekable binary file, of which only the metadata is read.
 
     ``page`` matters to TIFF. Never fails on damaged bytes: the warning says what is wrong. Source: EXIF 2.32, 4.6.4 A.
     """
     window = source if isinstance(source, Window) else Window(source)
-    form, container = _sniffed(window)
-    if form in ("HEIC", "AVIF"):
-        shown = heif.orientation(window)
-        return ExifTag(form, shown, shown != 1, shown != 1, int(shown) if shown != 1 else None, applied=True)
-    return _read(window, form, container.find(window, page), page) if container else ExifTag(form)
-
-
-def _sniffed(window: Window) -> tuple[str, Container | None]:
-    row = format_of(sniff(window.at(0, HEAD_BYTES)))
-    return (row.name, row.container) if row else ("", None)
+    form, container = _tagged(window)
+    if container is not None:
+        return _read(window, form, container.find(window, page), page)
+    row = format_of(form)
+    if row is None or "irot" not in row.carriers:
+        return ExifTag(form)
+    shown = heif.orientation(window)
+    return ExifTag(form, shown, shown != 1, shown != 1, int(shown) if shown != 1 else None, applied=True)
 
 
 def _read(window: Window, form: str, blocks: Blocks, page: int) -> ExifTag:
-    xmp_offset, xmp = _xmp(window, blocks.xmp)
-    absent = "an XMP orientation without an EXIF tag is not applied" if xmp not in (None, 1) else ""
-    if blocks.tiff is None:
-        return ExifTag(form, xmp=xmp, xmp_offset=xmp_offset, warning=absent)
+    copy, copy_offset = xmp.read(window, blocks)
+    tag = ExifTag(form, xmp=copy, xmp_offset=copy_offset)
     try:
-        directory = tiff.directory(window, blocks.tiff, page)
-        value = tiff.read(directory)
+        found = directory(window, blocks.tiff, page) if blocks.tiff else None
+        value = exif.read(found) if found else None
     except Damaged as error:
-        return ExifTag(form, xmp=xmp, xmp_offset=xmp_offset, warning=error.cause)
-    if value is None:
-        return ExifTag(form, xmp=xmp, xmp_offset=xmp_offset, warning=absent)
-    raw, offset, _ = value
-    valid = raw is not None and 1 <= raw <= 8
-    return ExifTag(
-        form,
-        ExifOrientation(raw or 1) if valid else ExifOrientation.TOP_LEFT,
-        True,
-        valid,
-        raw,
-        offset,
-        "little" if directory.order == "<" else "big",
-        xmp=xmp,
-        xmp_offset=xmp_offset,
-        warning="" if valid else f"EXIF orientation {raw} is not one of 1 to 8; taken as 1",
+        return replace(tag, warning=error.cause)
+    if found is None or value is None:
+        ignored = copy not in (None, 1)
+        return replace(tag, warning="an XMP orientation without an EXIF tag is not applied" if ignored else "")
+    valid = value.raw is not None and 1 <= value.raw <= 8
+    return replace(
+        tag,
+        orientation=ExifOrientation(value.raw or 1) if valid else ExifOrientation.TOP_LEFT,
+        present=True,
+        valid=valid,
+        raw=value.raw,
+        offset=value.offset,
+        byte_order="little" if found.order == "<" else "big",
+        warning="" if valid else f"EXIF orientation {value.raw} is not one of 1 to 8; taken as 1",
     )
-
-
-def _xmp(window: Window, span: Span | None) -> tuple[int | None, int | None]:
-    if span is None:
-        return None, None
-    found = _XMP_VALUE.search(window.at(span.start, min(span.end - span.start, MAX_BLOCK)))
-    return (span.start + found.start(1), int(found[1])) if found else (None, None)
 
 
 def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, *, page: int = 0) -> list[Edit]:
@@ -130,60 +104,55 @@ def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, 
     tag is inserted. Raises CorrectionError for formats without a tag, BrokenPicture for damaged metadata.
     """
     window = source if isinstance(source, Window) else Window(source)
-    form, container = _sniffed(window)
+    form, container = _tagged(window)
     if container is None:
         raise CorrectionError(
             f"no orientation can be written into {form or 'this format'}",
             remedy="turn the pixels instead (--method turn or reencode)",
         )
     blocks = container.find(window, page)
-    tag = _read(window, form, blocks, page)
-    edits = _tag_edits(window, container, blocks, tag, orientation, page)
-    if tag.xmp_offset is not None and tag.xmp != orientation:
-        edits.append(window.edit(tag.xmp_offset, b"%d" % orientation))
-    edits += container.seal(window, blocks, edits)
-    return sorted(edits, key=lambda e: e.offset)
+    edits = _lead(window, container, blocks, orientation, page)
+    for follow in FOLLOWERS:
+        edits += follow(window, blocks, orientation)
+    return sorted([*edits, *container.seal(window, blocks, edits)], key=lambda e: e.offset)
 
 
-def _tag_edits(
-    window: Window, container: Container, blocks: Blocks, tag: ExifTag, orientation: ExifOrientation, page: int
-) -> list[Edit]:
-    if tag.raw == orientation or (not tag.present and orientation == ExifOrientation.TOP_LEFT):
-        return []
-    if blocks.tiff is None:
-        return container.insert(window, blocks, tiff.block(orientation))
-    directory = tiff.directory(window, blocks.tiff, page)
-    if tag.present:
-        return tiff.change(window, directory, orientation)
-    pointer, addition = tiff.grow(window, directory, blocks.tiff.end, orientation)
-    return container.enlarge(window, blocks, pointer, addition)
-
-
-def has_page(source: Bytes | BinaryIO | Window, page: int) -> bool:
-    """Whether a TIFF file has this page, counted from 0."""
-    window = source if isinstance(source, Window) else Window(source)
+def _lead(window: Window, container: Container, blocks: Blocks, orientation: ExifOrientation, page: int) -> list[Edit]:
     try:
-        tiff.directory(window, Span(0, window.size), page)
+        found = directory(window, blocks.tiff, page) if blocks.tiff else None
     except Damaged:
-        return False
-    return True
+        if orientation == ExifOrientation.TOP_LEFT:
+            return []
+        raise
+    value = exif.read(found) if found else None
+    if value is not None and found is not None:
+        return [] if value.raw == orientation else exif.change(window, found, orientation)
+    if orientation == ExifOrientation.TOP_LEFT:
+        return []
+    if blocks.tiff is None or found is None:
+        return container.insert(window, blocks, exif.block(orientation))
+    return container.enlarge(window, blocks, *exif.add(window, found, blocks.tiff.end, orientation))
+
+
+def has_page(window: Window, page: int) -> bool:
+    """Whether a file of pages that have a tag each has this one, counted from 0."""
+    row = format_of(sniff(window.at(0, HEAD_BYTES)))
+    return bool(row and row.container and row.holds == "pages" and page < row.container.pages(window))
 
 
 def sides_swapped(data: bytes) -> bytes:
-    """The same JPEG, PNG or WebP with what its metadata say of width and height exchanged, for turned pixels.
+    """The same file with what its metadata say of width and height exchanged, for turned pixels.
 
-    Damaged metadata stay as they are.
+    Damaged metadata stay as they are, and those of a TIFF, whose writer says anew how its pixels lie.
     """
     window = Window(data)
-    form, container = _sniffed(window)
-    assert container is not None
+    form, container = _tagged(window)
+    if container is None or form == "TIFF":
+        return data
     blocks = container.find(window)
     try:
-        edits = jpeg.swap_density(window) if form == "JPEG" else []
-        if blocks.tiff is not None:
-            edits += tiff.swap_sides(window, blocks.tiff)
-        edits += container.seal(window, blocks, edits)
-        return b"".join(applied(window, edits))
+        edits = container.swap_sides(window) + (exif.swap_sides(window, blocks.tiff) if blocks.tiff else [])
+        return b"".join(applied(window, [*edits, *container.seal(window, blocks, edits)]))
     except Damaged:
         return data
 

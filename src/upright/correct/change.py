@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from ..carriers import ExifTag, exif_edits, has_page, read_exif_orientation
 from ..errors import BrokenPicture, NotAPicture, NotLossless, TooLarge, UsageError
 from ..formats import HEAD_BYTES, Edit, Window, applied, format_of, format_of_suffix, sniff
+from ..formats.jpeg import Jpeg
 from ..formats.pdf import rotated
 from ..lossless import reencoded, turned
 from ..results import Correction, Method
@@ -98,12 +99,10 @@ def _by_rotate(window: Window, kept: Correction, page: int) -> Change:
 
 def _by_turn(window: Window, kept: Correction, form: str, tag: ExifTag, edge: Edge) -> Change:
     after = tag.orientation.then(kept.turn)
-    data = turned(window.at(0, window.size), form, after, "trim" if edge == "trim" else "refuse")
+    data = turned(window.at(0, window.size), after, "trim" if edge == "trim" else "refuse")
     done = replace(kept, method=Method.TURN, exif_after=ExifOrientation.TOP_LEFT)
     if edge == "trim" and form == "JPEG":
-        from ..lossless.jpeg import size_px
-
-        before, now = (size_px(each) for each in (window.at(0, window.size), data))
+        before, now = (Jpeg().size_px(each) for each in (window, Window(data)))
         lost = [b - n for b, n in zip(before[:: -1 if after.swaps_sides else 1], now, strict=True)]
         if any(lost):
             return Change(

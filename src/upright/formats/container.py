@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..errors import Damaged
 from .edits import Edit, Span, Window
 
 
@@ -19,25 +20,36 @@ class Blocks:
 
 
 class Container(Protocol):
-    """A module that knows the structure of a container whose metadata can be changed.
+    """The structure of a file. What a format does not override is so: one picture, and no metadata to change.
 
-    Every function raises `upright.errors.Damaged` where the bytes contradict themselves, but `find`, which gives what
-    it finds.
+    Reading gives what there is; `pages`, `size_px` and edits raise `Damaged` where the bytes contradict themselves.
+    Edits are values (`Edit`), so that `upright.formats.inverse` takes back whatever is done.
     """
+
+    def size_px(self, window: Window, page: int = 0) -> tuple[int, int]:
+        """Width and height of the stored pixels, from the header; (0, 0) where it does not say."""
+        return 0, 0
+
+    def pages(self, window: Window) -> int:
+        """How many pages or frames there are."""
+        return 1
 
     def find(self, window: Window, page: int = 0) -> Blocks:
         """Where the metadata of a page lie."""
+        return Blocks()
 
     def insert(self, window: Window, blocks: Blocks, block: bytes) -> list[Edit]:
         """The edits that put an EXIF block into a file that has none."""
+        raise Damaged("there is no place for an EXIF block")
 
     def enlarge(self, window: Window, blocks: Blocks, edits: list[Edit], addition: bytes) -> list[Edit]:
         """``edits`` inside the EXIF block, and those that put ``addition`` at its end."""
+        raise Damaged("there is no EXIF block to enlarge")
+
+    def swap_sides(self, window: Window) -> list[Edit]:
+        """The edits that exchange what the container itself says of the density across and down."""
+        return []
 
     def seal(self, window: Window, blocks: Blocks, edits: Sequence[Edit]) -> list[Edit]:
         """The edits of check sums that ``edits`` inside the metadata call for."""
-
-
-def nothing_to_seal(window: Window, blocks: Blocks, edits: Sequence[Edit]) -> list[Edit]:
-    """`Container.seal` where there are no check sums."""
-    return []
+        return []

@@ -1,89 +1,83 @@
-"""HEIC and AVIF: the transformations ``irot`` and ``imir`` of the primary item, read only.
-
-The standard (ISO/IEC 23008-12) makes these normative and an EXIF orientation beside them only information; libheif,
-libvips and browsers apply the former and ignore the latter, so an EXIF block is not even looked for.
-"""
+"""HEIC and AVIF: boxes (ISO/IEC 14496-12), and the properties of the primary item (ISO/IEC 23008-12)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from ..turns import HEIF_IROT, ExifOrientation, Turn
+from .container import Container
 from .edits import MAX_BLOCK, Window
 
-
-def orientation(window: Window) -> ExifOrientation:
-    """How stored pixels become shown pixels; TOP_LEFT where nothing says so or the boxes are damaged."""
-    position = 0
-    for _ in range(64):
-        kind, body, end = _box(window.at(position, 16))
-        if kind is None:
-            break
-        if kind == b"meta":
-            return _orientation(window.at(position + body, min(end - body, MAX_BLOCK)))
-        if end == 0:
-            break
-        position += end
-    return ExifOrientation.TOP_LEFT
+#: A grid of 512-pixel tiles for 8 gigapixels has this many properties at most.
+_MAX_BOXES = 1 << 16
 
 
-def _box(head: bytes) -> tuple[bytes | None, int, int]:
-    """Type, where the body begins and where the box ends (0: with the file), from the box's start."""
-    if len(head) < 8:
-        return None, 0, 0
-    size, body = int.from_bytes(head[:4], "big"), 8
-    if size == 1 and len(head) >= 16:
-        size, body = int.from_bytes(head[8:16], "big"), 16
-    return (None, 0, 0) if 0 < size < body else (head[4:8], body, size)
+class Box(NamedTuple):
+    """A box: its type, and where it starts, its body begins and it ends."""
+
+    kind: bytes
+    start: int
+    body: int
+    end: int
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    while True:
-        kind, body, end = _box(data)
-        if kind is None:
+def boxes(window: Window, start: int = 0, end: int | None = None) -> Iterator[Box]:
+    """The boxes of a stretch of the file, one after the other. Ends quietly where they make no sense."""
+    end = window.size if end is None else end
+    for _ in range(_MAX_BOXES):
+        head = window.at(start, min(16, end - start))
+        size, body = int.from_bytes(head[:4], "big"), 8
+        if size == 1 and len(head) == 16:
+            size, body = int.from_bytes(head[8:], "big"), 16
+        if len(head) < 8 or 0 < size < body:
             return
-        yield kind, data[body : end or None]
-        if end == 0:
+        yield Box(head[4:8], start, start + body, min(start + size, end) if size else end)
+        if not size:
             return
-        data = data[end:]
+        start += size
 
 
-def _orientation(meta: bytes) -> ExifOrientation:
-    boxes = dict(_boxes(meta[4:]))
-    properties = list(_boxes(boxes.get(b"iprp", b"")))
-    kept = [box for kind, body in properties if kind == b"ipco" for box in _boxes(body)]
-    shown = ExifOrientation.TOP_LEFT
-    primary = _primary(boxes.get(b"pitm", b""))
-    for index in (i for kind, body in properties if kind == b"ipma" for i in _associations(body, primary)):
-        kind, body = kept[index - 1] if 0 < index <= len(kept) else (b"", b"")
-        if kind == b"irot" and body:
-            shown = shown.then(HEIF_IROT[body[0] & 3])
-        elif kind == b"imir" and body:
-            # Axis 0 exchanges top and bottom, 1 left and right; a mirror reverses the turns made before it.
-            half = Turn.NONE if body[0] & 1 else Turn.HALF
-            shown = ExifOrientation.compose(not shown.mirrored, shown.turn.inverse.then(half))
-    return shown
-
-
-def _primary(pitm: bytes) -> int:
-    return int.from_bytes(pitm[4:8] if pitm[:1] == b"\1" else pitm[4:6], "big")
+def properties(window: Window) -> list[Box]:
+    """The properties of the primary item in the order in which they apply."""
+    meta = next((box for box in boxes(window) if box.kind == b"meta"), None)
+    if meta is None:
+        return []
+    inner = {box.kind: box for box in boxes(window, meta.body + 4, meta.end)}
+    if b"iprp" not in inner or b"pitm" not in inner:
+        return []
+    pitm = window.at(inner[b"pitm"].body, 8)
+    primary = int.from_bytes(pitm[4:8] if pitm[:1] == b"\1" else pitm[4:6], "big")
+    containers = list(boxes(window, inner[b"iprp"].body, inner[b"iprp"].end))
+    kept = [box for each in containers if each.kind == b"ipco" for box in boxes(window, each.body, each.end)]
+    tables = (window.at(box.body, min(box.end - box.body, MAX_BLOCK)) for box in containers if box.kind == b"ipma")
+    numbers = (number for table in tables for number in _associations(table, primary))
+    return [kept[number - 1] for number in numbers if 0 < number <= len(kept)]
 
 
 def _associations(ipma: bytes, item: int) -> list[int]:
-    """The numbers (from 1) of the properties of an item, in the order in which they apply."""
+    """The numbers (from 1) of the properties of an item."""
     if len(ipma) < 8:
         return []
-    id_size, wide = 4 if ipma[0] else 2, ipma[3] & 1
+    id_size, width = 4 if ipma[0] else 2, 2 if ipma[3] & 1 else 1
     at = 8
     for _ in range(int.from_bytes(ipma[4:8], "big")):
-        if at >= len(ipma):
+        if at + id_size >= len(ipma):
             break
-        found, count = int.from_bytes(ipma[at : at + id_size], "big"), ipma[at + id_size : at + id_size + 1]
+        found, count = int.from_bytes(ipma[at : at + id_size], "big"), ipma[at + id_size]
         at += id_size + 1
-        width = 2 if wide else 1
-        listed = ipma[at : at + width * int.from_bytes(count, "big")]
         if found == item:
-            mask = 0x7FFF if wide else 0x7F
+            # The highest bit says that the property is essential.
+            mask = (1 << 8 * width - 1) - 1
+            listed = ipma[at : at + width * count]
             return [int.from_bytes(listed[i : i + width], "big") & mask for i in range(0, len(listed), width)]
-        at += len(listed)
+        at += width * count
     return []
+
+
+class Heif(Container):
+    """HEIC and AVIF; their pages are counted by the library that decodes them."""
+
+    def size_px(self, window: Window, page: int = 0) -> tuple[int, int]:
+        """Of the primary item, by its property ispe."""
+        found = next((window.at(box.body + 4, 8) for box in properties(window) if box.kind == b"ispe"), b"")
+        return int.from_bytes(found[:4], "big"), int.from_bytes(found[4:], "big")

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from ..errors import Damaged
-from .container import Blocks
+from .container import Blocks, Container
 from .edits import MAX_BLOCK, Edit, Span, Window
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -29,53 +29,67 @@ def chunks(window: Window) -> Iterator[tuple[bytes, int, int]]:
         position += 12 + length
 
 
-def find(window: Window, page: int = 0) -> Blocks:
-    """The first eXIf chunk and the first XMP packet that is not compressed."""
-    tiff = xmp = None
-    for kind, start, length in chunks(window):
-        body, end = start + 8, min(start + 8 + length, window.size)
-        if kind == b"eXIf" and tiff is None:
-            # Some writers put the JPEG prefix in front.
-            tiff = Span(body + 6 * (window.at(body, 6) == b"Exif\0\0"), end)
-        elif kind == b"iTXt" and xmp is None and window.at(body, len(_XMP) + 1) == _XMP + b"\0":
-            xmp = Span(body + len(_XMP), end)
-    return Blocks(tiff, xmp)
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk with its length and check sum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def insert(window: Window, blocks: Blocks, block: bytes) -> list[Edit]:
-    """A new eXIf chunk before the pixels."""
-    for kind, start, _ in chunks(window):
-        if kind == b"IDAT":
-            body = b"eXIf" + block
-            return [Edit(start, b"", struct.pack(">I", len(block)) + body + struct.pack(">I", zlib.crc32(body)))]
-    raise Damaged("the PNG has no pixels")
+class Png(Container):
+    """PNG; an animated one (APNG) has frames."""
 
+    def size_px(self, window: Window, page: int = 0) -> tuple[int, int]:
+        """From the chunk IHDR, which comes first."""
+        width, height = struct.unpack(">II", window.exactly(16, 8))
+        return width, height
 
-def enlarge(window: Window, blocks: Blocks, edits: list[Edit], addition: bytes) -> list[Edit]:
-    """The eXIf chunk grows at its end."""
-    assert blocks.tiff is not None
-    start = _chunk_of(window, blocks.tiff)
-    length = int.from_bytes(window.exactly(start, 4), "big")
-    grown = window.edit(start, struct.pack(">I", length + len(addition)))
-    return [*edits, grown, Edit(blocks.tiff.end, b"", addition)]
+    def pages(self, window: Window) -> int:
+        """As the chunk acTL says."""
+        control = next((start for kind, start, _ in chunks(window) if kind == b"acTL"), None)
+        return 1 if control is None else int.from_bytes(window.exactly(control + 8, 4), "big")
 
+    def find(self, window: Window, page: int = 0) -> Blocks:
+        """The first eXIf chunk and the first XMP packet that is not compressed."""
+        tiff = xmp = None
+        for kind, start, length in chunks(window):
+            body, end = start + 8, min(start + 8 + length, window.size)
+            if kind == b"eXIf" and tiff is None:
+                # Some writers put the JPEG prefix in front.
+                tiff = Span(body + 6 * (window.at(body, 6) == b"Exif\0\0"), end)
+            elif kind == b"iTXt" and xmp is None and window.at(body, len(_XMP) + 1) == _XMP + b"\0":
+                xmp = Span(body + len(_XMP), end)
+        return Blocks(tiff, xmp)
 
-def seal(window: Window, blocks: Blocks, edits: Sequence[Edit]) -> list[Edit]:
-    """The check sums of the chunks that the edits change."""
-    seals = []
-    for span in filter(None, (blocks.tiff, blocks.xmp)):
-        inside = [edit for edit in edits if span.start <= edit.offset <= span.end]
-        if not inside:
-            continue
-        start = _chunk_of(window, span)
-        if span.end - start > MAX_BLOCK:
-            raise Damaged("a metadata chunk is over 1 MB")
-        body = bytearray(window.exactly(start + 4, span.end - start - 4))
-        for edit in sorted(inside, key=lambda e: -e.offset):
-            at = edit.offset - start - 4
-            body[at : at + len(edit.old)] = edit.new
-        seals.append(window.edit(span.end, struct.pack(">I", zlib.crc32(body))))
-    return seals
+    def insert(self, window: Window, blocks: Blocks, block: bytes) -> list[Edit]:
+        """A new eXIf chunk before the pixels."""
+        for kind, start, _ in chunks(window):
+            if kind == b"IDAT":
+                return [Edit(start, b"", chunk(b"eXIf", block))]
+        raise Damaged("the PNG has no pixels")
+
+    def enlarge(self, window: Window, blocks: Blocks, edits: list[Edit], addition: bytes) -> list[Edit]:
+        """The eXIf chunk grows at its end."""
+        assert blocks.tiff is not None
+        start = _chunk_of(window, blocks.tiff)
+        length = int.from_bytes(window.exactly(start, 4), "big")
+        grown = window.edit(start, struct.pack(">I", length + len(addition)))
+        return [*edits, grown, Edit(blocks.tiff.end, b"", addition)]
+
+    def seal(self, window: Window, blocks: Blocks, edits: Sequence[Edit]) -> list[Edit]:
+        """The check sums of the chunks that the edits change."""
+        seals = []
+        for span in filter(None, (blocks.tiff, blocks.xmp)):
+            inside = [edit for edit in edits if span.start <= edit.offset <= span.end]
+            if not inside:
+                continue
+            start = _chunk_of(window, span)
+            if span.end - start > MAX_BLOCK:
+                raise Damaged("a metadata chunk is over 1 MB")
+            body = bytearray(window.exactly(start + 4, span.end - start - 4))
+            for edit in sorted(inside, key=lambda e: -e.offset):
+                at = edit.offset - start - 4
+                body[at : at + len(edit.old)] = edit.new
+            seals.append(window.edit(span.end, struct.pack(">I", zlib.crc32(body))))
+        return seals
 
 
 def _chunk_of(window: Window, span: Span) -> int:

@@ -11,8 +11,14 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
-from . import jpeg, png, tiff, webp
+from .bmp import Bmp
 from .container import Container
+from .gif import Gif
+from .heif import Heif
+from .jpeg import Jpeg
+from .png import Png
+from .tiff import Tiff
+from .webp import Webp
 
 #: What `sniff` wants of a file's beginning: a PDF may begin this far into it.
 HEAD_BYTES = 1024
@@ -28,8 +34,8 @@ class Format:
         magic: what its files begin with; the first row of the table that matches has the file.
         opener: ``module:function`` that opens a picture of it, imported when the first one is opened.
         decoder: the library that decodes it; ``extra`` is the extra of this package that installs it.
-        container: the module that reads and changes its structure.
-        carriers: what in it says how its picture lies, and can be written.
+        container: what reads and changes its structure.
+        carriers: what in it says how its picture lies.
         turner: ``module:function`` that turns its stored pixels without loss.
         whole: whether it has to be decoded whole before it can be shrunk.
         holds: several ``pages`` or ``frames``, or one picture ("").
@@ -52,7 +58,9 @@ class Format:
     written: bool = False
 
 
-_HEIF_BRANDS = rb"....ftyp(?:|.{8}(?:.{4}){0,3})"
+_TIFF = rb"II[*+]\0|MM\0[*+]"
+#: One of the first four brands, the major one among them.
+_HEIF = rb"....ftyp(?:|.{8}(?:.{4}){0,3})"
 #: ISO 32000-2 puts the header at the very start; readers look for it in the first kilobyte. After white space or a
 #: byte order mark it is one wherever it stands. After anything else (a mail's head, a printer's commands) it must begin
 #: a line and be followed by what a header is followed by, or every text that quotes a PDF would be one.
@@ -62,12 +70,15 @@ _PDF = (
     rb"[\r\n]+[\0\t\f ]*(?:%[^\r\n]*[\x80-\xff]|\d+ +\d+ +obj)"
 )
 _EXIF = ("exif", "xmp")
-_PIXELS = "upright.lossless.pixels:turned"
 
 
-def _row(name: str, suffixes: str, begins: bytes, opener: str, decoder: str, **others: Any) -> Format:
+def _row(
+    name: str, suffixes: str, begins: bytes, opener: str, decoder: str, *, turner: str = "", **others: Any
+) -> Format:
     magic = re.compile(begins, re.DOTALL)
-    return Format(name, tuple(suffixes.split()), magic, f"upright.pictures.{opener}", decoder, **others)
+    turner = turner and f"upright.lossless.{turner}"
+    opener = f"upright.pictures.{opener}"
+    return Format(name, tuple(suffixes.split()), magic, opener, decoder, turner=turner, **others)
 
 
 def _pillow(name: str, suffixes: str, begins: bytes, **others: Any) -> Format:
@@ -78,6 +89,10 @@ def _vips(name: str, suffixes: str, begins: bytes, **others: Any) -> Format:
     return _row(name, suffixes, begins, "vips:open_vips", "pyvips", bands=True, written=True, **others)
 
 
+def _frames(name: str, suffixes: str, begins: bytes, **others: Any) -> Format:
+    return _vips(name, suffixes, begins, whole=True, holds="frames", **others)
+
+
 _ROWS = (
     _row(
         "JPEG",
@@ -85,38 +100,31 @@ _ROWS = (
         rb"\xff\xd8\xff",
         "jpeg:open_jpeg",
         "PIL",
-        container=jpeg,
+        container=Jpeg(),
         carriers=_EXIF,
-        turner="upright.lossless.jpeg:turned",
+        turner="jpeg:turned",
         written=True,
     ),
-    _vips("PNG", ".png", rb"\x89PNG\r\n\x1a\n", container=png, carriers=_EXIF, turner="upright.lossless.png:turned"),
-    _vips("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", container=tiff, carriers=_EXIF, turner=_PIXELS, holds="pages"),
-    _vips(
-        "WEBP",
-        ".webp",
-        rb"RIFF....WEBP",
-        container=webp,
-        carriers=_EXIF,
-        turner=_PIXELS,
-        holds="frames",
-        whole=True,
-    ),
-    _vips("GIF", ".gif", rb"GIF8[79]a", turner=_PIXELS, holds="frames", whole=True),
-    _pillow("BMP", ".bmp", rb"BM", turner=_PIXELS, written=True),
-    _vips("AVIF", ".avif", _HEIF_BRANDS + rb"avi[fs]", holds="frames", whole=True),
+    _vips("PNG", ".png", rb"\x89PNG\r\n\x1a\n", container=Png(), carriers=_EXIF, turner="png:turned"),
+    _vips("TIFF", ".tif .tiff", _TIFF, container=Tiff(), carriers=_EXIF, turner="tiff:turned", holds="pages"),
+    _frames("WEBP", ".webp", rb"RIFF....WEBP", container=Webp(), carriers=_EXIF, turner="pillow:turned_webp"),
+    _frames("GIF", ".gif", rb"GIF8[79]a", container=Gif(), turner="pillow:turned_gif"),
+    _pillow("BMP", ".bmp", rb"BM", container=Bmp(), turner="pillow:turned_bmp", written=True),
+    _frames("AVIF", ".avif", _HEIF + rb"avi[fs]", container=Heif(), carriers=("irot",)),
     _row(
         "HEIC",
         ".heic .heif",
-        _HEIF_BRANDS + rb"(?:hei[cxms]|hev[cxms]|mif[12]|msf1)",
+        _HEIF + rb"(?:hei[cxms]|hev[cxms]|mif[12]|msf1)",
         "whole:open_heif",
         "pi_heif",
+        container=Heif(),
+        carriers=("irot",),
         whole=True,
         holds="pages",
     ),
     _row("DICOM", ".dcm", rb".{128}DICM", "dicom:open_dicom", "pydicom", extra="dicom", whole=True, holds="frames"),
-    _pillow("PPM", ".ppm .pgm .pbm .pnm", rb"P[1-6]\s"),
-    _pillow("JPEG2000", ".jp2 .j2k .jpx", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"),
+    _pillow("PPM", ".ppm .pgm .pbm .pnm", rb"P[1-6]\s", written=True),
+    _pillow("JPEG2000", ".jp2 .j2k .jpx", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", written=True),
     _pillow("PSD", ".psd", rb"8BPS"),
     _pillow("QOI", ".qoi", rb"qoif"),
     _pillow("ICO", ".ico", rb"\x00\x00\x01\x00"),

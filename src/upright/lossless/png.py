@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import NotLossless
 from ..formats import Window
-from ..formats import png as container
+from ..formats.png import SIGNATURE, chunk, chunks
 from ..turns import ExifOrientation, show_array
+from .proof import check_size, prove, same_picture, same_samples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,29 +29,30 @@ _ROWS = 256
 _DEFLATE_RATIO = 1032
 
 
-def turned(data: bytes, exif: ExifOrientation) -> bytes:
+def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     """The PNG whose stored pixels are what ``exif`` shows."""
-    found = [(kind, data[start + 8 : start + 8 + size]) for kind, start, size in container.chunks(Window(data))]
+    found = [(kind, data[start + 8 : start + 8 + size]) for kind, start, size in chunks(Window(data))]
     if not found or found[0][0] != b"IHDR" or len(found[0][1]) != 13:
         raise NotLossless("the PNG does not begin with its header")
-    if any(kind == b"acTL" for kind, _ in found):
-        raise NotLossless("it is animated")
     width, height, depth, colour, *_ = struct.unpack(">IIBBBBB", found[0][1])
+    check_size(width, height)
     compressed = sum(len(body) for kind, body in found if kind == b"IDAT")
     if height * (width * depth * _CHANNELS.get(colour, 1) // 8) > _DEFLATE_RATIO * compressed:
         raise NotLossless("the PNG is cut short")
     samples = show_array(_samples(data, depth, colour), exif)
     header = struct.pack(">IIBBBBB", samples.shape[1], samples.shape[0], depth, colour, 0, 0, 0)
-    parts, written = [container.SIGNATURE, _chunk(b"IHDR", header)], False
+    parts, written = [SIGNATURE, chunk(b"IHDR", header)], False
     for kind, body in found[1:]:
         if kind == b"IDAT":
-            parts += [] if written else [_chunk(b"IDAT", piece) for piece in _compressed(samples, depth, colour)]
+            parts += [] if written else [chunk(b"IDAT", piece) for piece in _compressed(samples, depth, colour)]
             written = True
         elif kind == b"pHYs" and exif.swaps_sides:
-            parts.append(_chunk(kind, body[4:8] + body[:4] + body[8:]))
+            parts.append(chunk(kind, body[4:8] + body[:4] + body[8:]))
         else:
-            parts.append(_chunk(kind, body))
-    return b"".join(parts)
+            parts.append(chunk(kind, body))
+    result = b"".join(parts)
+    prove(data, result, exif, same_samples, same_picture)
+    return result
 
 
 def _samples(data: bytes, depth: int, colour: int) -> NDArray[Any]:
@@ -113,7 +115,3 @@ def _filtered(lines: NDArray[np.uint8], above: NDArray[np.uint8], pixel: int) ->
     best = costs.argmin(axis=0)
     kinds = np.array([0, 1, 2, 4], np.uint8)[best]
     return np.hstack([kinds[:, None], choices[best, np.arange(len(lines))]])
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -7,14 +7,14 @@ import ctypes.util
 from functools import cache
 
 from ..errors import EngineError, NotLossless
-from ..formats import Window, jpeg
+from ..formats import Window
+from ..formats.jpeg import frame
 from ..turns import TURBOJPEG_OPERATION, ExifOrientation
 
 # turbojpeg.h
 PERFECT, TRIM, CROP, _PROGRESSIVE, COPY_NONE, _ARITHMETIC = 1, 2, 4, 32, 64, 128
 _STOP_ON_WARNING_FLAG = 8192
 _INIT_TRANSFORM, _PARAM_STOP_ON_WARNING = 2, 0
-_PROGRESSIVE_FRAMES, _ARITHMETIC_FRAMES = {0xC2, 0xC6, 0xCA, 0xCE}, {0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 
 
 class _Transform(ctypes.Structure):
@@ -68,8 +68,9 @@ def transform(
     with the library's own words, EngineError where the library is missing.
     """
     library, modern = _library()
-    frame = next((s.marker for s in jpeg.segments(Window(data)) if s.marker in jpeg.FRAMES), 0)
-    options |= _PROGRESSIVE * (frame in _PROGRESSIVE_FRAMES) | _ARITHMETIC * (modern and frame in _ARITHMETIC_FRAMES)
+    found = frame(Window(data))
+    if found:
+        options |= _PROGRESSIVE * found.progressive | _ARITHMETIC * (modern and found.arithmetic)
     job = _Transform(op=TURBOJPEG_OPERATION[operation], options=options)
     if size_px:
         job.w, job.h, job.options = *size_px, options | CROP

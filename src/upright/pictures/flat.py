@@ -7,25 +7,24 @@ row that is asked for, instead of all.
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import Damaged
 from ..formats import Span, Window
+from ..formats.jpeg import END, Frame, read_header, segments
 from ..formats.tiff import Directory, directory
-from .jpeg import END, Header, read_header
 from .picture import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from PIL import Image
 
 _JPEG, _RAW = 7, 1
-_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_SUBFILE_TYPE = 254
 _RGB, _YCBCR = 2, 6
-_MOST_TILES = 4_000_000
 #: Below this a raw picture is streamed whole: sampling rows is coarser, and the time is small.
 _LEAST_SAMPLED_PIXELS = 100_000_000
 _ROWS_FOR_EACH = 2
@@ -64,7 +63,7 @@ def read_flat(file: BinaryIO) -> Flat | None:
     try:
         found = directory(window, Span(0, window.size))
         flat = _layout(window, found)
-    except (Damaged, struct.error):
+    except Damaged:
         return None
     return flat if flat is not None and _is_ours(flat) else None
 
@@ -73,8 +72,9 @@ def is_reduced(file: BinaryIO, page: int) -> bool:
     """Whether a page says that it is a smaller form of another (NewSubfileType), not a page of its own."""
     window = Window(file)
     try:
-        return bool(next(iter(_numbers(window, directory(window, Span(0, window.size), page), 254)), 0) & 1)
-    except (Damaged, struct.error):
+        found = directory(window, Span(0, window.size), page)
+        return bool(next(iter(found.numbers(window, _SUBFILE_TYPE)), 0) & 1)
+    except Damaged:
         return False
 
 
@@ -104,7 +104,7 @@ def shrink(
 
 def _layout(window: Window, found: Directory) -> Flat | None:
     def numbers(tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        return _numbers(window, found, tag) or default
+        return found.numbers(window, tag) or default
 
     width, height = numbers(256, (0,))[0], numbers(257, (0,))[0]
     tiled = bool(numbers(324))
@@ -135,25 +135,6 @@ def _is_ours(flat: Flat) -> bool:
         return whole and kinds and flat.tile_width % 8 == 0 and (down == 1 or flat.tile_height % 8 == 0)
     raw = flat.compression == _RAW and (flat.photometric, flat.samples) in ((_RGB, 3), (1, 1))
     return whole and raw and flat.across == 1 and flat.width * flat.height >= _LEAST_SAMPLED_PIXELS
-
-
-def _numbers(window: Window, found: Directory, tag: int) -> tuple[int, ...]:
-    """The values of an entry; none where it is absent or of a type that is no number."""
-    at = found.find(tag)
-    if at is None:
-        return ()
-    kind, count = found.kind(at)
-    code = _CODES.get(1 if kind == 7 else kind)
-    if code is None or count > _MOST_TILES:
-        return ()
-    size = struct.calcsize("<" + code) * count
-    within = found.value_at(at)
-    if size <= (8 if found.big else 4):
-        data = found.entries[within : within + size]
-    else:
-        pointer = struct.unpack_from(found.order + ("Q" if found.big else "I"), found.entries, within)[0]
-        data = window.exactly(found.start + pointer, size)
-    return struct.unpack(f"{found.order}{count}{code}", data)
 
 
 def _mosaic(
@@ -197,18 +178,17 @@ class _Batch:
     """
 
     def __init__(self, first: bytes) -> None:
-        try:
-            header = read_header(io.BytesIO(first), len(first))
-        except ValueError:
-            # A damaged tile, alone; decoding it will say so.
-            header = Header()
-        scan_end = header.scan_at + 2 + int.from_bytes(first[header.scan_at + 2 : header.scan_at + 4], "big")
-        self._header = header
-        self._head, self._scan = first[:scan_end], first[header.scan_at : scan_end]
+        self._kept, at, self._most = b"", 0, 1
+        self._frame: Frame | None = None
+        # A damaged tile stays alone; decoding it will say so.
+        with suppress(Damaged):
+            header = read_header(Window(first), len(first))
+            self._kept, at, self._frame = header.kept[2:], header.scan_at, header.frame
+        scan_end = at + 2 + int.from_bytes(first[at + 2 : at + 4], "big")
+        self._head, self._scan = first[:scan_end], first[at:scan_end]
         # A tile with restart markers of its own can't be joined to others.
-        self._most = (
-            1 if not header.components or b"\xff\xdd" in self._head else max(1, _MOST_LINES // max(1, header.height))
-        )
+        if self._frame and self._frame.baseline and b"\xff\xdd" not in self._head:
+            self._most = max(1, _MOST_LINES // max(1, self._frame.height))
         self._data: list[bytes] = []
 
     @property
@@ -226,20 +206,20 @@ class _Batch:
         """The column as a JPEG."""
         colours = b"" if flat.samples == 1 else _ADOBE + (b"\1" if flat.photometric == _YCBCR else b"\0")
         tables = flat.tables[2:-2] if flat.tables.endswith(END) else flat.tables[2:]
-        kept = bytes(self._header.kept[2:])
-        if self.count == 1:
-            return b"".join((b"\xff\xd8", colours, tables, kept, self._scan, self._data[0], END))
-        frame, wide, high = _frame(kept)
+        if self.count == 1 or self._frame is None:
+            return b"".join((b"\xff\xd8", colours, tables, self._kept, self._scan, self._data[0], END))
+        wide, high = self._frame.unit_px
         blocks = (flat.tile_width // wide) * (flat.tile_height // high)
         if flat.tile_width % wide or flat.tile_height % high or not 0 < blocks < 65536:
             raise ValueError("tiles whose blocks are not whole")
-        lines = (flat.tile_height * self.count).to_bytes(2, "big")
-        kept = kept[: frame + 5] + lines + kept[frame + 7 :]
+        kept = bytearray(self._kept)
+        frame = next(s.body for s in segments(Window(kept), 0) if s.marker == self._frame.marker)
+        kept[frame + 1 : frame + 3] = (flat.tile_height * self.count).to_bytes(2, "big")
         restarts = b"\xff\xdd\0\4" + blocks.to_bytes(2, "big")
         data = bytearray()
         for i, part in enumerate(self._data):
             data += part + b"\xff%c" % (0xD0 + i % 8)
-        return b"".join((b"\xff\xd8", colours, tables, kept, restarts, self._scan, bytes(data[:-2]), END))
+        return b"".join((b"\xff\xd8", colours, tables, bytes(kept), restarts, self._scan, bytes(data[:-2]), END))
 
 
 def _batches(file: BinaryIO, flat: Flat) -> Iterator[tuple[int, _Batch]]:
@@ -260,18 +240,6 @@ def _batches(file: BinaryIO, flat: Flat) -> Iterator[tuple[int, _Batch]]:
             batch.add(tile)
     if batch is not None:
         yield start, batch
-
-
-def _frame(kept: bytes) -> tuple[int, int, int]:
-    """Where the frame header begins, and how many pixels wide and high a block of all components is."""
-    at = 0
-    while not (kept[at] == 0xFF and kept[at + 1] in (0xC0, 0xC1)):
-        at += 2 + int.from_bytes(kept[at + 2 : at + 4], "big")
-    sampling = kept[at + 11 : at + 11 + 3 * kept[at + 9] : 3]
-    # A single component is coded block by block, whatever its sampling says (ITU T.81, A.2.2).
-    if len(sampling) == 1:
-        return at, 8, 8
-    return at, 8 * max(s >> 4 for s in sampling), 8 * max(s & 15 for s in sampling)
 
 
 def _decoded(data: bytes) -> Image.Image:

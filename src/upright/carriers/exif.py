@@ -1,0 +1,81 @@
+"""What an EXIF block says of its picture: the orientation of its first directory, sizes and resolutions."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from ..formats import Edit, Span, Window
+from ..formats.tiff import HEIGHT, WIDTH, Directory, directory, directory_at, grow
+
+ORIENTATION = 0x0112
+_EXIF_IFD = 0x8769
+_WIDTHS = {1: "B", 3: "H", 4: "I"}
+#: Pairs of tags, across and down: sizes and resolutions of the picture, pixel sizes and focal plane resolutions.
+_SIDES = ((WIDTH, HEIGHT), (0x011A, 0x011B))
+_EXIF_SIDES = ((0xA002, 0xA003), (0xA20E, 0xA20F))
+
+
+class Value(NamedTuple):
+    """The orientation as it is stored: the number (``None`` where its type is wrong) and the offset of its bytes."""
+
+    raw: int | None
+    offset: int
+
+
+def read(found: Directory) -> Value | None:
+    """The orientation of a directory, if it has one."""
+    at = found.find(ORIENTATION)
+    if at is None:
+        return None
+    kind, count = found.kind(at)
+    within = found.value_at(at)
+    usable = kind in _WIDTHS and count == 1
+    raw = struct.unpack_from(found.order + _WIDTHS[kind], found.entries, within)[0] if usable else None
+    return Value(raw, found.absolute(within))
+
+
+def change(window: Window, found: Directory, value: int) -> list[Edit]:
+    """The edits that set an existing tag: its value bytes, or the whole entry where its type was wrong."""
+    at = found.find(ORIENTATION)
+    assert at is not None
+    kind, count = found.kind(at)
+    if kind in _WIDTHS and count == 1:
+        return [window.edit(found.absolute(found.value_at(at)), struct.pack(found.order + _WIDTHS[kind], value))]
+    return [window.edit(found.absolute(at), _entry(found.order, found.big, value))]
+
+
+def add(window: Window, found: Directory, end: int, value: int) -> tuple[list[Edit], bytes]:
+    """An edit of the block's bytes, and the bytes to put at its ``end``, so that the directory has the tag."""
+    return grow(window, found, end, ORIENTATION, _entry(found.order, found.big, value))
+
+
+def block(value: int) -> bytes:
+    """The smallest EXIF block that holds the tag."""
+    return b"MM\0*\0\0\0\x08\0\x01" + _entry(">", False, value) + b"\0\0\0\0"
+
+
+def _entry(order: str, big: bool, value: int) -> bytes:
+    return struct.pack(order + ("HHQH6x" if big else "HHIH2x"), ORIENTATION, 3, 1, value)
+
+
+def swap_sides(window: Window, span: Span) -> list[Edit]:
+    """The edits that exchange what the block says of width and height: sizes and resolutions."""
+    first = directory(window, span)
+    edits = _swap(first, _SIDES)
+    at = first.find(_EXIF_IFD)
+    if at is not None and not first.big:
+        inner = directory_at(window, span, first.order, False, first.absolute(first.value_at(at)))
+        edits += _swap(inner, _EXIF_SIDES)
+    return edits
+
+
+def _swap(found: Directory, pairs: tuple[tuple[int, int], ...]) -> list[Edit]:
+    edits = []
+    for across, down in ((found.find(a), found.find(b)) for a, b in pairs):
+        if across is None or down is None:
+            continue
+        # All of an entry but its tag: type, count and value (or where the value lies).
+        x, y = (found.entries[at + 2 : at + found.entry_size] for at in (across, down))
+        edits += [Edit(found.absolute(across + 2), x, y), Edit(found.absolute(down + 2), y, x)] if x != y else []
+    return edits

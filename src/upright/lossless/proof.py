@@ -1,0 +1,82 @@
+"""Whether turned pixels are the original's, seen by two decoders; and their errors as this package's own."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import BrokenPicture, NotLossless, TooLarge, UprightError
+from ..turns import ExifOrientation, show_array, show_pillow
+
+TAG = "use --method tag"
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Turn what decoders and encoders raise into this package's errors."""
+    try:
+        yield
+    except UprightError:
+        raise
+    except MemoryError:
+        raise TooLarge("there is not enough memory to turn its pixels", remedy=TAG) from None
+    except Exception as error:
+        # None of them promises a type. Pillow's bombs are known by name, so that a JPEG needs no Pillow.
+        if type(error).__name__.startswith("DecompressionBomb"):
+            raise _too_large() from None
+        cause = next(iter(str(error).strip().splitlines()), repr(error))
+        raise BrokenPicture(f"its pixels cannot be read or written ({cause})", remedy=TAG) from error
+
+
+def check_size(width_px: int, height_px: int) -> None:
+    """Raise TooLarge where Pillow would: libvips, which reads what Pillow cannot, has no such guard."""
+    from PIL import Image
+
+    if width_px * height_px > 2 * (Image.MAX_IMAGE_PIXELS or sys.maxsize):
+        raise _too_large()
+
+
+def _too_large() -> TooLarge:
+    return TooLarge("it has too many pixels to be turned in memory", remedy=TAG)
+
+
+def prove(
+    before: bytes, after: bytes, exif: ExifOrientation, *same: Callable[[bytes, bytes, ExifOrientation], bool]
+) -> None:
+    """Raise NotLossless unless the pixels of ``after`` are those of ``before`` as ``exif`` shows them."""
+    if not all(equal(before, after, exif) for equal in same):
+        raise NotLossless("the turned pixels are not the original's", remedy=TAG)
+
+
+def same_picture(before: bytes, after: bytes, exif: ExifOrientation) -> bool:
+    """By Pillow: mode, size, colours and profile."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(before)) as old, Image.open(io.BytesIO(after)) as new:
+        shown = show_pillow(old, exif)
+        new.load()
+        same = (shown.mode, shown.size) == (new.mode, new.size) and _colours(shown) == _colours(new)
+        return same and old.info.get("icc_profile") == new.info.get("icc_profile")
+
+
+def _colours(image: Any) -> bytes:
+    if image.mode == "P":
+        image = image.convert("RGBA")
+    result: bytes = image.tobytes()
+    return result
+
+
+def same_samples(before: bytes, after: bytes, exif: ExifOrientation) -> bool:
+    """By libvips, at full depth."""
+    import numpy as np
+    import pyvips
+
+    old, new = (pyvips.Image.new_from_buffer(data, "", fail_on="error") for data in (before, after))
+    if (old.format, old.bands) != (new.format, new.bands):
+        return False
+    shape = (old.height, old.width, old.bands)
+    shown = show_array(np.asarray(old.numpy()).reshape(shape), exif)
+    return bool(np.array_equal(shown, np.asarray(new.numpy()).reshape(shown.shape)))

@@ -1,0 +1,67 @@
+"""Pictures turned and encoded anew, when that was asked for."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from ..carriers import patch_exif_orientation, read_exif_orientation
+from ..errors import CorrectionError
+from ..formats import HEAD_BYTES, format_of, sniff
+from ..turns import ExifOrientation, Turn, show_pillow
+from .proof import decoding
+from .tiff import SAMPLES
+
+
+def reencoded(data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: int = 0) -> bytes:
+    """A page of a picture as shown (``exif`` still to be applied), turned and written as ``form``; EXIF and ICC stay.
+
+    JPEG and WebP are compressed with quality 95. Raises BrokenPicture, TooLarge, CorrectionError.
+    """
+    source, target = format_of(sniff(data[:HEAD_BYTES])), format_of(form)
+    if source and source.extra:
+        remedy = "use --method tag" if source.carriers else "convert it to PNG first"
+        raise CorrectionError(f"{source.name} pixels cannot be re-encoded", remedy=remedy)
+    if not target or not target.written:
+        raise CorrectionError(f"pictures cannot be encoded as {form}", remedy="name a .jpg or .png target")
+    with decoding():
+        picture = _opened(data, source.name if source else "", page)
+        shown = show_pillow(picture, exif.then(turn))
+        options: dict[str, Any] = {"icc_profile": picture.info.get("icc_profile")}
+        if exif_block := picture.getexif():
+            exif_block[0x0112] = 1
+            for tag in SAMPLES.intersection(exif_block):
+                del exif_block[tag]
+            options["exif"] = exif_block.tobytes()
+        if form in ("JPEG", "WEBP"):
+            options |= {"quality": 95, "subsampling": "4:4:4"}
+        if form == "JPEG" and shown.mode not in ("L", "RGB", "CMYK"):
+            shown = _on_white(shown)
+        out = io.BytesIO()
+        shown.save(out, form, **{name: value for name, value in options.items() if value})
+        return out.getvalue()
+
+
+def _opened(data: bytes, form: str, page: int) -> Any:
+    from PIL import Image
+
+    if form == "HEIC":
+        import pi_heif
+
+        return pi_heif.open_heif(io.BytesIO(data)).to_pillow()
+    if form == "TIFF" and read_exif_orientation(data, page=page).present:
+        # Pillow turns a tagged TIFF while it loads.
+        data = patch_exif_orientation(data, ExifOrientation.TOP_LEFT, page=page)
+    picture = Image.open(io.BytesIO(data))
+    picture.seek(page)
+    return picture
+
+
+def _on_white(image: Any) -> Any:
+    from PIL import Image
+
+    if image.mode in ("1", "I;16", "I", "F"):
+        return image.convert("L") if image.mode == "1" else image.point(lambda v: v / 256).convert("L")
+    layered = image.convert("RGBA")
+    ground = Image.new("RGBA", layered.size, "white")
+    return Image.alpha_composite(ground, layered).convert("RGB")

@@ -1,0 +1,97 @@
+"""TIFF: decoded, turned and written again in the same mode, depth and compression.
+
+By Pillow, or by libvips where Pillow does not keep the depth.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from ..errors import NotLossless
+from ..formats import Span, Window
+from ..formats.tiff import directory
+from ..turns import VIPS_ANGLE, ExifOrientation
+from .pillow import rewritten, told
+from .proof import check_size, prove, same_picture, same_samples
+
+_SUB_IFDS, _COMPRESSION, _BITS = 0x014A, 0x0103, 0x0102
+_EXIF_IFDS = {0x8769, 0x8825}
+#: TIFF compression numbers that keep every sample, by libvips' name (None: Pillow alone writes it).
+_EXACT = {
+    1: "none",
+    2: None,
+    3: None,
+    4: "ccittfax4",
+    5: "lzw",
+    8: "deflate",
+    32946: "deflate",
+    32773: "packbits",
+    50000: "zstd",
+}
+#: Tags that say how samples lay in the old file, or that its writer fills in by itself.
+LAYOUT = {254, 256, 257, 266, 273, 278, 279, 282, 283, 284, 292, 293, 317, 322, 323, 324, 325, 339, 34675}
+#: Tags that must not go into another file because they tell of samples.
+SAMPLES = (LAYOUT - {282, 283}) | {258, 259, 262, 277, 320, 338, 347, 512, 513, 514, 530, 532, 700}
+
+
+def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
+    """The TIFF whose stored pixels are what ``exif`` shows. Raises NotLossless."""
+    window = Window(data)
+    found = directory(window, Span(0, window.size))
+    if found.find(_SUB_IFDS) is not None:
+        raise NotLossless("it holds sub-pictures (a raw photograph or a pyramid?)")
+    compression = next(iter(found.numbers(window, _COMPRESSION)), 1)
+    if compression not in _EXACT:
+        raise NotLossless(
+            f"its pixels are compressed with loss or in a way that cannot be written (TIFF {compression})"
+        )
+    if _pillow_keeps(data):
+        result, proofs = rewritten(data, exif, _options), [same_samples, same_picture]
+    else:
+        result, proofs = _by_vips(data, exif, _EXACT[compression]), [same_samples]
+    lost = found.tags() - directory(Window(result), Span(0, len(result))).tags() - LAYOUT - {0x0112}
+    if lost:
+        raise NotLossless(f"its tags {', '.join(map(hex, sorted(lost)))} cannot be written again")
+    prove(data, result, exif, *proofs)
+    return result
+
+
+def _pillow_keeps(data: bytes) -> bool:
+    """Whether Pillow reads this TIFF at its own depth."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return picture.mode == "I;16" or set(picture.tag_v2.get(_BITS, (1,))) <= {1, 8} or picture.mode == "P"  # type: ignore[attr-defined]
+    except UnidentifiedImageError:
+        return False
+
+
+def _by_vips(data: bytes, exif: ExifOrientation, compression: str | None) -> bytes:
+    import pyvips
+
+    image = pyvips.Image.new_from_buffer(data, "", fail_on="error")
+    check_size(image.width, image.height)
+    if compression is None:
+        raise NotLossless("it cannot be written again in the same compression")
+    shown = (image.fliphor() if exif.mirrored else image).rot(VIPS_ANGLE[exif.turn])
+    if exif.swaps_sides:
+        shown = shown.copy(xres=image.yres, yres=image.xres)
+    result: bytes = shown.tiffsave_buffer(compression=compression, bigtiff=data[2:4] in (b"+\0", b"\0+"))
+    return result
+
+
+def _options(picture: Any) -> dict[str, Any]:
+    """The tags that do not tell of samples, sub-directories included, each in its own type."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    kept, tags = ImageFileDirectory_v2(), picture.tag_v2
+    for tag in tags:
+        if tag in _EXIF_IFDS:
+            kept[tag] = picture.getexif().get_ifd(tag)
+        elif tag not in LAYOUT:
+            kept[tag] = tags[tag]
+            kept.tagtype[tag] = tags.tagtype[tag]
+    big = bool(getattr(tags, "_bigtiff", False))
+    return {"tiffinfo": kept, "big_tiff": big} | told(picture, ("icc_profile", "compression"))
