@@ -1,0 +1,147 @@
+"""Where pictures are: files, folders, ``-``, lists, tar shards, Parquet files, object stores; each has one key.
+
+`find_items` yields an `Item` for every picture, and one that says why for everything that it passes over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from ..errors import SourceError, SourceMissing, UprightError, UsageError
+from .folders import STANDARD_STREAM, local_items
+from .item import Item, Wanted
+from .shards import PARQUET_ENDINGS, TAR_ENDINGS, parquet_cell, parquet_count, parquet_items, tar_items, tar_member
+from .stores import filesystem, is_remote, listed, read
+
+__all__ = [
+    "STANDARD_STREAM",
+    "Item",
+    "count_items",
+    "filesystem",
+    "find_items",
+    "is_remote",
+    "item_of",
+    "key_hash",
+    "shard_filter",
+]
+
+
+def find_items(
+    names: Iterable[str],
+    *,
+    wanted: Wanted = lambda key: True,
+    lists: Iterable[str] = (),
+    load: bool = True,
+    once: bool = False,
+) -> Iterator[Item]:
+    """Every picture of the sources, in their order, whose key is wanted; of others no byte is kept.
+
+    Args:
+        names: files, folders, ``-`` for standard input, tar shards, Parquet files, or URLs of them.
+        wanted: says of a key whether its picture is to be worked on.
+        lists: text files with one such name a line.
+        load: whether items of shards come with their bytes; without, `Item.load` finds them again.
+        once: a file on this machine comes once, whatever it is called: corrected in place by two answers to the same
+            question it would be turned twice.
+
+    What is no picture is an item with the reason in ``skipped``. A shard that cannot be read, or only in part, yields
+    what can be read and then an item with the error.
+    """
+    seen: set[str] | None = set() if once else None
+    for name in [*names, *_listed(lists)]:
+        yield from _guarded(name, _items(name, wanted, load, seen), wanted)
+
+
+def _items(name: str, wanted: Wanted, load: bool, seen: set[str] | None) -> Iterator[Item]:
+    lower = name.lower()
+    if lower.endswith(TAR_ENDINGS) and not Path(name).is_dir():
+        yield from tar_items(name, wanted, load)
+    elif lower.endswith(PARQUET_ENDINGS) and not Path(name).is_dir():
+        yield from parquet_items(name, wanted, load)
+    elif not is_remote(name):
+        yield from local_items(name, wanted, seen)
+    else:
+        # Whether a file in a store is a picture is seen when it is read.
+        for key, below in listed(name):
+            if key != name and key.lower().endswith(TAR_ENDINGS + PARQUET_ENDINGS):
+                yield from _guarded(key, _items(key, wanted, load, seen), wanted)
+            elif wanted(key):
+                yield Item(key, PurePosixPath(below), fetch=partial(read, key))
+
+
+def _listed(lists: Iterable[str]) -> Iterator[str]:
+    for name in lists:
+        try:
+            text = os.fsdecode(Path(name).read_bytes())
+        except OSError as error:
+            raise SourceMissing(f"the list cannot be read: {error.strerror}", source=name) from error
+        yield from (line for line in text.splitlines() if line)
+
+
+def _guarded(name: str, items: Iterator[Item], wanted: Wanted) -> Iterator[Item]:
+    """Items up to where the source breaks, then one with the error."""
+    try:
+        yield from items
+    except UsageError:
+        raise
+    except UprightError as error:
+        broken = error
+    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+        broken = SourceError(f"it cannot be read to its end: {error}", source=name, remedy="fetch or write it again")
+    else:
+        return
+    if wanted(name):
+        yield Item(name, PurePosixPath(name), error=broken)
+
+
+def item_of(key: str) -> Item:
+    """The picture that `find_items` gave this key, found again by the key alone (slow in compressed shards)."""
+    at, _, row = key.rpartition("#")
+    if at.lower().endswith(PARQUET_ENDINGS) and row.isdecimal():
+        return Item(key, PurePosixPath(row), fetch=partial(parquet_cell, at, int(row)))
+    for ending in TAR_ENDINGS:
+        at, found, member = key.partition(f"{ending}/")
+        if found and not Path(at + ending).is_dir():
+            return Item(key, PurePosixPath(member), fetch=partial(tar_member, at + ending, member))
+    if is_remote(key):
+        return Item(key, PurePosixPath(key), fetch=partial(read, key))
+    return Item(key, PurePosixPath(Path(key).name), path=key)
+
+
+def count_items(names: Iterable[str], lists: Iterable[str] = ()) -> int | None:
+    """About how many pictures there are, without opening any; ``None`` where only reading everything would tell."""
+    total = 0
+    try:
+        for name in [*names, *_listed(lists)]:
+            if Path(name).is_dir():
+                total += sum(len(files) for *_, files in os.walk(name))
+            elif name.lower().endswith(TAR_ENDINGS):
+                return None
+            elif name.lower().endswith(PARQUET_ENDINGS):
+                total += parquet_count(name)
+            elif is_remote(name):
+                system, path = filesystem(name)
+                total += len(system.find(path)) or 1
+            else:
+                total += 1
+    except (OSError, ValueError, UprightError):
+        return None  # The run itself says what is wrong with a source.
+    return total
+
+
+def shard_filter(shard: str) -> Wanted:
+    """For ``i/n``: whether a key belongs to the ``i``-th of ``n`` parts (from 1), by hash. Raises `UsageError`."""
+    part, _, parts = shard.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UsageError(f"{shard!r} is no shard", remedy="say --shard 1/4 to --shard 4/4 for four parts")
+    return lambda key: key_hash(key) % int(parts) == int(part) - 1
+
+
+def key_hash(key: str) -> int:
+    """64 bits that stand for a key: the same on every machine."""
+    return int.from_bytes(hashlib.blake2b(os.fsencode(key), digest_size=8).digest(), "big")

@@ -1,0 +1,103 @@
+"""Pictures on this machine: files, folders (searched by content), ``-`` for standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from .. import atomic
+from ..errors import SourceMissing, TooLarge
+from ..pictures import Limits, sniff
+from .item import Item, Wanted
+
+STANDARD_STREAM = "-"
+#: Formats are known by their first bytes, DICOM by the last of 132; a PDF may begin after some others.
+HEAD_BYTES = 1024
+
+
+def local_items(name: str, wanted: Wanted, seen: set[str] | None) -> Iterator[Item]:
+    """A file that is named, whatever it is; of a folder every file, skipped where its first bytes are no picture's.
+
+    In order of name. Folders behind links are not entered, so a loop of links ends; a link to a file counts as the
+    file, and one that leads nowhere is reported. With a set ``seen``, which grows by real paths, no file comes twice.
+    Raises SourceMissing where the folder itself cannot be read.
+    """
+    if name == STANDARD_STREAM:
+        if wanted(name):
+            yield Item(name, PurePosixPath(name), fetch=_standard_input)
+        return
+    searched = Path(name).is_dir()
+    for path, reason in _search(name) if searched else [(name, "")]:
+        if seen is not None and not reason:
+            real = os.path.realpath(path)
+            reason = "named twice" if real in seen else ""
+            seen.add(real)
+        if wanted(path):
+            reason = reason or (_no_picture(path) if searched else "")
+            relative = Path(path).relative_to(name) if searched else Path(path).name
+            yield Item(path, PurePosixPath(relative), path=None if reason else path, skipped=reason)
+
+
+def _search(folder: str) -> Iterator[tuple[str, str]]:
+    """Each file below a folder, and why it is passed over, or an empty reason."""
+    passed: list[tuple[str, str]] = []
+
+    def unreadable(error: OSError) -> None:
+        if error.filename == folder:
+            cause = f"it cannot be read: {error.strerror}"
+            raise SourceMissing(cause, source=folder, remedy="check its permissions") from error
+        passed.append((error.filename, "a folder that cannot be read"))
+
+    for parent, folders, files in os.walk(folder, onerror=unreadable):
+        here = {name: os.path.join(parent, name) for name in sorted((*folders, *files))}  # noqa: PTH118 -- pathlib
+        # would normalise the user's spelling away
+        for name in folders:
+            if Path(here[name]).is_symlink():
+                passed.append((here[name], "a folder behind a link"))
+            elif _is_backups(here[name]):
+                passed.append((here[name], "the backups of a journal"))
+        folders[:] = sorted(name for name in folders if here[name] not in dict(passed))
+        yield from passed
+        passed.clear()
+        for name in sorted(files):
+            ours = name.startswith(atomic.PREFIX) and name.endswith(atomic.SUFFIX)
+            yield here[name], "a temporary file of upright" if ours else ""
+    yield from passed
+
+
+def _is_backups(folder: str) -> bool:
+    """Whether a folder holds the originals of the journal beside it: turned they would be originals no more."""
+    try:
+        with open(folder.removesuffix(".d"), "rb") as journal:  # noqa: PTH123
+            return journal.read(10) == b'{"journal"'
+    except OSError:
+        return False
+
+
+def _no_picture(path: str) -> str:
+    """Why a file is passed over; nothing where it is a picture, or cannot be opened, which is to be reported."""
+    try:
+        if not Path(path).is_file():
+            return "" if Path(path).is_symlink() else "no regular file"
+        with open(path, "rb") as file:  # noqa: PTH123
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        return ""
+    return no_picture(head)
+
+
+def no_picture(head: bytes) -> str:
+    """Why a file with such first bytes is passed over; nothing where it is a picture."""
+    return "" if sniff(head) else "not a picture" if head else "empty"
+
+
+def _standard_input() -> bytes:
+    limit = Limits().max_stream_bytes
+    data = sys.stdin.buffer.read(limit + 1)
+    if len(data) > limit:
+        raise TooLarge(
+            f"it is over the limit of {limit:,} bytes", source=STANDARD_STREAM, remedy="save it to a file first"
+        )
+    return data

@@ -1,0 +1,55 @@
+"""One picture to work on, wherever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from ..errors import UprightError
+
+#: Says of a key whether its picture is to be worked on.
+Wanted: TypeAlias = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture of a source, or the reason why something there is none.
+
+    Attributes:
+        key: names it for good, so that a run can be resumed and split: the path, ``shard.tar/member.jpg``,
+            ``table.parquet#row`` or a URL.
+        relative: its place below the folder, shard or store that was named; its own name where it was named itself.
+        path: of a file on this machine, which is opened where it is.
+        fetch: gives the bytes of anything else.
+        data: those bytes, once they are here.
+        error: why it cannot be worked on.
+        skipped: why it is passed over: it is no picture, or not to be looked at.
+    """
+
+    key: str
+    relative: PurePosixPath
+    path: str | None = None
+    fetch: Callable[[], bytes] | None = None
+    data: bytes | None = None
+    error: UprightError | None = None
+    skipped: str = ""
+
+    def load(self) -> Item:
+        """The item with its bytes, or with the error that kept them away; a file on this machine stays where it is."""
+        if self.fetch is None or self.data is not None:
+            return self
+        try:
+            return replace(self, data=self.fetch(), fetch=None)
+        except UprightError as error:
+            return replace(self, error=error, fetch=None)
+
+    def open(self) -> str | bytes:
+        """What `Detector.detect` and `correct` take. Raises what kept the picture away."""
+        item = self.load()
+        if item.error:
+            raise item.error
+        source = item.data if item.path is None else item.path
+        assert source is not None, "an item is a file, has its bytes or can fetch them"
+        return source

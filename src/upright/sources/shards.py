@@ -1,0 +1,132 @@
+"""Pictures inside one file: members of a tar shard, rows of a Parquet file."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from functools import lru_cache, partial
+from itertools import repeat
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..errors import BrokenPicture, TooLarge, UsageError
+from .folders import HEAD_BYTES, no_picture
+from .item import Item, Wanted
+from .stores import MEMBER_LIMIT_BYTES, need, opened
+
+TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
+PARQUET_ENDINGS = (".parquet", ".pq")
+_PARQUET_ROWS = 16
+
+
+def tar_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
+    """Members of a tar shard; skipped where they are no pictures by their first bytes (labels, JSON).
+
+    With ``load`` they come with their bytes, in one pass.
+    """
+    with opened(name) as file, tarfile.open(fileobj=file, mode="r|*") as shard:
+        for member in shard:
+            key = f"{name}/{member.name}"
+            if member.isdir() or not wanted(key):
+                continue
+            relative = PurePosixPath(PurePosixPath(name).name) / member.name.lstrip("/")
+            if not member.isfile():
+                yield Item(key, relative, skipped="no regular file")
+                continue
+            if member.size > MEMBER_LIMIT_BYTES:
+                large = TooLarge(f"it has {member.size:,} bytes", source=key, remedy="unpack the shard to files")
+                yield Item(key, relative, error=large)
+                continue
+            stored = shard.extractfile(member)
+            data = stored.read(-1 if load else HEAD_BYTES) if stored else b""
+            if len(data) < (member.size if load else min(member.size, HEAD_BYTES)):
+                broken = BrokenPicture("the shard ends inside it", source=key, remedy="fetch or write the shard again")
+                yield Item(key, relative, error=broken)
+            elif reason := no_picture(data[:HEAD_BYTES]):
+                yield Item(key, relative, skipped=reason)
+            elif load:
+                yield Item(key, relative, data=data)
+            else:
+                yield Item(key, relative, fetch=partial(tar_member, name, member.name))
+
+
+def parquet_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
+    """Rows of a Parquet file with a column of bytes. Raises `UsageError` where there is none."""
+    with opened(name) as file:
+        table = need("pyarrow.parquet", "parquet").ParquetFile(file)
+        column = _image_column(table.schema_arrow, name)
+        cells = (
+            (cell.as_py() for batch in table.iter_batches(_PARQUET_ROWS, columns=[column]) for cell in batch.column(0))
+            if load
+            else repeat(None, table.metadata.num_rows)
+        )
+        for row, cell in enumerate(cells):
+            key = f"{name}#{row}"
+            if wanted(key):
+                relative = PurePosixPath(PurePosixPath(name).name) / str(row)
+                if load:
+                    yield Item(key, relative, data=_cell_bytes(cell))
+                else:
+                    yield Item(key, relative, fetch=partial(parquet_cell, name, row))
+
+
+def parquet_count(name: str) -> int:
+    """How many rows a Parquet file has."""
+    with opened(name) as file:
+        return int(need("pyarrow.parquet", "parquet").ParquetFile(file).metadata.num_rows)
+
+
+def tar_member(name: str, member: str) -> bytes:
+    """The bytes of one member (a compressed shard is read from its beginning: slow)."""
+    if not name.lower().endswith(".tar"):
+        with opened(name) as file, tarfile.open(fileobj=file, mode="r:*") as shard:
+            stored = shard.extractfile(member)
+            return stored.read() if stored else b""
+    start, size = _tar_index(name)[member]
+    with opened(name) as file:
+        file.seek(start)
+        return file.read(size)
+
+
+@lru_cache(maxsize=4)
+def _tar_index(name: str) -> dict[str, tuple[int, int]]:
+    with opened(name) as file, tarfile.open(fileobj=file, mode="r:") as shard:
+        return {member.name: (member.offset_data, member.size) for member in shard}
+
+
+def parquet_cell(name: str, row: int) -> bytes:
+    """The bytes in one row."""
+    with opened(name) as file:
+        table = need("pyarrow.parquet", "parquet").ParquetFile(file)
+        for group in range(table.num_row_groups):
+            rows = table.metadata.row_group(group).num_rows
+            if row < rows:
+                return _cell_bytes(_row_group(name, group)[row].as_py())
+            row -= rows
+    return b""
+
+
+@lru_cache(maxsize=2)
+def _row_group(name: str, group: int) -> Any:
+    with opened(name) as file:
+        table = need("pyarrow.parquet", "parquet").ParquetFile(file)
+        return table.read_row_group(group, columns=[_image_column(table.schema_arrow, name)]).column(0)
+
+
+def _image_column(schema: Any, name: str) -> str:
+    """The first column of bytes, or of structs with bytes as Hugging Face ``datasets`` writes pictures."""
+    types = need("pyarrow", "parquet").types
+    for field in schema:
+        inner = field.type.field("bytes").type if types.is_struct(field.type) and _has_bytes(field.type) else field.type
+        if types.is_binary(inner) or types.is_large_binary(inner):
+            return f"{field.name}.bytes" if inner is not field.type else str(field.name)
+    raise UsageError("no column holds bytes", source=name, remedy="give a Parquet file with a column of image bytes")
+
+
+def _has_bytes(struct: Any) -> bool:
+    return any(struct.field(i).name == "bytes" for i in range(struct.num_fields))
+
+
+def _cell_bytes(cell: Any) -> bytes:
+    data = cell["bytes"] if isinstance(cell, dict) else cell
+    return data if isinstance(data, bytes) else b""

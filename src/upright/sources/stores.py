@@ -1,0 +1,100 @@
+"""Files that may be elsewhere: a path, or a URL that fsspec knows; tried again where a store fails."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from ..errors import SourceMissing, UprightError, UsageError
+from ..pictures import Limits
+
+T = TypeVar("T")
+
+#: Seconds before the second, third … try of a remote read; a store that is away for longer than all of it is an error.
+RETRY_AFTER_S = (0.5, 1.0, 2.0, 4.0)
+#: A file in a store or a member of a shard is held in memory whole.
+MEMBER_LIMIT_BYTES = Limits().max_stream_bytes
+
+
+def is_remote(name: str) -> bool:
+    """Whether a name is a URL and not a path."""
+    return "://" in name
+
+
+def filesystem(url: str) -> tuple[Any, str]:
+    """fsspec's file system of a URL, and the path in it. Raises `UsageError`."""
+    fsspec = need("fsspec", "s3")
+    try:
+        system, path = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        raise UsageError(f"{error}", source=url, remedy="pip install 'upright[s3]'") from error
+    except ValueError as error:
+        raise UsageError(f"{error}", source=url, remedy="use a path, or a URL that fsspec knows") from error
+    return system, str(path)
+
+
+def listed(url: str) -> Iterator[tuple[str, str]]:
+    """URL and place below it of each file of a remote folder, in order; or of the one file."""
+    system, path = filesystem(url)
+    protocol = url.partition("://")[0]
+    for found in sorted(_with_retries(lambda: system.find(path), url) or [path]):
+        name = f"{protocol}://{str(found).lstrip('/')}" if protocol != "file" else f"file://{found}"
+        yield name, str(found).removeprefix(path.rstrip("/")).lstrip("/") or Path(str(found)).name
+
+
+@contextmanager
+def opened(name: str) -> Iterator[IO[bytes]]:
+    """A file for reading, wherever it is. Raises `SourceMissing`."""
+    file: IO[bytes]
+    if is_remote(name):
+        system, path = filesystem(name)
+        file = _with_retries(lambda: system.open(path, "rb"), name)
+    else:
+        try:
+            file = Path(name).open("rb")  # noqa: SIM115 -- closed below
+        except OSError as error:
+            raise SourceMissing(f"it cannot be read: {error.strerror}", source=name, remedy="check the path") from error
+    with file:
+        yield file
+
+
+def read(url: str) -> bytes:
+    """The bytes of a remote file; tried again with growing pauses where the store fails. Raises `SourceMissing`."""
+
+    def once() -> bytes:
+        with opened(url) as file:
+            return file.read(MEMBER_LIMIT_BYTES)
+
+    return _with_retries(once, url)
+
+
+def _with_retries(call: Callable[[], T], url: str) -> T:
+    for pause_s in (*RETRY_AFTER_S, None):
+        try:
+            return call()
+        except (FileNotFoundError, PermissionError) as error:
+            raise SourceMissing(f"it cannot be read: {error}", source=url, remedy="check URL and rights") from error
+        except Exception as error:
+            # fsspec's stores raise what their client libraries raise: no common class says "try again".
+            if isinstance(error, UprightError):
+                raise
+            if pause_s is None:
+                tries = len(RETRY_AFTER_S) + 1
+                cause = f"it could not be read in {tries} tries: {type(error).__name__}: {error}"
+                raise SourceMissing(cause, source=url, remedy="run again when the store answers") from error
+            time.sleep(pause_s * random.uniform(0.5, 1.5))
+    raise AssertionError("unreachable")
+
+
+def need(module: str, extra: str) -> Any:
+    """A module of an extra. Raises `UsageError`."""
+    from importlib import import_module
+
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise UsageError(f"this source needs {error.name}", remedy=f"pip install 'upright[{extra}]'") from error
