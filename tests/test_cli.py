@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,6 @@ from PIL import Image
 
 from upright.carriers import read_exif_orientation
 from upright.cli import main
-from upright.folders import _standard_input
 
 from .conftest import DEMO, demo_turns
 
@@ -44,7 +44,6 @@ def run(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPat
     def command(*words: object, stdin: bytes = b"") -> Outcome:
         monkeypatch.setattr(sys, "argv", ["upright", *map(str, words)])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        _standard_input.cache_clear()
         code = 0
         try:
             main()
@@ -85,6 +84,7 @@ def test_detect_table_and_timing(run: Run) -> None:
     assert [line.split()[0] for line in done.err.splitlines()[1:]] == [
         "stage",
         "load",
+        "fetch",
         "read",
         "infer",
         "write",
@@ -188,8 +188,9 @@ def test_bad_pictures_do_not_stop_the_others(run: Run, photos: Path) -> None:
         (["correct", DEMO, "--in-place", "-o", "x"], "say where to write"),
         (["correct", "-", "--in-place"], "standard input"),
         (["correct", DEMO, "-o", "-"], "only one picture"),
+        (["correct", DEMO, "-o", "x", "--journal", "j"], "notes changes in place"),
         (["detect", DEMO, "--model", "nowhere"], "no model here"),
-        (["detect"], "Missing argument"),
+        (["detect"], "nothing to work on"),
         (["detect", DEMO, "--flow", "magic"], "'magic' is not one of"),
         (["nonsense"], "No such command"),
     ],
@@ -209,6 +210,35 @@ def test_existing_targets_are_not_replaced_unasked(run: Run, tmp_path: Path) -> 
     assert "--overwrite" in done.err
     assert target.read_bytes() == b"precious"
     assert run("correct", DEMO / "page.jpg", "-o", target, "--best", "--overwrite").code == 0
+
+
+def test_the_source_is_no_target(run: Run, photos: Path) -> None:
+    before = bytes_below(photos)
+    for out in (photos, photos / "page.jpg"):
+        done = run("correct", photos / "page.jpg", "-o", out, "--best", "--overwrite")
+        assert done.code == 1 and "the target is the source" in done.err
+    assert bytes_below(photos) == before
+
+
+def test_what_is_passed_over_is_said(run: Run, tmp_path: Path) -> None:
+    assert "no picture was found" in run("detect", tmp_path).err
+    (tmp_path / "notes.txt").write_text("nothing to see")
+    assert "no picture was found; 0 upright, 0 turned, 0 unsure, 0 failed; passed over: 1 not a picture" in (
+        run("detect", tmp_path, "--json").err
+    )
+    shutil.copy(DEMO / "page.jpg", tmp_path)
+    assert "passed over: 1 not a picture" in run("detect", tmp_path).err
+
+
+def test_a_shard_and_a_list_are_sources_of_every_command(run: Run, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        tar.add(DEMO / "page.jpg", "scans/page.jpg")
+    (tmp_path / "list.txt").write_text(f"{tmp_path / 'a.tar'}\n")
+    rows = run("detect", "--list", tmp_path / "list.txt", "--json", "--best").rows
+    assert [(row["source"], row["turn"]) for row in rows] == [(f"{tmp_path}/a.tar/scans/page.jpg", 270)]
+    assert run("correct", tmp_path / "a.tar", "-o", tmp_path / "out", "--best").code == 0
+    with (tmp_path / "out" / "a.tar" / "scans" / "page.jpg").open("rb") as file:
+        assert read_exif_orientation(file).orientation == 8
 
 
 def test_options_from_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,6 +261,32 @@ def test_interrupt_stops_with_130_and_loses_nothing(photos: Path) -> None:
     undone = subprocess.run([sys.executable, "-m", "upright", "undo", str(photos.parent / "j.jsonl")], timeout=60)
     assert undone.returncode == 0
     assert bytes_below(photos) == before
+
+
+def test_two_runs_at_once_turn_nothing_twice(tmp_path: Path) -> None:
+    """Each of two processes decides about files that the other is turning."""
+    folder, journal = tmp_path / "photos", tmp_path / "turned.jsonl"
+    for copy in range(12):
+        shutil.copytree(DEMO, folder / f"{copy}", ignore=shutil.ignore_patterns("*.tif", "*.webp", "rocket*"))
+    before = bytes_below(folder)
+    alone = tmp_path / "alone"
+    shutil.copytree(folder / "0", alone)
+    command = [sys.executable, "-m", "upright", "correct", "--in-place", "--best", "--json", "--journal"]
+    subprocess.run([*command, str(tmp_path / "j"), str(alone)], check=True, stdout=subprocess.DEVNULL, timeout=100)
+    expected = bytes_below(alone)
+    both = [
+        subprocess.Popen([*command, str(journal), str(folder)], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    rows = [json.loads(line) for process in both for line in process.communicate(timeout=200)[0].splitlines()]
+    assert len(rows) == 2 * len(before)
+    assert {name: bytes_below(folder / f"{copy}") for copy in range(12) for name in [copy]} == dict.fromkeys(
+        range(12), expected
+    )
+    met = [row["cause"] for row in rows if "error" in row]
+    assert all("meanwhile" in cause for cause in met), met
+    undone = subprocess.run([sys.executable, "-m", "upright", "undo", str(journal)], timeout=60, capture_output=True)
+    assert undone.returncode == 0, undone.stderr
+    assert bytes_below(folder) == before
 
 
 def test_closed_pipe_is_quiet() -> None:

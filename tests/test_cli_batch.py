@@ -103,6 +103,64 @@ def test_a_shard_is_corrected_into_a_folder(tmp_path: Path) -> None:
     assert all("only files can be set right in place" in str(row["cause"]) for row in rows(tmp_path / "s.jsonl"))
 
 
+def test_batch_is_as_careful_as_correct(folder: Path, tmp_path: Path) -> None:
+    """It replaces nothing unasked, takes a method, and can do nothing but say what it would."""
+    out, source = tmp_path / "out", folder / "0"
+    dry = batch(source, "-o", tmp_path / "d.jsonl", "--correct", out, "--best", "--dry-run", "--method", "turn")
+    assert dry.returncode == 0 and not out.exists()
+    would = {Path(str(row["source"])).name: row["correction"] for row in rows(tmp_path / "d.jsonl")}
+    assert {done["written"] for done in would.values()} == {False}  # type: ignore[index]
+    assert would["receipt.png"]["method"] == "turn"  # type: ignore[index]
+
+    out.mkdir()
+    (out / "page.jpg").write_bytes(b"precious")
+    kept = batch(source, "-o", tmp_path / "k.jsonl", "--correct", out, "--best")
+    assert kept.returncode == 1 and (out / "page.jpg").read_bytes() == b"precious"
+    failed = [row for row in rows(tmp_path / "k.jsonl") if "error" in row]
+    assert [(Path(str(row["source"])).name, row["remedy"]) for row in failed] == [("page.jpg", "use --overwrite")]
+    again = batch(source, "-o", tmp_path / "k.jsonl", "--correct", out, "--best", "--overwrite", "--retry-errors")
+    assert again.returncode == 0
+    with (out / "page.jpg").open("rb") as file:
+        assert read_exif_orientation(file).orientation == 8
+
+
+def test_two_pictures_never_become_one_file(folder: Path, tmp_path: Path) -> None:
+    for overwrite in ([], ["--overwrite"]):
+        results = tmp_path / f"r{len(overwrite)}.jsonl"
+        done = batch(folder / "0", folder / "1", "-o", results, "--correct", tmp_path / "out", "--best", *overwrite)
+        assert done.returncode == 1
+        met = [row for row in rows(results) if "error" in row]
+        assert {Path(str(row["source"])).parent for row in met} == {folder / "1"} and len(met) == 10
+        assert all("becomes" in str(row["cause"]) for row in met)
+
+
+@pytest.mark.parametrize("name", ["../../precious.jpg", "/precious.jpg", "a/../../../precious.jpg"])
+def test_a_name_in_a_shard_never_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "precious.jpg").write_bytes(b"precious")
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        data = (DEMO / "page.jpg").read_bytes()
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        tar.addfile(info, io.BytesIO(data))
+    out = tmp_path / "out"
+    done = batch(tmp_path / "a.tar", "-o", tmp_path / "r.jsonl", "--correct", out, "--best", "--overwrite")
+    assert (tmp_path / "precious.jpg").read_bytes() == b"precious"
+    (row,) = rows(tmp_path / "r.jsonl")
+    if ".." in name:
+        assert done.returncode == 1 and "leads out of" in str(row["cause"]) and not out.exists()
+    else:
+        assert done.returncode == 0 and (out / "a.tar" / "precious.jpg").exists()
+
+
+def test_what_is_passed_over_is_counted(folder: Path, tmp_path: Path) -> None:
+    pictures = Path(shutil.copytree(folder / "0", tmp_path / "pictures"))
+    (pictures / "notes.txt").write_text("these are my pictures")
+    (pictures / "empty.jpg").touch()
+    done = batch(pictures, "-o", tmp_path / "r.jsonl", "--report", tmp_path / "r.html")
+    assert done.returncode == 0 and len(rows(tmp_path / "r.jsonl")) == 10
+    assert "passed over: 1 empty, 1 not a picture" in done.stderr
+
+
 def test_wrong_use_is_one_line(tmp_path: Path) -> None:
     for arguments, words in (
         (["-o", "r.jsonl"], "there is nothing to work on"),
@@ -110,6 +168,9 @@ def test_wrong_use_is_one_line(tmp_path: Path) -> None:
         ([DEMO, "-o", tmp_path / "r.jsonl", "--shard", "3/2"], "is no shard"),
         ([DEMO, "-o", tmp_path / "r.jsonl", "--correct", "x", "--in-place"], "contradict each other"),
         ([DEMO, "-o", tmp_path / "r", "--ray", "--report", "x.html"], "--report does not go with --ray"),
+        ([DEMO, "-o", tmp_path / "r", "--ray", "--method", "turn"], "--method does not go with --ray"),
+        ([DEMO, "-o", tmp_path / "r.jsonl", "--method", "turn"], "give --correct FOLDER or --in-place too"),
+        ([DEMO, "-o", tmp_path / "r.jsonl", "--correct", "x", "--journal", "j"], "notes changes in place"),
     ):
         result = batch(*arguments)
         assert result.returncode == 2, (arguments, result.stderr)

@@ -66,10 +66,11 @@ def sources(output: Path) -> Counter[str]:
 
 
 def test_every_picture_is_one_row_though_a_node_is_killed(cluster, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+
     from upright import Detector
     from upright.cluster import run_on_ray
-    from upright.pipeline import Pipeline, ResultsFile, read_rows
     from upright.results import columns
+    from upright.run import work
     from upright.sources import find_items
 
     node = cluster.add_node(num_cpus=3)
@@ -98,9 +99,9 @@ def test_every_picture_is_one_row_though_a_node_is_killed(cluster, folder: Path,
     assert [row["source"] for row in rows] == [str(folder / "new.jpg")]
 
     # The same rows as on one machine.
-    with Detector(flow="whole") as detector, ResultsFile(tmp_path / "r.jsonl") as results:
-        Pipeline(detector, results, workers=2).run(lambda wanted: find_items([str(folder)], wanted=wanted))
-    local = {row["source"]: columns(row) for row in read_rows(tmp_path / "r.jsonl")}
+    with Detector(flow="whole") as detector:
+        outcomes = work(find_items([str(folder)]), detector, workers=2)
+        local = {outcome.source: columns(outcome.to_dict()) for outcome in outcomes}
     table = pyarrow.dataset.dataset(str(output), format="parquet").to_table()
     for row in table.to_pylist():
         assert row == local[row["source"]]

@@ -1,7 +1,9 @@
 """Pictures are set right, and nothing is lost whatever happens."""
 
 import contextlib
+import hashlib
 import io
+import json
 import os
 import resource
 import shutil
@@ -10,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -20,8 +23,9 @@ from PIL import Image, ImageOps
 
 import upright.atomic
 from upright.carriers import patch_exif_orientation, read_exif_orientation
-from upright.correct import correct, corrected_bytes, plan
-from upright.errors import NotAPicture, NotLossless, SourceMissing, UprightError, UsageError, WriteFailed
+from upright.correct import Change, Opened, Request, Target, Writer, correct, corrected_bytes, opened, plan, undo
+from upright.errors import JournalError, NotAPicture, NotLossless, SourceMissing, UprightError, UsageError, WriteFailed
+from upright.journal import Journal
 from upright.results import Method, Orientation, Promise, Reason, Scores
 from upright.turns import ExifOrientation, Turn, show_pillow
 
@@ -90,7 +94,7 @@ def test_turn_agrees_with_pillow(form: str, exif: ExifOrientation | None, turn: 
 @pytest.mark.parametrize("form", ["BMP", "GIF"])
 def test_formats_without_a_tag_are_turned(form: str) -> None:
     source = saved(form, image=PICTURE.quantize(64))
-    assert plan(source, Turn.RIGHT).method == Method.TURN
+    assert correct(source, turn=90, dry_run=True).method == Method.TURN
 
 
 def test_kept_with_a_note_that_names_the_remedy() -> None:
@@ -218,7 +222,7 @@ def test_contradictions(photo: Path, tmp_path: Path) -> None:
             correct(photo, turn=90, **arguments)
     with pytest.raises(UsageError, match="quarter"):
         correct(photo, other, turn=45)
-    with pytest.raises(UsageError, match="bytes"):
+    with pytest.raises(UsageError, match="only a file"):
         correct(photo.read_bytes(), in_place=True, turn=90)
     with pytest.raises(UsageError, match="stays JPEG"):
         correct(photo, tmp_path / "x.png", turn=90)
@@ -409,6 +413,71 @@ def test_files_that_change_meanwhile(photo: Path, monkeypatch: pytest.MonkeyPatc
     assert event == "vanished" or photo.read_bytes() == newer
 
 
+@pytest.mark.parametrize("event", ["changed", "replaced", "vanished"])
+@pytest.mark.parametrize("in_place", [True, False])
+def test_files_that_change_while_they_are_decided(photo: Path, tmp_path: Path, event: str, in_place: bool) -> None:
+    """Also where size, times and inode stay: then the content tells."""
+    facts, newer = photo.stat(), patch_exif_orientation(photo.read_bytes(), ExifOrientation.BOTTOM_RIGHT)
+    assert len(newer) == facts.st_size and newer != photo.read_bytes()
+
+    class Meddling(Fake):
+        def detect(self, source: object, **options: object) -> Orientation:  # type: ignore[override]
+            if event == "vanished":
+                photo.unlink()
+            elif event == "changed":
+                photo.write_bytes(newer)
+            else:
+                (tmp_path / "other").write_bytes(newer)
+                (tmp_path / "other").replace(photo)
+            if event != "vanished":
+                os.utime(photo, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+            return super().detect(source)
+
+    with pytest.raises(WriteFailed, match="vanished" if event == "vanished" else "changed"):
+        correct(photo, None if in_place else tmp_path / "x.jpg", in_place=in_place, detector=Meddling(Turn.HALF))  # type: ignore[arg-type]
+    assert names(tmp_path) == ([] if event == "vanished" else ["photo.jpg"])
+    assert event == "vanished" or photo.read_bytes() == newer
+
+
+def sidecar(photo: Path, data: bytes) -> Callable[[Opened], Change]:
+    """A change of a picture's tag and of a file beside it, which must not be there yet."""
+
+    def planned(file: Opened) -> Change:
+        change = plan(file, Request(Turn.HALF, in_place=True))
+        return replace(change, targets=(*change.targets, Target(f"{photo}.xmp", None, data=data)))
+
+    return planned
+
+
+def test_a_change_of_several_files_is_all_or_nothing(photo: Path, tmp_path: Path) -> None:
+    source, beside, book = photo.read_bytes(), Path(f"{photo}.xmp"), tmp_path / "journal"
+    writer = Writer(Journal(book))
+    beside.write_bytes(b"precious")
+    with opened(photo) as file, pytest.raises(WriteFailed, match="another file"):
+        writer.write(sidecar(photo, b"<xmp/>")(file))
+    assert (photo.read_bytes(), beside.read_bytes()) == (source, b"precious")
+
+    beside.unlink()
+    with opened(photo) as file:
+        assert writer.write(sidecar(photo, b"<xmp/>")(file)).written
+    assert read_exif_orientation(photo.read_bytes()).orientation == 8 and beside.read_bytes() == b"<xmp/>"
+    before = [json.loads(line)["before"] for line in book.read_text().splitlines() if "intent" in line]
+    assert before[1] is None and before[0] == hashlib.sha256(source).hexdigest()
+    assert {entry.outcome for entry in undo(book)} == {"restored", "removed"}
+    assert photo.read_bytes() == source and not beside.exists()
+    assert {entry.outcome for entry in undo(book)} == {"as it was"}
+
+
+def test_a_created_file_that_was_changed_since_is_not_removed(photo: Path, tmp_path: Path) -> None:
+    beside, book = Path(f"{photo}.xmp"), tmp_path / "journal"
+    with opened(photo) as file:
+        Writer(Journal(book)).write(sidecar(photo, b"<xmp/>")(file))
+    beside.write_bytes(b"mine")
+    outcomes = [entry.outcome for entry in undo(book)]
+    assert [isinstance(outcome, JournalError) for outcome in outcomes] == [True, False]
+    assert beside.read_bytes() == b"mine" and read_exif_orientation(photo.read_bytes()).orientation == 6
+
+
 CHILD = """
 import sys
 from upright.correct import correct
@@ -420,8 +489,6 @@ while True:
 
 
 def test_killed_at_any_moment(tmp_path: Path) -> None:
-    from upright.journal import undo
-
     photo = tmp_path / "photo.png"
     source = saved("PNG", image=PICTURE.resize((200, 300)))
     photo.write_bytes(source)
@@ -463,8 +530,6 @@ class _Interrupt:
 # A file that was just opened when the interrupt came is closed by the garbage collector, which warns.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_interrupted_at_every_line(tmp_path: Path) -> None:
-    from upright.journal import undo
-
     (tmp_path / "photos").mkdir()
     photo, journal = tmp_path / "photos" / "photo.jpg", tmp_path / "journal"
     source = saved("JPEG")

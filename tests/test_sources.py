@@ -1,4 +1,6 @@
 import io
+import os
+import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from upright import sources
+from upright.correct import correct
 from upright.errors import SourceMissing, UprightError, UsageError
-from upright.sources import count_items, find_items, read_key, shard_filter
+from upright.sources import count_items, find_items, item_of, shard_filter, stores
 
 DEMO = Path(__file__).parent.parent / "testdata" / "demo"
 
@@ -50,23 +52,25 @@ def test_a_list_names_sources_and_a_missing_list_is_an_error(tmp_path: Path) -> 
 
 
 def test_a_shard_gives_its_pictures_and_passes_over_labels(shard: Path) -> None:
-    items = list(find_items([str(shard)]))
+    everything = list(find_items([str(shard)]))
+    items = [item for item in everything if not item.skipped]
+    assert [i.skipped for i in everything if i not in items] == ["not a picture"] * 3
     assert [i.key for i in items] == [f"{shard}/pages/{name}" for name in NAMES]
     assert [i.data for i in items] == [picture(name) for name in NAMES]
     assert str(items[0].relative) == "a.tar/pages/astronaut.jpg"
 
 
 def test_keys_alone_lead_back_to_the_same_bytes(shard: Path) -> None:
-    without = list(find_items([str(shard)], load=False))
+    without = [item for item in find_items([str(shard)], load=False) if not item.skipped]
     assert [i.data for i in without] == [None] * 3
     assert [i.load().data for i in without] == [picture(name) for name in NAMES]
-    assert read_key(without[1].key) == picture(NAMES[1])
+    assert item_of(without[1].key).open() == picture(NAMES[1])
 
 
 def test_a_shard_that_ends_early_gives_what_is_there_and_one_error(shard: Path) -> None:
     shard.write_bytes(shard.read_bytes()[: len(picture(NAMES[0])) + 4000])
     *whole, last = find_items([str(shard)])
-    assert [i.data for i in whole] == [picture(NAMES[0])]
+    assert [i.data for i in whole if not i.skipped] == [picture(NAMES[0])]
     assert last.error and "unexpected end of data" in str(last.error)
 
 
@@ -129,9 +133,9 @@ def test_a_store_is_listed_and_each_file_is_fetched_when_its_turn_comes(store: s
 
 def test_a_shard_in_a_store_is_read_there(store: str, shard: Path) -> None:
     fsspec.filesystem("memory").pipe("/bucket/scans/a.tar", shard.read_bytes())
-    items = [i for i in find_items([store]) if ".tar/" in i.key]
+    items = [i for i in find_items([store]) if ".tar/" in i.key and not i.skipped]
     assert [i.data for i in items] == [picture(name) for name in NAMES]
-    assert read_key(items[2].key) == picture(NAMES[2])
+    assert item_of(items[2].key).open() == picture(NAMES[2])
 
 
 def test_a_store_that_fails_for_a_moment_is_asked_again(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +147,7 @@ def test_a_store_that_fails_for_a_moment_is_asked_again(store: str, monkeypatch:
             raise error
         return real_open(self, *args, **kwargs)
 
-    monkeypatch.setattr(sources, "RETRY_AFTER_S", (0.0, 0.0))
+    monkeypatch.setattr(stores, "RETRY_AFTER_S", (0.0, 0.0))
     monkeypatch.setattr(system, "open", flaky)
     item = next(find_items([store]))
     assert item.load().data == picture(NAMES[0])
@@ -153,7 +157,7 @@ def test_a_store_that_stays_away_is_an_error_of_that_item(store: str, monkeypatc
     def broken(self: object, *args: object, **kwargs: object) -> object:
         raise ConnectionError("reset")
 
-    monkeypatch.setattr(sources, "RETRY_AFTER_S", (0.0,))
+    monkeypatch.setattr(stores, "RETRY_AFTER_S", (0.0,))
     monkeypatch.setattr(type(fsspec.filesystem("memory")), "open", broken)
     item = next(find_items([store])).load()
     assert isinstance(item.error, UprightError)
@@ -163,3 +167,119 @@ def test_a_store_that_stays_away_is_an_error_of_that_item(store: str, monkeypatc
 def test_a_url_that_nobody_knows_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="nowhere"):
         list(find_items(["nowhere://bucket/"]))
+
+
+def found(*paths: Path | str, once: bool = False) -> list[str]:
+    """Places of what is worked on."""
+    items = find_items([str(path) for path in paths], once=once)
+    return [str(item.relative) for item in items if not item.skipped]
+
+
+def passed_over(*paths: Path | str, once: bool = False) -> dict[str, str]:
+    items = find_items([str(path) for path in paths], once=once)
+    return {item.relative.name: item.skipped for item in items if item.skipped}
+
+
+def test_pictures_are_known_by_content_and_what_is_none_says_why(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "no-ending").write_bytes(picture("cat.gif"))
+    (tmp_path / "a.txt").write_bytes(picture("cat.gif"))
+    (tmp_path / "text.jpg").write_text("not a picture")
+    (tmp_path / "empty.png").touch()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert found(tmp_path) == ["a.txt", "b/no-ending"]
+    assert passed_over(tmp_path) == {
+        "text.jpg": "not a picture",
+        "empty.png": "empty",
+        "pipe.jpg": "no regular file",
+        "loop": "a folder behind a link",
+    }
+
+
+def test_named_files_are_always_reported(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    paths = (tmp_path / "missing.jpg", tmp_path / "empty.png", DEMO / "cat.gif")
+    assert found(*paths) == ["missing.jpg", "empty.png", "cat.gif"]
+
+
+def test_links_to_files_count_and_dangling_ones_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "dangling.jpg").symlink_to(tmp_path / "gone.jpg")
+    (tmp_path / "link.gif").symlink_to(DEMO / "cat.gif")
+    assert found(tmp_path) == ["dangling.jpg", "link.gif"]
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"caf\xe9\n.gif")
+    (tmp_path / odd).write_bytes(picture("cat.gif"))
+    assert found(tmp_path) == [odd]
+
+
+def test_what_was_seen_does_not_come_again(tmp_path: Path) -> None:
+    (tmp_path / "a.gif").write_bytes(picture("cat.gif"))
+    (tmp_path / "b.gif").symlink_to("a.gif")
+    paths = [tmp_path / "a.gif", tmp_path, f"{tmp_path}/x/../a.gif"]
+    assert found(*paths, once=True) == ["a.gif"]
+    assert passed_over(*paths, once=True) == {"a.gif": "named twice", "b.gif": "named twice"}
+    assert found(*paths) == ["a.gif", "a.gif", "b.gif", "a.gif"]
+
+
+def test_own_backups_and_temporary_files_are_left_alone(tmp_path: Path) -> None:
+    page = Path(shutil.copy(DEMO / "page.jpg", tmp_path / "page.jpg"))
+    correct(page, in_place=True, turn=90, method="turn", edge="trim", journal=tmp_path / "turned")
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["turned.d"]
+    (tmp_path / ".upright-0123.tmp").write_bytes(page.read_bytes())
+    (tmp_path / "holiday.d").mkdir()
+    shutil.copy(page, tmp_path / "holiday.d")
+    assert found(tmp_path) == ["page.jpg", "holiday.d/page.jpg"]
+    assert passed_over(tmp_path) == {
+        "turned": "not a picture",
+        "turned.d": "the backups of a journal",
+        ".upright-0123.tmp": "a temporary file of upright",
+    }
+
+
+def test_folders_that_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    shutil.copy(DEMO / "page.jpg", tmp_path / "page.jpg")
+    listed = os.scandir
+
+    def refusing(path: str) -> object:
+        if Path(path).name in ("closed", "named"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    (tmp_path / "named").mkdir()
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert found(tmp_path) == ["page.jpg"]
+    assert passed_over(tmp_path) == dict.fromkeys(("closed", "named"), "a folder that cannot be read")
+    (item,) = find_items([str(tmp_path / "named")])
+    assert isinstance(item.error, SourceMissing) and "Permission denied" in str(item.error)
+
+
+def test_a_pdf_and_an_empty_file_in_a_shard(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name, data in (("page.pdf", b"%PDF-1.4\n" + b" " * 2000), ("empty.jpg", b"")):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+        link = tarfile.TarInfo("link.jpg")
+        link.type = tarfile.SYMTYPE
+        tar.addfile(link)
+    assert found(tmp_path / "a.tar") == ["a.tar/page.pdf"]
+    assert passed_over(tmp_path / "a.tar") == {"empty.jpg": "empty", "link.jpg": "no regular file"}
+
+
+def test_a_folder_may_be_called_like_a_shard(tmp_path: Path) -> None:
+    folder = tmp_path / "scans.tar"
+    folder.mkdir()
+    shutil.copy(DEMO / "page.jpg", folder)
+    assert found(folder) == ["page.jpg"] and count_items([str(folder)]) == 1
+    assert item_of(str(folder / "page.jpg")).open() == str(folder / "page.jpg")
+
+
+def test_a_member_that_is_gone_is_an_error_of_that_item(shard: Path) -> None:
+    gone = item_of(f"{shard}/pages/gone.jpg").load()
+    assert isinstance(gone.error, SourceMissing) and "no more" in str(gone.error)
+    shard.write_bytes(b"no shard")
+    assert "cannot be read" in str(item_of(f"{shard}.gz/pages/x.jpg").load().error)

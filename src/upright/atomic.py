@@ -12,9 +12,9 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from .errors import UprightError, WriteFailed
+from .errors import UprightError, WriteFailed, printable
 
 PREFIX, SUFFIX = ".upright-", ".tmp"
 _LEFTOVER_AGE_S = 60.0
@@ -71,6 +71,16 @@ def write(
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+def below(folder: Path, name: PurePath) -> Path:
+    """The place of a name from elsewhere (a shard, a store, a request) below a folder.
+
+    Raises `WriteFailed` where it leads out of the folder.
+    """
+    if name.is_absolute() or ".." in name.parts or "\0" in str(name) or not name.parts:
+        raise WriteFailed(f"its name {printable(name)!r} leads out of {str(folder)!r}", remedy="give it another name")
+    return folder / name
 
 
 def sweep(folder: Path) -> None:

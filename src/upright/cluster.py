@@ -1,4 +1,4 @@
-"""Many machines: the pipeline's rows by Ray Data, with a pool of engine actors and a checkpoint.
+"""Many machines: the rows of `upright batch` by Ray Data, with a pool of engine actors and a checkpoint.
 
 The driver lists keys; actors fetch, decode, infer and write Parquet. A checkpoint beside the output notes what is
 written, so an actor, a node or the driver may die: the same call again does only the rest.
@@ -7,21 +7,20 @@ written, so an actor, a node or the driver may die: the same call again does onl
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from .engines.batches import Batches
 from .errors import UsageError
 from .extras import need
 from .machine import processors
-from .pipeline.batches import Batches
-from .pipeline.run import work_on
-from .pipeline.tables import arrow_schema
 from .results import Outcome, columns
-from .sources import Item, filesystem, find_items, is_remote
+from .results_file import arrow_schema
+from .run import outcome_of
+from .sources import Item, filesystem, find_items, is_remote, item_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,20 +112,18 @@ class _Worker:
     def _row(self, given: dict[str, Any]) -> Outcome:
         if given["failed"]:
             return Outcome.from_dict(json.loads(given["failed"]))
-        key = given["source"]
-        item = Item(key, PurePosixPath(), path=key if given["local"] else None).load()
-        return work_on(item, self._detector, defaultdict(float))
+        return outcome_of(item_of(given["source"]), self._detector)
 
 
 def _write_keys(pa: Any, items: Iterator[Item], system: Any, path: str) -> int:
     """Write the key of each item, with the error of what cannot be worked on; answers how many. Raises `UsageError`."""
     import pyarrow.parquet as pq
 
-    schema = pa.schema([("source", pa.string()), ("local", pa.bool_()), ("failed", pa.string())])
+    schema = pa.schema([("source", pa.string()), ("failed", pa.string())])
     system.create_dir(str(PurePosixPath(path).parent), recursive=True)
-    count = 0
+    count, pictures = 0, (item for item in items if not item.skipped)
     with pq.ParquetWriter(path, schema, filesystem=system) as writer:
-        while rows := [_key_row(item) for item in islice(items, _ROWS_AT_ONCE)]:
+        while rows := [_key_row(item) for item in islice(pictures, _ROWS_AT_ONCE)]:
             writer.write_table(pa.Table.from_pylist(rows, schema))
             count += len(rows)
     if not count:
@@ -136,7 +133,7 @@ def _write_keys(pa: Any, items: Iterator[Item], system: Any, path: str) -> int:
 
 def _key_row(item: Item) -> dict[str, Any]:
     failed = json.dumps(Outcome(item.key, error=item.error).to_dict()) if item.error else None
-    return {"source": item.key, "local": item.path is not None, "failed": failed}
+    return {"source": item.key, "failed": failed}
 
 
 def _checkpoint(ray: Any, output: str) -> None:

@@ -107,12 +107,14 @@ def _views(model: Model, pictures: Iterable[str]) -> Pixels:
     """Whole views of what can be read of the pictures, four turns each would only repeat them."""
     import numpy as np
 
-    from .folders import find_pictures
+    from .sources import find_items
 
     views = []
-    for found in find_pictures(pictures):
+    for item in find_items(pictures):
+        if item.skipped:
+            continue
         try:
-            with open_picture(found.path) as picture:
+            with open_picture(item.open()) as picture:
                 views.append(render(picture, View(), model.input_size_px))
         except UprightError:
             continue

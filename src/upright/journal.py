@@ -1,7 +1,8 @@
 """The undo journal: what was done to files in place, written down before it is done.
 
-JSON lines. An ``intent`` holds the path, the sha256 before and after, and either the edits (offset, old and new bytes
-in hexadecimal) or the name of a whole copy in the folder ``<journal>.d``; it is on the disk before the file changes.
+JSON lines. An ``intent`` holds the path, the sha256 before and after, and the edits (offset, old and new bytes in
+hexadecimal); without edits a whole copy is in the folder ``<journal>.d``, named by the sha256 before. Before is null
+where the file did not exist. An intent is on the disk before the file changes.
 A ``done`` line follows the change. A line cut short by a crash was never acted upon.
 """
 
@@ -23,7 +24,7 @@ VERSION = 1
 
 
 class Undone(NamedTuple):
-    """What became of one entry: "restored", "as it was" (nothing was to be done), or an error."""
+    """What became of one entry: "restored", "removed", "as it was" (nothing was to be done), or an error."""
 
     path: str
     outcome: str | UprightError
@@ -36,10 +37,13 @@ class Undone(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One change of one file. Without ``edits`` the old bytes lie in the backup named by ``before``."""
+    """One change of one file, from the sha256 ``before`` to ``after``; ``before`` is None where there was no file.
+
+    Without ``edits`` the old bytes are in the backup named by ``before``.
+    """
 
     path: str
-    before: str
+    before: str | None
     after: str
     edits: tuple[Edit, ...] | None
 
@@ -57,8 +61,8 @@ class Intent:
         edits = line["edits"]
         if edits is not None:
             edits = tuple(Edit(int(at), bytes.fromhex(old), bytes.fromhex(new)) for at, old, new in edits)
-        before, after = bytes.fromhex(line["before"]).hex(), bytes.fromhex(line["after"]).hex()
-        return cls(str(line["path"]), before, after, edits)
+        before = None if line["before"] is None else bytes.fromhex(line["before"]).hex()
+        return cls(str(line["path"]), before, bytes.fromhex(line["after"]).hex(), edits)
 
 
 class Journal:
@@ -68,9 +72,9 @@ class Journal:
         self.path = _absolute(path)
         self.backups = _backups(self.path)
 
-    def intend(self, intent: Intent, original: Window) -> None:
+    def intend(self, intent: Intent, original: Window | None) -> None:
         """Write down what is about to happen, with a copy of the original where edits do not tell it."""
-        if intent.edits is None:
+        if intent.edits is None and intent.before is not None and original is not None:
             self._back_up(intent.before, original)
         self._append(intent.to_line())
 
@@ -156,8 +160,8 @@ def read_journal(path: str | os.PathLike[str]) -> list[Intent | JournalError]:
 def undo(journal: str | os.PathLike[str]) -> list[Undone]:
     """Give every file of a journal the bytes that it had before, the last change first. Safe to run twice.
 
-    A file that has been changed since is left alone and reported with a JournalError, the others go on. Raises
-    JournalError where the journal itself cannot be read.
+    A file that did not exist before is removed. A file that has been changed since is left alone and reported with a
+    JournalError, the others go on. Raises JournalError where the journal itself cannot be read.
     """
     path = _absolute(journal)
     undone = []
@@ -166,20 +170,34 @@ def undo(journal: str | os.PathLike[str]) -> list[Undone]:
             undone.append(Undone(str(path), entry))
             continue
         try:
-            undone.append(Undone(entry.path, "restored" if _restore(entry, _backups(path)) else "as it was"))
+            undone.append(Undone(entry.path, _removed(entry) if entry.before is None else _restored(entry, path)))
         except UprightError as error:
             undone.append(Undone(entry.path, error))
     return undone
 
 
-def _restore(intent: Intent, backups: Path) -> bool:
+def _removed(intent: Intent) -> str:
+    path = Path(intent.path)
+    try:
+        if not os.path.lexists(path):
+            return "as it was"
+        if sha256(path) != intent.after:
+            raise JournalError("the file has been changed since, and was left alone", source=path)
+        path.unlink()
+        atomic.sync_folder(path.parent)
+    except OSError as error:
+        raise WriteFailed(f"it cannot be removed ({error.strerror})", source=path, remedy="remove it") from None
+    return "removed"
+
+
+def _restored(intent: Intent, journal: Path) -> str:
     try:
         now = sha256(intent.path)
         if now == intent.before and now != intent.after:
-            return False
+            return "as it was"
         if now != intent.after:
             raise JournalError("the file has been changed since, and was left alone", source=intent.path)
-        source = Path(intent.path) if intent.edits is not None else backups / intent.before
+        source = Path(intent.path) if intent.edits is not None else _backups(journal) / str(intent.before)
         with source.open("rb") as file:
             pieces = applied(Window(file), inverse(intent.edits or ()))
 
@@ -194,9 +212,9 @@ def _restore(intent: Intent, backups: Path) -> bool:
         raise JournalError(error.cause, source=intent.path) from None
     except OSError as error:
         raise SourceMissing(f"it cannot be read ({error.strerror})", source=intent.path) from None
-    return True
+    return "restored"
 
 
-def intent_of(path: str, before: str, after: str, edits: Sequence[Edit] | None) -> Intent:
+def intent_of(path: str, before: str | None, after: str, edits: Sequence[Edit] | None) -> Intent:
     """An intent for a file under its real, absolute name."""
     return Intent(os.path.realpath(path), before, after, None if edits is None else tuple(edits))

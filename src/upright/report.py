@@ -10,14 +10,16 @@ from __future__ import annotations
 import base64
 import io
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import UprightError, WriteFailed, printable
 from .results import GROUPS, Outcome
+from .sources import item_of
 from .turns import ExifOrientation, Turn, show_pillow
 
 if TYPE_CHECKING:
@@ -34,12 +36,16 @@ class _Seen:
 
     shown: int
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(GROUPS, 0))
+    skipped: Counter[str] = field(default_factory=Counter)
     bins: dict[str, list[int]] = field(default_factory=lambda: {group: [0] * _BINS for group in _COLOURS})
     kept: dict[str, list[tuple[Outcome, Image.Image | None]]] = field(
         default_factory=lambda: {group: [] for group in GROUPS}
     )
 
     def add(self, outcome: Outcome, thumbnail: Callable[[Outcome], Image.Image | None]) -> None:
+        if outcome.skipped:
+            self.skipped[outcome.skipped] += 1
+            return
         self.counts[outcome.group] += 1
         if outcome.orientation and outcome.group in self.bins:
             share = (outcome.orientation.confidence - 0.25) / 0.75
@@ -53,18 +59,16 @@ def write_report(
     path: str | os.PathLike[str],
     *,
     shown: int = 200,
-    open_source: Callable[[str], Any] | None = None,
     title: str = "upright: report",
 ) -> dict[str, int]:
     """Write ``path`` (HTML) and the contact sheet with the suffix ``.png`` beside it; answers the count of each group.
 
-    ``shown`` limits how many of each group get a thumbnail; ``open_source`` opens an outcome's source where that is
-    not a file (default: `upright.pictures.open_picture`). Raises `WriteFailed`.
+    ``shown`` limits how many of each group get a thumbnail. Raises `WriteFailed`.
     """
     page = Path(path)
     seen = _Seen(shown)
     for outcome in outcomes:
-        seen.add(outcome, lambda outcome: _thumbnail(outcome, open_source))
+        seen.add(outcome, _thumbnail)
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(page, "".join(_page(seen, title)).encode())
@@ -84,7 +88,7 @@ def _write_whole(path: Path, data: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-def _thumbnail(outcome: Outcome, open_source: Callable[[str], Any] | None) -> Image.Image | None:
+def _thumbnail(outcome: Outcome) -> Image.Image | None:
     """The picture as it was shown before, or ``None`` where it cannot be read any more."""
     from PIL import Image
 
@@ -97,8 +101,8 @@ def _thumbnail(outcome: Outcome, open_source: Callable[[str], Any] | None) -> Im
     name = done.target if done and written else outcome.source
     page = 0 if written else outcome.orientation.page
     try:
-        opened = open_source(name) if open_source and not written else open_picture(name, page=page)
-        with opened as picture:
+        source = name if written else item_of(name).open()
+        with open_picture(source, page=page) as picture:
             image = Image.fromarray(picture.shrunk(THUMBNAIL_PX))
             longest = max(picture.width_px, picture.height_px)
             # A picture may be shrunk by different factors along its sides: its own shape is given back here.
@@ -148,7 +152,10 @@ def _page(seen: _Seen, title: str) -> Iterator[str]:
     for group, words in GROUPS.items():
         share = seen.counts[group] / total if total else 0
         yield f"<tr><th>{words}<td>{seen.counts[group]}<td>{share:.1%}"
-    yield f"<tr><th>All<td>{total}<td></table>"
+    yield f"<tr><th>All<td>{total}<td>"
+    for why, count in seen.skipped.most_common():
+        yield f"<tr><th>Passed over: {escape(why)}<td>{count}<td>"
+    yield "</table>"
     yield from _histogram(seen)
     for group, words in GROUPS.items():
         if not seen.counts[group]:

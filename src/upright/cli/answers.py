@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from ..results import COLUMNS, Outcome, columns
 
 if TYPE_CHECKING:
     from ..results import Correction, Orientation
+    from ..run import Tally
 
 Printer = Callable[[Outcome], None]
 
@@ -78,32 +78,8 @@ def _notes(orientation: Orientation, correction: Correction | None) -> str:
     return "; ".join(notes)
 
 
-class Tally:
-    """Counts answers and seconds, for the lines at the end and the exit code."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.stages_s = {"read": 0.0, "infer": 0.0, "write": 0.0}
-
-    def add(self, row: Outcome) -> None:
-        """Take note of one answer."""
-        self.counts[row.group] += 1
-        if row.orientation:
-            for stage, seconds in row.orientation.timing_s.items():
-                self.stages_s[stage] += seconds
-
-    @property
-    def failed(self) -> int:
-        """How many pictures could not be read or written."""
-        return self.counts["failed"]
-
-    def summary(self) -> str:
-        """One line: how many were what."""
-        return ", ".join(f"{self.counts[group]} {group}" for group in ("upright", "turned", "unsure", "failed"))
-
-    def timing(self, load_s: float) -> str:
-        """The seconds of each stage: load, read (decode and shrink), infer, write."""
-        stages = {"load": load_s} | self.stages_s
-        lines = [f"{'stage':<8}{'seconds':>10}"]
-        lines += [f"{stage:<8}{seconds:>10.4f}" for stage, seconds in stages.items()]
-        return "\n".join([*lines, f"{'total':<8}{sum(stages.values()):>10.4f}"])
+def closing_line(tally: Tally, form: str) -> str:
+    """What is said at the end: of several pictures how many were what, and in any case what was passed over."""
+    if not tally.done and not tally.stopped:
+        return f"no picture was found; {tally.summary()}" if tally.skipped else "no picture was found"
+    return tally.summary() if tally.skipped or (form == "table" and tally.done > 1) else ""

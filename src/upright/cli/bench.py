@@ -94,7 +94,7 @@ def engines(seconds: float, output: Path | None) -> None:
 @_ENGINE
 @_OUT
 def throughput(pictures: tuple[Path, ...], count: int, engine: str, output: Path | None) -> None:
-    """Pictures a second of the pipeline, flow whole, beside what bare 1/8 decode and inference would allow."""
+    """Pictures a second of a run, flow whole, beside what bare 1/8 decode and inference would allow."""
     from ..detector import Detector
     from .bench_throughput import floor_cpu_s, make_pictures, measure
 

@@ -1,12 +1,11 @@
-"""How near the pipeline comes to what decoder and engine alone cost."""
+"""How near a run comes to what decoder and engine alone cost."""
 
 from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..detector import Detector
@@ -56,17 +55,20 @@ def floor_cpu_s(detector: Detector, paths: list[Path]) -> float:
 
 
 def measure(detector: Detector, paths: list[Path], folder: Path, workers: int, run: str) -> dict[str, float]:
-    """One run of the pipeline: pictures a second, CPU seconds each, stages at a time."""
-    from ..pipeline import Pipeline, ResultsFile
+    """One run: pictures a second, CPU seconds each, stages at a time."""
+    from ..results_file import ResultsFile
+    from ..run import Tally, work
     from ..sources import find_items
 
-    find: Callable[[Any], Any] = lambda wanted: find_items(map(str, paths), wanted=wanted)  # noqa: E731
+    tally = Tally()
     with ResultsFile(folder / f"{run}-{workers}.jsonl") as results:
-        summary = Pipeline(detector, results, workers=workers).run(find)
+        for outcome in work(find_items(map(str, paths)), detector, workers=workers, ordered=False):
+            results.append(outcome)
+            tally.add(outcome)
     return {
         "workers": workers,
-        "pictures_per_s": summary.rows / summary.wall_s,
-        "cpu_s": summary.cpu_s / summary.rows,
-        "processors_used": summary.cpu_s / summary.wall_s,
-        "stages_at_a_time": summary.overlap,
+        "pictures_per_s": tally.done / tally.wall_s,
+        "cpu_s": tally.cpu_s / tally.done,
+        "processors_used": tally.cpu_s / tally.wall_s,
+        "stages_at_a_time": tally.overlap,
     }

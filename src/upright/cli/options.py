@@ -1,22 +1,21 @@
-"""Options that several commands share, and the detector they describe."""
+"""Options of all commands that take pictures, of those that also correct them, and what the options describe."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from itertools import tee
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..engines import ENGINES
-from ..errors import printable
-from ..results import Outcome
+from ..errors import UsageError, printable
 
 if TYPE_CHECKING:
+    from ..correct.corrector import Corrector
+    from ..correct.writer import Writer
     from ..detector import Detector
-    from ..folders import Found
     from ..pictures import Limits
 
 #: Most pictures are answered before anybody looks for a sign of life.
@@ -34,13 +33,15 @@ def _bands(context: click.Context, parameter: click.Parameter, text: str | None)
     return red, green, blue
 
 
-_DETECTOR_OPTIONS = (
+_PICTURES = (
+    click.argument("sources", nargs=-1, type=click.Path(path_type=str, allow_dash=True)),
+    click.option("--list", "lists", multiple=True, metavar="FILE", help="A file with one source a line."),
     click.option("--careful", "promise", flag_value="careful", help="Turn only where 99.9 % of such turns are right."),
     click.option(
         "--balanced", "promise", flag_value="balanced", default="balanced", help="99.5 % of turns right (the default)."
     ),
     click.option("--best", "promise", flag_value="best", help="Answer always, whatever the confidence."),
-    click.option("--model", metavar="FOLDER", help="A model folder of your own, or the name of one that comes along."),
+    click.option("--model", metavar="FOLDER", help="Path to a model folder, or the name of a bundled model."),
     click.option(
         "--engine",
         metavar="NAME",
@@ -53,7 +54,7 @@ _DETECTOR_OPTIONS = (
         "--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Threads of one engine call."
     ),
     click.option(
-        "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Pictures decoded side by side."
+        "--workers", type=click.IntRange(1, 256), help="Pictures decoded side by side; by default one a processor."
     ),
     click.option(
         "--flow", type=click.Choice(["cascade", "whole", "turned", "tiles"]), default="cascade", show_default=True
@@ -86,15 +87,103 @@ _DETECTOR_OPTIONS = (
         metavar="N",
         help="Refuse larger pictures of formats that must be decoded whole.",
     ),
-    click.option("--timing", is_flag=True, help="Print seconds for load, read, infer and write."),
+    click.option("--report", metavar="FILE.html", help="Write a before/after contact sheet (HTML, and PNG beside it)."),
+    click.option("--timing", is_flag=True, help="Print the seconds of each stage: load, fetch, read, infer, write."),
 )
 
+_CORRECTION = (
+    click.option("--in-place", is_flag=True, help="Change the files themselves, each atomically."),
+    click.option(
+        "--method",
+        type=click.Choice(["auto", "tag", "turn", "reencode"]),
+        default="auto",
+        show_default=True,
+        help="tag: change the EXIF orientation, one value. turn: turn the pixels without loss. reencode: turn and"
+        " compress anew. auto: tag where the format has one, else turn.",
+    ),
+    click.option(
+        "--edge",
+        type=click.Choice(["tag", "trim", "refuse"]),
+        default="tag",
+        show_default=True,
+        help="What turn does where a JPEG's edge blocks are not whole.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Say what would be done; write no picture."),
+    click.option("--journal", metavar="FILE", help="Note each change in place in FILE, for `upright undo FILE`."),
+    click.option("--overwrite", is_flag=True, help="Replace other files that are already where pictures go."),
+    click.option("--new-times", is_flag=True, help="Give written files today's time instead of the original's."),
+)
 
-def detector_options(function: F) -> F:
-    """Add the options that `open_detector` wants; they reach the command as one dictionary of keywords."""
-    for option in reversed(_DETECTOR_OPTIONS):
-        function = option(function)
-    return function
+_FORM = (
+    click.option("--json", "form", flag_value="json", help="One JSON object a line."),
+    click.option("--csv", "form", flag_value="csv", help="Comma-separated values with a header."),
+    click.option("--table", "form", flag_value="table", default="table", hidden=True),
+)
+
+#: Parameters that say how pictures are corrected.
+CORRECTION_NAMES = ("in_place", "method", "edge", "dry_run", "journal", "overwrite", "new_times")
+
+
+def _adding(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    def add(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+#: For every command that takes pictures: ``sources``, and options that reach the command as keywords.
+picture_options = _adding(_PICTURES)
+#: For those that also correct them; `corrector_of` wants these.
+correction_options = _adding(_CORRECTION)
+#: ``form`` of the answers: table, json or csv.
+form_options = _adding(_FORM)
+
+
+def refuse(context: click.Context, names: Sequence[str], why: str, remedy: str) -> None:
+    """Raise `UsageError` where one of these parameters was given."""
+    unasked = (click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP)
+    for parameter in context.command.params:
+        if parameter.name in names and context.get_parameter_source(parameter.name) not in unasked:
+            raise UsageError(f"{parameter.opts[0]} {why}", remedy=remedy)
+
+
+def open_detector(options: dict[str, Any]) -> Detector:
+    """The detector that the options describe."""
+    from ..detector import Detector
+
+    return Detector(**detector_options(options), progress=_Reading() if sys.stderr.isatty() else None)
+
+
+def detector_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Keywords of `Detector` that the options give."""
+    names = ("model", "engine", "threads", "promise", "flow", "effort", "budget_ms", "policy", "bands")
+    return {name: options[name] for name in names} | {"limits": _limits(options)}
+
+
+def _limits(options: dict[str, Any]) -> Limits:
+    from ..pictures import Limits
+
+    return Limits(max_megapixels=options["max_megapixels"]) if options["max_megapixels"] else Limits()
+
+
+def corrector_of(
+    options: dict[str, Any], folder: str | None, *, single: str | None = None, writer: Writer | None = None
+) -> Corrector:
+    """The corrector that the options describe, into ``folder``, or in place; see `Corrector` for ``single``."""
+    from ..correct import Request, Writer, method_named
+    from ..correct.corrector import Corrector
+    from ..journal import Journal
+
+    if options["journal"] and not options["in_place"]:
+        raise UsageError("--journal notes changes in place", remedy="give --in-place, or leave --journal out")
+    journal = Journal(options["journal"]) if options["journal"] else None
+    request = Request(
+        method=method_named(options["method"]), edge=options["edge"], page=options["page"], in_place=options["in_place"]
+    )
+    writer = writer or Writer(journal, options["overwrite"], not options["new_times"], options["dry_run"])
+    return Corrector(request, writer, folder, single)
 
 
 class _Reading:
@@ -117,55 +206,3 @@ class _Reading:
             if share >= 1:
                 click.echo("\r\x1b[K", err=True, nl=False)
                 self._bar = None
-
-
-def open_detector(options: dict[str, Any]) -> Detector:
-    """The detector that the options describe."""
-    from ..detector import Detector
-
-    return Detector(
-        options["model"],
-        engine=options["engine"],
-        threads=options["threads"],
-        promise=options["promise"],
-        flow=options["flow"],
-        effort=options["effort"],
-        budget_ms=options["budget_ms"],
-        policy=options["policy"],
-        limits=limits_of(options),
-        bands=options["bands"],
-        progress=_Reading() if sys.stderr.isatty() else None,
-    )
-
-
-def limits_of(options: dict[str, Any]) -> Limits:
-    """What a picture may ask for."""
-    from ..pictures import Limits
-
-    return Limits(max_megapixels=options["max_megapixels"]) if options["max_megapixels"] else Limits()
-
-
-def detected(detector: Detector, pictures: Iterable[Found], options: dict[str, Any]) -> Iterator[tuple[Found, Outcome]]:
-    """Each picture with its row, by ``--workers`` side by side."""
-    from ..errors import UprightError
-
-    first, second = tee(pictures)
-    answers = detector.detect_many((found.open() for found in first), workers=options["workers"], page=options["page"])
-    for found, (_, answer) in zip(_with_progress(second), answers, strict=True):
-        if isinstance(answer, UprightError):
-            yield found, Outcome(found.path, error=answer)
-        else:
-            yield found, Outcome(found.path, answer)
-
-
-def _with_progress(pictures: Iterable[Found]) -> Iterable[Found]:
-    """With a progress bar where a person watches and the rows themselves go elsewhere."""
-    if not sys.stderr.isatty() or sys.stdout.isatty():
-        return pictures
-    found = list(pictures)
-
-    def shown() -> Iterator[Found]:
-        with click.progressbar(found, file=sys.stderr, label="pictures", show_pos=True) as bar:
-            yield from bar
-
-    return shown()

@@ -43,7 +43,7 @@ class OpenvinoEngine:
         options = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
             "INFERENCE_NUM_THREADS": threads,
-            # Threads of the pipeline share the compiled model; more than one stream lets them run side by side.
+            # Threads of a run share the compiled model; more than one stream lets them run side by side.
             "NUM_STREAMS": core.get_property("CPU", "RANGE_FOR_STREAMS")[1] if threads == 1 else 1,
         }
         if threads == 1:

@@ -9,12 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from .. import atomic
 from ..errors import SourceMissing, TooLarge
-from ..pictures import Limits, sniff
+from ..formats import HEAD_BYTES, sniff
+from ..pictures import Limits
 from .item import Item, Wanted
 
 STANDARD_STREAM = "-"
-#: Formats are known by their first bytes, DICOM by the last of 132; a PDF may begin after some others.
-HEAD_BYTES = 1024
 
 
 def local_items(name: str, wanted: Wanted, seen: set[str] | None) -> Iterator[Item]:
@@ -26,7 +25,8 @@ def local_items(name: str, wanted: Wanted, seen: set[str] | None) -> Iterator[It
     """
     if name == STANDARD_STREAM:
         if wanted(name):
-            yield Item(name, PurePosixPath(name), fetch=_standard_input)
+            # Read here and not in a thread, which an interrupt would not reach.
+            yield Item(name, PurePosixPath(name), data=_standard_input())
         return
     searched = Path(name).is_dir()
     for path, reason in _search(name) if searched else [(name, "")]:
@@ -42,38 +42,38 @@ def local_items(name: str, wanted: Wanted, seen: set[str] | None) -> Iterator[It
 
 def _search(folder: str) -> Iterator[tuple[str, str]]:
     """Each file below a folder, and why it is passed over, or an empty reason."""
-    passed: list[tuple[str, str]] = []
+    unread: list[tuple[str, str]] = []
 
     def unreadable(error: OSError) -> None:
         if error.filename == folder:
             cause = f"it cannot be read: {error.strerror}"
             raise SourceMissing(cause, source=folder, remedy="check its permissions") from error
-        passed.append((error.filename, "a folder that cannot be read"))
+        unread.append((error.filename, "a folder that cannot be read"))
 
     for parent, folders, files in os.walk(folder, onerror=unreadable):
-        here = {name: os.path.join(parent, name) for name in sorted((*folders, *files))}  # noqa: PTH118 -- pathlib
-        # would normalise the user's spelling away
-        for name in folders:
-            if Path(here[name]).is_symlink():
-                passed.append((here[name], "a folder behind a link"))
-            elif _is_backups(here[name]):
-                passed.append((here[name], "the backups of a journal"))
-        folders[:] = sorted(name for name in folders if here[name] not in dict(passed))
-        yield from passed
-        passed.clear()
+        for name in sorted(folders):
+            path = _joined(parent, name)
+            if reason := "a folder behind a link" if Path(path).is_symlink() else _backups(path):
+                folders.remove(name)
+                yield path, reason
+        folders.sort()
         for name in sorted(files):
             ours = name.startswith(atomic.PREFIX) and name.endswith(atomic.SUFFIX)
-            yield here[name], "a temporary file of upright" if ours else ""
-    yield from passed
+            yield _joined(parent, name), "a temporary file of upright" if ours else ""
+    yield from unread
 
 
-def _is_backups(folder: str) -> bool:
-    """Whether a folder holds the originals of the journal beside it: turned they would be originals no more."""
+def _joined(parent: str, name: str) -> str:
+    return os.path.join(parent, name)  # noqa: PTH118 -- pathlib would normalise the user's spelling away
+
+
+def _backups(folder: str) -> str:
+    """A reason where a folder holds the originals of the journal beside it: turned they would be originals no more."""
     try:
         with open(folder.removesuffix(".d"), "rb") as journal:  # noqa: PTH123
-            return journal.read(10) == b'{"journal"'
+            return "the backups of a journal" if journal.read(10) == b'{"journal"' else ""
     except OSError:
-        return False
+        return ""
 
 
 def _no_picture(path: str) -> str:

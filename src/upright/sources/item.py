@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
-from ..errors import UprightError
+from ..errors import SourceError, UprightError
 
 #: Says of a key whether its picture is to be worked on.
 Wanted: TypeAlias = Callable[[str], bool]
@@ -44,6 +44,10 @@ class Item:
             return replace(self, data=self.fetch(), fetch=None)
         except UprightError as error:
             return replace(self, error=error, fetch=None)
+        except Exception as error:
+            # Stores raise what their client libraries raise, a damaged shard whatever tarfile and pyarrow do.
+            broken = SourceError(f"it cannot be read ({type(error).__name__}: {error})", source=self.key)
+            return replace(self, error=broken, fetch=None)
 
     def open(self) -> str | bytes:
         """What `Detector.detect` and `correct` take. Raises what kept the picture away."""

@@ -9,10 +9,12 @@ from itertools import repeat
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..errors import BrokenPicture, TooLarge, UsageError
-from .folders import HEAD_BYTES, no_picture
+from ..errors import BrokenPicture, SourceMissing, TooLarge, UsageError
+from ..extras import need
+from ..formats import HEAD_BYTES
+from .folders import no_picture
 from .item import Item, Wanted
-from .stores import MEMBER_LIMIT_BYTES, need, opened
+from .stores import MEMBER_LIMIT_BYTES, opened
 
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 PARQUET_ENDINGS = (".parquet", ".pq")
@@ -82,7 +84,9 @@ def tar_member(name: str, member: str) -> bytes:
         with opened(name) as file, tarfile.open(fileobj=file, mode="r:*") as shard:
             stored = shard.extractfile(member)
             return stored.read() if stored else b""
-    start, size = _tar_index(name)[member]
+    if member not in (index := _tar_index(name)):
+        raise SourceMissing("it is in the shard no more", source=f"{name}/{member}", remedy="list the shard again")
+    start, size = index[member]
     with opened(name) as file:
         file.seek(start)
         return file.read(size)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from ..errors import SourceMissing, UprightError, UsageError
+from ..extras import need
 from ..pictures import Limits
 
 T = TypeVar("T")
@@ -27,11 +28,13 @@ def is_remote(name: str) -> bool:
 
 def filesystem(url: str) -> tuple[Any, str]:
     """fsspec's file system of a URL, and the path in it. Raises `UsageError`."""
-    fsspec = need("fsspec", "s3")
+    fsspec = need("fsspec", "s3", source=url)
+    if url.startswith(("s3:", "s3a:")):
+        need("s3fs", "s3", source=url)
     try:
         system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        raise UsageError(f"{error}", source=url, remedy="pip install 'upright[s3]'") from error
+        raise UsageError(f"{error}", source=url, remedy="install the package that it names") from error
     except ValueError as error:
         raise UsageError(f"{error}", source=url, remedy="use a path, or a URL that fsspec knows") from error
     return system, str(path)
@@ -88,13 +91,3 @@ def _with_retries(call: Callable[[], T], url: str) -> T:
                 raise SourceMissing(cause, source=url, remedy="run again when the store answers") from error
             time.sleep(pause_s * random.uniform(0.5, 1.5))
     raise AssertionError("unreachable")
-
-
-def need(module: str, extra: str) -> Any:
-    """A module of an extra. Raises `UsageError`."""
-    from importlib import import_module
-
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise UsageError(f"this source needs {error.name}", remedy=f"pip install 'upright[{extra}]'") from error

@@ -4,8 +4,9 @@ import shutil
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 import numpy as np
@@ -13,11 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from upright import Detector
+from upright.engines.batches import Batches
 from upright.errors import EngineError, UsageError, WriteFailed
 from upright.pictures import open_picture
-from upright.pipeline import Pipeline, ResultsFile, read_rows, write_table
-from upright.pipeline.batches import Batches
 from upright.results import Correction, Method
+from upright.results_file import ResultsFile, read_rows, write_table
+from upright.run import READERS, WAITING_PER_WORKER, Tally, outcome_of, work
 from upright.sources import Item, find_items
 from upright.turns import ExifOrientation, Turn
 
@@ -35,11 +37,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(detector: Detector, folder: Path, out: Path, **options: object) -> Pipeline:
+def run(detector: Detector, folder: Path, out: Path, stop_at: int = 0, **options: object) -> Tally:
+    """As `upright batch` does it."""
+    tally, stop = Tally(), threading.Event()
+
+    def wanted(key: str) -> bool:
+        tally.done_before += key in results
+        return key not in results
+
     with ResultsFile(out) as results:
-        pipeline = Pipeline(detector, results, **{"workers": 2, **options})  # type: ignore[arg-type]
-        pipeline.run(lambda wanted: find_items([str(folder)], wanted=wanted))
-    return pipeline
+        items = find_items([str(folder)], wanted=wanted)
+        for outcome in work(items, detector, stop=stop, ordered=False, **{"workers": 2, **options}):  # type: ignore[arg-type]
+            results.append(outcome)
+            tally.add(outcome)
+            if tally.done == stop_at:
+                stop.set()
+    return tally
 
 
 def keys(out: Path) -> list[str]:
@@ -49,11 +62,12 @@ def keys(out: Path) -> list[str]:
 def test_each_picture_is_one_row_as_detect_answers_and_a_broken_one_is_a_row_too(
     detector: Detector, folder: Path, tmp_path: Path
 ) -> None:
-    summary = run(detector, folder, tmp_path / "r.jsonl").summary
+    tally = run(detector, folder, tmp_path / "r.jsonl")
     rows = {Path(row["source"]).name: row for row in read_rows(tmp_path / "r.jsonl")}
     assert sorted(keys(tmp_path / "r.jsonl")) == sorted(str(p) for p in folder.iterdir())
-    assert (summary.rows, summary.counts["failed"], summary.skipped) == (31, 1, 0)
-    assert {"fetch", "read", "infer", "write"} <= set(summary.busy_s)
+    assert (tally.done, tally.counts["failed"], tally.done_before) == (31, 1, 0)
+    assert all(tally.timing_s[stage] > 0 for stage in ("fetch", "read", "infer")) and tally.timing_s["write"] == 0
+    assert 0 < tally.overlap < 3 and tally.cpu_s > 0
     assert rows["broken.png"]["error"] == "BrokenPicture" and rows["broken.png"]["remedy"]
     for source in DEMO.iterdir():
         alone = detector.detect(str(source)).to_dict()
@@ -65,16 +79,14 @@ def test_a_stopped_run_goes_on_where_it_was_and_a_torn_line_is_done_again(
     detector: Detector, folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "r.jsonl"
-    with ResultsFile(out) as results:
-        pipeline = Pipeline(detector, results, workers=2, progress=lambda s: pipeline.stop() if s.rows == 7 else None)
-        summary = pipeline.run(lambda wanted: find_items([str(folder)], wanted=wanted))
-    assert summary.stopped and 7 <= summary.rows < 31
+    stopped = run(detector, folder, out, stop_at=7)
+    assert 7 <= stopped.done < 31
     before = out.read_bytes()
     out.write_bytes(before[:-25])
-    second = run(detector, folder, out).summary
-    assert second.skipped == summary.rows - 1
+    second = run(detector, folder, out)
+    assert second.done_before == stopped.done - 1
     assert Counter(keys(out)) == {str(path): 1 for path in folder.iterdir()}
-    assert run(detector, folder, out).summary.rows == 0
+    assert run(detector, folder, out).done == 0
 
 
 def test_a_second_run_on_the_same_results_refuses(tmp_path: Path) -> None:
@@ -101,11 +113,12 @@ def test_errors_are_tried_again_when_asked(detector: Detector, folder: Path, tmp
     out = tmp_path / "r.jsonl"
     run(detector, pictures, out)
     shutil.copy(DEMO / "receipt.png", pictures / "broken.png")
-    assert run(detector, pictures, out).summary.rows == 0
+    assert run(detector, pictures, out).done == 0
     with ResultsFile(out, retry_errors=True) as results:
         with pytest.raises(UsageError, match="another run"):
             ResultsFile(out)
-        Pipeline(detector, results, workers=1).run(lambda wanted: find_items([str(pictures)], wanted=wanted))
+        for outcome in work(find_items([str(pictures)], wanted=lambda key: key not in results), detector):
+            results.append(outcome)
     assert sorted(Path(key).name for key in keys(out)) == ["0-page.jpg", "broken.png"]
     assert not any("error" in row for row in read_rows(out))
 
@@ -132,29 +145,52 @@ def test_a_full_disk_stops_the_run_with_whole_rows_and_room_lets_it_go_on(
     assert Counter(keys(out)) == {str(path): 1 for path in folder.iterdir()}
 
 
-def test_a_slow_writer_holds_the_readers_back(detector: Detector, folder: Path, tmp_path: Path) -> None:
-    taken, most = 0, 0
-    enough = threading.Event()
+def test_a_slow_consumer_holds_the_readers_back(detector: Detector) -> None:
+    taken = most = 0
 
-    def counted(wanted: Callable[[str], bool]) -> Iterable[Item]:
+    def counted() -> Iterator[Item]:
         nonlocal taken
         for number in range(400):
             taken += 1
-            yield Item(f"{number}.jpg", Path("x"), data=(DEMO / "coffee.jpg").read_bytes())  # type: ignore[arg-type]
+            yield Item(f"{number}.jpg", PurePosixPath("x"), data=(DEMO / "coffee.jpg").read_bytes())
 
-    def slow(summary: object) -> None:
-        nonlocal most
-        done = pipeline.summary.rows
+    outcomes = work(counted(), detector, workers=2, ordered=False)
+    for done, _ in enumerate(outcomes, 1):
         most = max(most, taken - done)
-        enough.wait(0.01)
         if done == 50:
-            pipeline.stop()
+            outcomes.close()
+    assert 2 <= most <= READERS + 2 * WAITING_PER_WORKER
+    assert taken < 80
 
-    with ResultsFile(tmp_path / "r.jsonl") as results:
-        pipeline = Pipeline(detector, results, workers=2, readers=2, progress=slow)
-        pipeline.run(counted)
-    # Two queues of 8, two workers with one picture each, two readers with one item each, one row in the writer's hand.
-    assert most <= 8 + 8 + 2 + 2 + 1
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_order_is_kept_where_asked_though_the_first_is_the_slowest(detector: Detector, ordered: bool) -> None:
+    """The first item arrives after all others are done: in order they wait for it, else they do not."""
+    others, data = threading.Semaphore(0), (DEMO / "coffee.jpg").read_bytes()
+
+    def late() -> bytes:
+        for _ in range(3):
+            assert others.acquire(timeout=60)
+        return data
+
+    def early() -> bytes:
+        others.release()
+        return data
+
+    items = [Item(str(n), PurePosixPath("x"), fetch=early if n else late) for n in range(4)]
+    found = [outcome.source for outcome in work(items, detector, workers=2, ordered=ordered)]
+    assert sorted(found) == ["0", "1", "2", "3"]
+    assert (found == ["0", "1", "2", "3"]) == ordered
+
+
+def test_what_is_no_picture_is_an_outcome_with_the_reason(detector: Detector, tmp_path: Path) -> None:
+    shutil.copy(DEMO / "page.jpg", tmp_path / "a.jpg")
+    (tmp_path / "b.txt").write_text("text")
+    tally = Tally()
+    for outcome in work(find_items([str(tmp_path)]), detector):
+        tally.add(outcome)
+    assert (tally.done, dict(tally.skipped)) == (1, {"not a picture": 1})
+    assert tally.summary().endswith("; passed over: 1 not a picture")
 
 
 class BatchingEngine:
@@ -212,23 +248,28 @@ def test_a_batching_engine_gives_the_same_rows(folder: Path, tmp_path: Path) -> 
 def test_an_engine_that_fails_ends_the_run_and_a_bug_is_one_row(
     detector: Detector, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def buggy(item: Item, orientation: object) -> Correction:
-        if "page" in item.key:
-            raise ZeroDivisionError("a bug")
-        return Correction(
-            item.key, "", Method.KEEP, Turn.NONE, ExifOrientation.TOP_LEFT, ExifOrientation.TOP_LEFT, True, False
-        )
+    class Buggy:
+        """Sets nothing right; raises ``error`` for pictures that have "page" in their names."""
 
-    summary = run(detector, folder, tmp_path / "r.jsonl", corrector=buggy).summary
-    assert summary.counts["failed"] == 4 and "ZeroDivisionError" in caplog.text
+        def __init__(self, error: Exception) -> None:
+            self.error = error
+
+        @contextmanager
+        def looking_at(self, item: Item) -> Iterator[Callable[[object], Correction]]:
+            def set_right(_: object) -> Correction:
+                if "page" in item.key:
+                    raise self.error
+                up = ExifOrientation.TOP_LEFT
+                return Correction(item.key, "", Method.KEEP, Turn.NONE, up, up, True, False)
+
+            yield set_right
+
+    tally = run(detector, folder, tmp_path / "r.jsonl", corrector=Buggy(ZeroDivisionError("a bug")))
+    assert tally.counts["failed"] == 4 and "ZeroDivisionError" in caplog.text
     broken = [row for row in read_rows(tmp_path / "r.jsonl") if "page" in row["source"]]
     assert {row["cause"] for row in broken} == {"ZeroDivisionError: a bug"}
-
-    def fails(item: Item, orientation: object) -> Correction:
-        raise EngineError("the GPU is gone")
-
     with pytest.raises(EngineError, match="the GPU is gone"):
-        run(detector, folder, tmp_path / "s.jsonl", corrector=fails)
+        run(detector, folder, tmp_path / "s.jsonl", corrector=Buggy(EngineError("the GPU is gone")))
 
 
 @pytest.mark.parametrize("module", ["PIL.Image", "numpy"])
@@ -238,16 +279,21 @@ def test_a_module_that_another_thread_is_importing_is_no_error(module: str, monk
         assert picture.format == "JPEG"
 
 
-def test_a_source_that_cannot_go_on_ends_the_run(detector: Detector, tmp_path: Path) -> None:
-    def find(wanted: Callable[[str], bool]) -> Iterator[Item]:
+def test_a_source_that_cannot_go_on_ends_the_run(detector: Detector) -> None:
+    def find() -> Iterator[Item]:
         yield from find_items([str(DEMO / "page.jpg")])
         raise UsageError("no such store")
 
-    with (
-        ResultsFile(tmp_path / "r.jsonl") as results,
-        pytest.raises(UsageError, match="no such store"),
-    ):
-        Pipeline(detector, results, workers=2).run(find)
+    with pytest.raises(UsageError, match="no such store"):
+        list(work(find(), detector, workers=2))
+
+
+def test_one_item_is_done_as_many_are(detector: Detector) -> None:
+    (item,) = find_items([str(DEMO / "page.jpg")])
+    (many,) = work([item], detector)
+    assert outcome_of(item, detector).to_dict() == many.to_dict()
+    (gone,) = find_items([str(DEMO / "gone.jpg")])
+    assert "no such file" in str(outcome_of(gone, detector).error)
 
 
 def test_results_as_a_table(detector: Detector, folder: Path, tmp_path: Path) -> None:

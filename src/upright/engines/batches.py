@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..engines import Engine
+    from . import Engine
 
 
 class _Asked:

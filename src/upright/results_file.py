@@ -1,18 +1,28 @@
-"""The results file is the journal of a run: one JSON line for each picture, appended as soon as it is known."""
+"""The results file is the journal of a run: one JSON line for each picture, appended as soon as it is known.
+
+From it a table is written: CSV or Parquet, one row for each picture.
+"""
 
 from __future__ import annotations
 
+import csv
 import errno
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..atomic import lock
-from ..errors import UsageError, WriteFailed
-from ..sources import key_hash
+from .atomic import lock
+from .errors import UsageError, WriteFailed
+from .extras import need
+from .results import COLUMNS, Outcome, columns
+from .sources import key_hash
+
+ENDINGS = (".jsonl", ".csv", ".parquet")
+_ROWS_AT_ONCE = 10_000
 
 #: A power cut may cost the rows of so many seconds, which the next run does again.
 FSYNC_EVERY_S = 5.0
@@ -51,9 +61,9 @@ class ResultsFile:
             raise
         self._synced = time.monotonic()
 
-    def append(self, row: dict[str, Any]) -> None:
+    def append(self, outcome: Outcome) -> None:
         """Write one row; what could be written only in part is taken back. Raises `WriteFailed`."""
-        line = _line(row)
+        line = _line(outcome.to_dict())
         try:
             written = os.pwrite(self._fd, line, self._end)
             if written < len(line):
@@ -65,7 +75,7 @@ class ResultsFile:
             os.ftruncate(self._fd, self._end)
             raise _failed(self.path, error) from error
         self._end += len(line)
-        self.done.add(key_hash(row["source"]))
+        self.done.add(key_hash(outcome.source))
 
     def __contains__(self, key: str) -> bool:
         return key_hash(key) in self.done
@@ -148,3 +158,56 @@ def _failed(path: Path, error: OSError) -> WriteFailed:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         remedy = f"make room, then {remedy}"
     return WriteFailed(f"results cannot be written: {error.strerror}", source=path, remedy=remedy)
+
+
+def write_table(rows: Iterable[dict[str, Any]], path: Path) -> int:
+    """Write rows of `Outcome.to_dict` to ``path``, CSV or Parquet by its ending, whole or not at all; answers how many.
+
+    Raises:
+        UsageError: another ending.
+        ExtraMissing: pyarrow is missing.
+        WriteFailed: the file cannot be written.
+    """
+    write = {".csv": _write_csv, ".parquet": _write_parquet}.get(path.suffix.lower())
+    if not write:
+        raise UsageError(f"results cannot be written as {path.suffix!r}", source=path, remedy="use .csv or .parquet")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        count = write((columns(row) for row in rows), part)
+        part.replace(path)
+    except OSError as error:
+        raise WriteFailed(f"it cannot be written: {error.strerror or error}", source=path) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def arrow_schema() -> Any:
+    """The columns as a pyarrow schema. Raises `ExtraMissing` where pyarrow is missing."""
+    pa = need("pyarrow", "parquet")
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    return pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+
+
+def _write_csv(rows: Iterator[dict[str, Any]], path: Path) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(COLUMNS), lineterminator="\n")
+        writer.writeheader()
+        for count, row in enumerate(rows, 1):  # noqa: B007 -- the number of the last row is the count
+            writer.writerow(row)
+    return count
+
+
+def _write_parquet(rows: Iterator[dict[str, Any]], path: Path) -> int:
+    schema = arrow_schema()
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    count = 0
+    with pq.ParquetWriter(path, schema) as writer:
+        while chunk := list(islice(rows, _ROWS_AT_ONCE)):
+            writer.write_table(pa.Table.from_pylist(chunk, schema))
+            count += len(chunk)
+    return count

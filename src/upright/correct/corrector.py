@@ -1,0 +1,76 @@
+"""Sets the items of a run right: each in its place below a folder, in one named file, or in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .. import atomic
+from ..errors import CorrectionError, UsageError
+from ..results import Correction, Orientation
+from ..sources import Item, key_hash
+from .opened import opened
+from .plan import plan
+from .request import Request
+from .writer import Writer
+
+SetRight = Callable[[Orientation], Correction]
+
+
+@dataclass(frozen=True)
+class Corrector:
+    """What is done to every item of a run. Safe to share between threads.
+
+    Attributes:
+        request: how; its turn is each item's own, its target too.
+        writer: writes it.
+        folder: where the corrected pictures go, each at its place below what was named; ``None``: in place, or
+            nowhere (dry run).
+        single: the key of the one item that becomes the file ``folder`` itself.
+    """
+
+    request: Request
+    writer: Writer
+    folder: str | None = None
+    single: str | None = None
+
+    @contextmanager
+    def looking_at(self, item: Item) -> Iterator[SetRight]:
+        """Hold an item open while it is decided; what is given corrects it, if it is then still the same file."""
+        if self.request.in_place and item.path is None:
+            raise UsageError("only files can be set right in place", source=item.key, remedy="name a folder for copies")
+        with opened(item.open()) as file:
+            if not self.writer.dry_run:
+                file.look()
+            request = replace(self.request, target=self.target(item))
+
+            def set_right(orientation: Orientation) -> Correction:
+                done = self.writer.write(plan(file, request.answered(orientation)))
+                return replace(done, source=item.key)
+
+            yield set_right
+
+    def target(self, item: Item) -> str | None:
+        """The file that an item becomes. Raises `CorrectionError` for a name that leads out of the folder."""
+        if self.folder is None or item.key == self.single:
+            return self.folder
+        return str(atomic.below(Path(self.folder), item.relative))
+
+    def placed(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, with an error for each whose target is that of one before it: no item replaces another."""
+        taken: set[int] = set()
+        for item in items:
+            if self.folder is None or item.skipped or item.error:
+                yield item
+                continue
+            try:
+                target = self.target(item) or ""
+                if (place := key_hash(target)) in taken:
+                    cause = f"another picture of this run becomes {target} already"
+                    raise CorrectionError(cause, source=item.key, remedy="correct it into a folder of its own")
+                taken.add(place)
+            except CorrectionError as error:
+                item = replace(item, error=error)
+            yield item

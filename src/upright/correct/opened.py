@@ -1,0 +1,92 @@
+"""A file that is looked at and then changed: held open in between, and checked to be the same before it is replaced."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from ..errors import CorrectionError, SourceMissing, UprightError, WriteFailed
+from ..formats import Bytes, Window, applied
+
+PathLike: TypeAlias = str | os.PathLike[str]
+
+#: So many bytes at either end stand for the content of a larger file, which takes a second for each 2 GB to read.
+_END_BYTES = 32 << 20
+
+
+@dataclass(slots=True)
+class Opened:
+    """Bytes of a picture, or a file with what it was when it was opened.
+
+    While it is open no other file can take its place under the same inode number.
+    """
+
+    window: Window
+    name: str
+    path: str | None = None
+    facts: os.stat_result | None = None
+    content: bytes | None = None
+
+    def look(self) -> None:
+        """Note the content, so that `check_unchanged` compares it too: call it before somebody decides by it."""
+        if self.path is not None:
+            self.content = self._content()
+
+    def check_unchanged(self, *, content: bool = True) -> None:
+        """Raises `WriteFailed` where the path leads to another file by now, or to other bytes."""
+        if self.path is None or self.facts is None:
+            return
+        try:
+            same = _identity(Path(self.path).stat()) == _identity(self.facts)
+        except OSError:
+            raise WriteFailed("it vanished meanwhile", source=self.path, remedy="run it again") from None
+        if not same or (content and self.content is not None and self._content() != self.content):
+            raise WriteFailed("it changed meanwhile and was left alone", source=self.path, remedy="run it again")
+
+    def sha256(self) -> str:
+        """Of all bytes, in hexadecimal."""
+        digest = hashlib.sha256()
+        for piece in applied(self.window, ()):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def _content(self) -> bytes:
+        size, digest = self.window.size, hashlib.sha256()
+        digest.update(self.window.at(0, _END_BYTES))
+        digest.update(self.window.at(max(_END_BYTES, size - _END_BYTES), _END_BYTES))
+        return digest.digest()
+
+
+@contextmanager
+def opened(source: PathLike | Bytes) -> Iterator[Opened]:
+    """A source for as long as it is worked on; puts its name into errors."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        yield Opened(Window(source), "<bytes>")
+        return
+    name = os.fsdecode(source)
+    try:
+        if not stat.S_ISREG(Path(name).stat().st_mode):
+            raise SourceMissing("it is not a file", source=name, remedy="name a picture file")
+        file = Path(name).open("rb")  # noqa: SIM115
+    except (OSError, ValueError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise SourceMissing(f"it cannot be opened ({cause})", source=name, remedy="check name and rights") from None
+    with file:
+        try:
+            yield Opened(Window(file), name, name, os.fstat(file.fileno()))
+        except UprightError as error:
+            if error.source is None:
+                raise type(error)(error.cause, source=name, remedy=error.remedy) from None
+            raise
+        except OSError as error:
+            raise CorrectionError(f"it cannot be read ({error})", source=name, remedy="try again") from None
+
+
+def _identity(facts: os.stat_result) -> tuple[int, ...]:
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns

@@ -1,0 +1,188 @@
+"""Which bytes change, and how, so that a picture comes out upright. Nothing is written here."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from ..carriers import ExifTag, exif_edits, has_page, read_exif_orientation
+from ..errors import BrokenPicture, CorrectionError, NotAPicture, NotLossless, TooLarge, UsageError
+from ..formats import HEAD_BYTES, Edit, Window, format_of, format_of_suffix, sniff
+from ..formats.jpeg import Jpeg
+from ..formats.pdf import rotated
+from ..lossless import reencoded, turned
+from ..results import Correction, Method
+from ..turns import ExifOrientation, Turn
+from .opened import Opened
+from .request import Change, Edge, Request, Target
+
+_REENCODE_REMEDY = "use --method reencode with a .jpg or .png target"
+
+
+def plan(file: Opened, request: Request) -> Change:
+    """Which bytes change, and how. TURN and REENCODE are done in memory, so that what they refuse is known."""
+    if request.target is not None:
+        _check_target(file, request.target)
+    target = file.path if request.in_place else request.target
+    new = _planned(file.window, file.name, request, target)
+    done = new.correction
+    notes = [request.note, done.note]
+    if request.in_place and file.facts is not None and file.facts.st_nlink > 1 and done.method != Method.KEEP:
+        notes.append(f"{file.facts.st_nlink - 1} other hard links keep the old bytes")
+    correction = replace(done, target=target or "", note="; ".join(filter(None, notes)))
+    if request.in_place and done.method == Method.KEEP:
+        return Change(correction)
+    return Change(correction, (Target(target, file, new.edits, new.data, new.check),))
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    correction: Correction
+    edits: tuple[Edit, ...] = ()
+    data: bytes | None = None
+    check: Callable[[BinaryIO], None] | None = None
+
+
+def _planned(window: Window, name: str, request: Request, target: str | None) -> _New:
+    row = format_of(sniff(window.at(0, HEAD_BYTES)))
+    form, carriers = (row.name, row.carriers) if row else ("", ())
+    turn, method, page = request.turn, request.method, request.page
+    tag = read_exif_orientation(window, page=page) if form else ExifTag()
+    kept = Correction(name, "", Method.KEEP, turn, tag.orientation, tag.orientation, True, False)
+    if method != Method.REENCODE:
+        _check_suffix(form, name, target)
+    if turn == Turn.NONE or method == Method.KEEP:
+        # An upright picture is not compressed anew, unless its target asks for another format.
+        if method == Method.REENCODE and target is not None and _promised(target) not in (None, form):
+            return _by_reencoding(window, kept, tag, page, target)
+        return _kept(kept)
+    if "rotate" in carriers and method in (None, Method.TAG):
+        return _by_rotate(window, kept, page)
+    if not form:
+        _refuse_non_pictures(window)
+    if method == Method.REENCODE:
+        return _by_reencoding(window, kept, tag, page, target or name)
+    if method == Method.TURN:
+        return _by_turn_or(window, kept, form, tag, request, target or name, "exif" in carriers)
+    if "exif" in carriers:
+        return _by_tag(window, kept, page)
+    if method is None and row and row.turner:
+        try:
+            return _by_turn(window, kept, form, tag, request.edge)
+        except (NotLossless, TooLarge) as error:
+            reason = f"{form} has no tag, and its pixels cannot be turned without loss: {error.cause}"
+            return _kept(kept, f"{reason}; {_REENCODE_REMEDY}")
+    return _kept(kept, f"no orientation can be written into {form or 'this format'}; {_REENCODE_REMEDY}")
+
+
+def _kept(kept: Correction, note: str = "") -> _New:
+    return _New(replace(kept, turn=Turn.NONE, note=note))
+
+
+def _by_tag(window: Window, kept: Correction, page: int, note: str = "") -> _New:
+    after = kept.exif_before.then(kept.turn)
+    edits = exif_edits(window, after, page=page)
+    if not note and has_page(window, page + 1 if page == 0 else 0):
+        note = f"only page {page + 1} was turned, the others stay as they are"
+
+    def check(written: BinaryIO) -> None:
+        if read_exif_orientation(written, page=page).orientation != after:
+            raise CorrectionError("the tag cannot be read back", remedy="use --method turn")
+
+    done = replace(kept, method=Method.TAG, exif_after=after, note=note)
+    return _New(done, tuple(edits), check=check)
+
+
+def _by_rotate(window: Window, kept: Correction, page: int) -> _New:
+    """A PDF page by its /Rotate, which stands where a picture has the EXIF orientation."""
+    try:
+        added, after, pages = rotated(window.at(0, window.size), page, kept.turn)
+    except NotLossless as error:
+        return _kept(kept, error.cause)
+    others = ", the others stay as they are" if pages > 1 else ""
+    note = f"/Rotate of page {page + 1} is {after} now{others}"
+    return _New(replace(kept, method=Method.TAG, note=note), (Edit(window.size, b"", added),))
+
+
+def _by_turn(window: Window, kept: Correction, form: str, tag: ExifTag, edge: Edge) -> _New:
+    after = tag.orientation.then(kept.turn)
+    data = turned(window.at(0, window.size), after, "trim" if edge == "trim" else "refuse")
+    done = replace(kept, method=Method.TURN, exif_after=ExifOrientation.TOP_LEFT)
+    if edge == "trim" and form == "JPEG":
+        before, now = (Jpeg().size_px(each) for each in (window, Window(data)))
+        lost = [b - n for b, n in zip(before[:: -1 if after.swaps_sides else 1], now, strict=True)]
+        if any(lost):
+            return _New(replace(done, lossless=False, note=f"trimmed {lost[0]} columns and {lost[1]} rows"), data=data)
+    return _New(done, data=data)
+
+
+def _by_turn_or(
+    window: Window, kept: Correction, form: str, tag: ExifTag, request: Request, target: str, tagged: bool
+) -> _New:
+    try:
+        return _by_turn(window, kept, form, tag, request.edge)
+    except (NotLossless, BrokenPicture, TooLarge) as error:
+        if request.edge == "reencode":
+            return _by_reencoding(window, kept, tag, request.page, target)
+        if request.edge != "tag" or not tagged:
+            raise
+        return _by_tag(window, kept, request.page, f"the tag was changed, not the pixels: {error.cause}")
+
+
+def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, page: int, target: str) -> _New:
+    form = _promised(target) or tag.format or "JPEG"
+    data = reencoded(window.at(0, window.size), tag.to_apply, kept.turn, form, page)
+    return _New(replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False), data=data)
+
+
+def _refuse_non_pictures(window: Window) -> None:
+    """Raises NotAPicture where neither Pillow nor libvips knows the format."""
+    import pyvips
+    from PIL import Image, UnidentifiedImageError
+
+    if not window.size:
+        raise NotAPicture("the file is empty", remedy="copy it again from where it came from")
+    data = window.at(0, window.size)
+    try:
+        with Image.open(io.BytesIO(data)):
+            return
+    except (UnidentifiedImageError, OSError, ValueError):
+        pass
+    try:
+        pyvips.Image.new_from_buffer(data, "")
+    except pyvips.Error:
+        raise NotAPicture("this is no picture that upright knows", remedy="convert it to PNG or JPEG first") from None
+
+
+def _promised(name: str) -> str | None:
+    row = format_of_suffix(name)
+    return row.name if row else None
+
+
+def _check_target(file: Opened, target: str) -> None:
+    try:
+        there = Path(target).stat()
+    except (OSError, ValueError):
+        return
+    if file.facts is not None and os.path.samestat(there, file.facts):
+        raise UsageError("the target is the source", source=file.name, remedy="use --in-place")
+    if stat.S_ISDIR(there.st_mode):
+        raise UsageError("the target is a folder", source=target, remedy="name a file")
+
+
+def _check_suffix(form: str, name: str, target: str | None) -> None:
+    """A new name may not promise another format than the bytes have; one that the source has, too, may."""
+    if target is None or not form:
+        return
+    promised = _promised(target)
+    if promised not in (None, form) and promised != _promised(name):
+        raise UsageError(
+            f"the target {target!r} is named like {promised}, and the picture stays {form}",
+            source=name,
+            remedy="change the name, or use --method reencode to change the format",
+        )

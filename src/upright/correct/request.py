@@ -1,0 +1,89 @@
+"""What is asked of a correction, and what comes of it: a `Request` is planned into a `Change`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Literal, TypeAlias, get_args
+
+from ..errors import UsageError
+from ..formats import Edit, Window, applied
+from ..results import Correction, Method, Orientation
+from ..turns import Turn
+from .opened import Opened
+
+Edge: TypeAlias = Literal["tag", "trim", "refuse", "reencode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How a picture is to be set right. Raises `UsageError` where it contradicts itself.
+
+    Attributes:
+        turn: clockwise, to make it upright.
+        method: ``None`` chooses the first of TAG, TURN and KEEP that the format allows.
+        edge: what TURN does where it cannot be done without loss: "tag" instead, "trim" a JPEG's edge blocks,
+            "refuse", or "reencode".
+        page: of a file with several, counted from 0.
+        target: the file to write; ``None``: nowhere yet, or the source itself where ``in_place``.
+        note: what is to be said of the turn.
+    """
+
+    turn: Turn = Turn.NONE
+    method: Method | None = None
+    edge: Edge = "tag"
+    page: int = 0
+    target: str | None = None
+    in_place: bool = False
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.edge not in get_args(Edge):
+            raise UsageError(f"there is no edge {self.edge!r}", remedy=f"use one of {', '.join(get_args(Edge))}")
+        if self.in_place and self.target is not None:
+            raise UsageError("in place and a target contradict each other", remedy="give one of them")
+
+    def answered(self, turn: Turn | Orientation | int) -> Request:
+        """The same request for a turn in degrees, or for the answer of detection; what is unsure is left alone."""
+        if isinstance(turn, Orientation):
+            if turn.turn is None:
+                note = f"unsure ({turn.best.value} with confidence {turn.confidence:.3f}), left alone"
+                return replace(self, turn=Turn.NONE, note=note)
+            turn = turn.turn
+        if turn not in (0, 90, 180, 270):
+            raise UsageError(f"{turn} is no quarter turn", remedy="use 0, 90, 180 or 270")
+        return replace(self, turn=Turn(turn))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One file as a change leaves it: the bytes of ``base`` with ``edits``, or ``data`` in their place.
+
+    Where ``path`` is the path of ``base``, that file is replaced; another file is new. Without a ``base`` the file
+    did not exist before. ``check`` reads the written file and raises where it is not as it should be.
+    """
+
+    path: str | None
+    base: Opened | None
+    edits: tuple[Edit, ...] = ()
+    data: bytes | None = None
+    check: Callable[[BinaryIO], None] | None = None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the file that was looked at is replaced."""
+        return self.base is not None and self.base.path is not None and self.path == self.base.path
+
+    def pieces(self) -> Iterator[bytes]:
+        """The new bytes."""
+        if self.data is not None:
+            return iter((self.data,))
+        return applied(self.base.window if self.base else Window(b""), self.edits)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done, and the files that it writes: none where nothing is to be written."""
+
+    correction: Correction
+    targets: tuple[Target, ...] = ()

@@ -1,0 +1,111 @@
+"""How a change is written: each file whole or not at all, after the journal, over nothing that was not looked at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .. import atomic
+from ..errors import UsageError, WriteFailed
+from ..journal import Journal, intent_of
+from ..results import Correction
+from .request import Change, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes changes. Safe to share between threads.
+
+    Attributes:
+        journal: where changed and created files are noted down, for `upright.undo`; not copies into a target.
+        overwrite: replace another file that is already at a target.
+        keep_times: give the new file the old one's times.
+        dry_run: write nothing.
+    """
+
+    journal: Journal | None = None
+    overwrite: bool = False
+    keep_times: bool = True
+    dry_run: bool = False
+
+    def write(self, change: Change) -> Correction:
+        """Do it, all targets or none, and say what was done.
+
+        A target that has the new bytes already is left. Raises `UsageError`, `WriteFailed`, `CorrectionError`; every
+        file is then as it was.
+        """
+        if self.dry_run or not change.targets:
+            return change.correction
+        todo = [target for target in change.targets if not self._is_there(target)]
+        if not todo:
+            note = "; ".join(filter(None, (change.correction.note, "the target was there already")))
+            return replace(change.correction, note=note)
+        self._write(todo)
+        return replace(change.correction, written=True)
+
+    def _is_there(self, target: Target) -> bool:
+        if target.path is None:
+            raise UsageError("there is no place to write to", remedy="give a target, or in_place=True")
+        if target.replaces or self.overwrite or not os.path.lexists(target.path):
+            return False
+        if not _holds(target.path, target.pieces()):
+            raise WriteFailed("another file is at the target", source=target.path, remedy="use --overwrite")
+        return True
+
+    def _write(self, targets: Sequence[Target]) -> None:
+        """All new files are on the disk before the first takes its name: the next ones are written within a commit."""
+        target, *others = targets
+        assert target.path is not None
+        base, intent = target.base, None
+
+        def commit(temporary: str, digest: str) -> None:
+            nonlocal intent
+            if target.check is not None:
+                with Path(temporary).open("rb") as file:
+                    target.check(file)
+            if base is not None:
+                base.check_unchanged()
+            if self.journal is not None and (target.replaces or base is None):
+                before = base.sha256() if base is not None else None
+                edits = target.edits if base is not None and target.data is None else None
+                intent = intent_of(target.path or "", before, digest, edits)
+                self.journal.intend(intent, base.window if base is not None else None)
+            if others:
+                self._write(others)
+            if base is not None:
+                base.check_unchanged(content=False)
+
+        if base is not None:
+            base.check_unchanged(content=False)
+        if not target.replaces:
+            _make_folder(Path(target.path).parent)
+        atomic.write(
+            target.path,
+            target.pieces(),
+            like=base.path if base is not None else None,
+            keep_times=self.keep_times,
+            overwrite=target.replaces or (self.overwrite and base is not None),
+            commit=commit,
+        )
+        if self.journal is not None and intent is not None:
+            self.journal.done(intent)
+
+
+def _holds(path: str, pieces: Iterator[bytes]) -> bool:
+    """Whether a file has just these bytes."""
+    try:
+        with Path(path).open("rb") as file:
+            return all(file.read(len(piece)) == piece for piece in pieces) and not file.read(1)
+    except OSError:
+        return False
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteFailed(
+            f"the folder cannot be made ({error.strerror})", source=folder, remedy="name another"
+        ) from None

@@ -1,0 +1,229 @@
+"""One way through for many pictures: each item is fetched, decided, and set right where that is asked for.
+
+`outcome_of` does one item, `work` many of them in bounded memory. The commands, jobs and the cluster all go this way.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Protocol
+
+from .errors import EngineError, UprightError
+from .machine import processors
+from .results import Outcome
+
+if TYPE_CHECKING:
+    from .correct.corrector import SetRight
+    from .detector import Detector
+    from .sources import Item
+
+log = logging.getLogger("upright")
+
+#: Items on their way for each worker: enough that none waits for the next, little enough for memory.
+WAITING_PER_WORKER = 4
+#: Threads more than workers that fetch from stores far away, where each request waits for the network.
+READERS = 8
+#: What is timed: opening the detector; getting bytes from elsewhere; decoding and shrinking; the engine; correcting.
+STAGES = ("load", "fetch", "read", "infer", "write")
+
+
+class Corrector(Protocol):
+    """Sets items right: see `upright.correct.corrector.Corrector`."""
+
+    def looking_at(self, item: Item) -> AbstractContextManager[SetRight]:
+        """Hold an item open while it is decided; what is given corrects it by the answer."""
+        ...
+
+
+def outcome_of(item: Item, detector: Detector, corrector: Corrector | None = None, *, page: int = 0) -> Outcome:
+    """The outcome of one item. Raises `EngineError` only: any other error is the outcome."""
+    started, times = time.perf_counter(), dict[str, float]()
+    item = item.load()
+    times["fetch"] = time.perf_counter() - started
+    outcome = Outcome(item.key, error=item.error, skipped=item.skipped)
+    if item.error or item.skipped:
+        return outcome
+    try:
+        with corrector.looking_at(item) if corrector else nullcontext() as set_right:
+            orientation = detector.detect(item.open(), page=page)
+            times |= orientation.timing_s
+            outcome = replace(outcome, orientation=replace(orientation, source=item.key))
+            if set_right:
+                started = time.perf_counter()
+                outcome = replace(outcome, correction=set_right(orientation))
+                times["write"] = time.perf_counter() - started
+    except EngineError:
+        raise
+    except UprightError as error:
+        error.source = item.key
+        outcome = replace(outcome, error=error)
+    except Exception as error:
+        # A million pictures find what tests do not; the run goes on and the outcome says what happened.
+        log.exception("%s: unexpected error", item.key)
+        unexpected = UprightError(f"{type(error).__name__}: {error}", source=item.key, remedy="please report it")
+        outcome = replace(outcome, error=unexpected)
+    return replace(outcome, timing_s=times)
+
+
+def work(
+    items: Iterable[Item],
+    detector: Detector,
+    corrector: Corrector | None = None,
+    *,
+    workers: int | None = None,
+    page: int = 0,
+    ordered: bool = True,
+    stop: threading.Event | None = None,
+) -> Generator[Outcome, None, None]:
+    """The outcome of every item, as soon as it is known, or in the order of the items.
+
+    Decoders and engines release the GIL, so threads share one engine and scale. At most ``READERS`` items more than
+    `WAITING_PER_WORKER` for each worker are under way: a slow consumer holds the readers back.
+
+    Args:
+        items: taken one by one from this thread.
+        detector: used by all threads.
+        corrector: also sets each picture right.
+        workers: pictures decoded side by side; by default `default_workers`.
+        page: of pictures with several, counted from 0.
+        ordered: in the order of the items.
+        stop: once it is set, no further item is begun; those under way are finished.
+
+    Raises:
+        EngineError: the engine failed. What ``items`` raises is raised here too.
+    """
+    workers = workers or default_workers(detector)
+    deciding, ended = threading.Semaphore(workers), threading.Event()
+
+    def one(item: Item) -> Outcome | None:
+        started = time.perf_counter()
+        item = item.load()
+        fetch_s = time.perf_counter() - started
+        with deciding:
+            if ended.is_set() or (stop is not None and stop.is_set()):
+                return None
+            outcome = outcome_of(item, detector, corrector, page=page)
+        outcome.timing_s["fetch"] = fetch_s
+        return outcome
+
+    remaining, under_way = iter(items), 0
+    futures: SimpleQueue[Future[Outcome | None]] = SimpleQueue()
+    pool = ThreadPoolExecutor(workers + READERS, thread_name_prefix="upright")
+    try:
+        with _batched(detector):
+            while True:
+                while (
+                    under_way < READERS + WAITING_PER_WORKER * workers
+                    and not (stop is not None and stop.is_set())
+                    and (item := next(remaining, None)) is not None
+                ):
+                    under_way += 1
+                    future = pool.submit(one, item)
+                    if ordered:
+                        futures.put(future)
+                    else:
+                        future.add_done_callback(futures.put)
+                if not under_way:
+                    return
+                outcome = futures.get().result()
+                under_way -= 1
+                if outcome is not None:
+                    yield outcome
+    finally:
+        ended.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def default_workers(detector: Detector) -> int:
+    """A thread for each processor, four where the engine likes batches: they wait for it together."""
+    return processors() * (4 if detector.engine.batch_size > 1 else 1)
+
+
+@contextmanager
+def _batched(detector: Detector) -> Iterator[None]:
+    """While it lasts, views of many threads share runs of an engine that likes batches."""
+    if detector.engine.batch_size == 1:
+        yield
+        return
+    from .engines.batches import Batches
+
+    engine = detector.engine
+    detector.engine = batches = Batches(engine)
+    try:
+        yield
+    finally:
+        detector.engine = engine
+        batches.close()
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+@dataclass
+class Tally:
+    """Counts what a run did and the seconds of its stages, for the lines at its end and the exit code."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    #: What was passed over, by reason.
+    skipped: Counter[str] = field(default_factory=Counter)
+    #: Pictures that earlier runs had done.
+    done_before: int = 0
+    stopped: bool = False
+    #: Seconds that all threads spent in each stage: their sum over ``wall_s`` says how far the stages overlap.
+    timing_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    _started: tuple[float, float] = field(default_factory=_clocks)
+    _ended: tuple[float, float] | None = None
+
+    def add(self, outcome: Outcome) -> None:
+        """Take note of one outcome."""
+        if outcome.skipped:
+            self.skipped[outcome.skipped] += 1
+        else:
+            self.counts[outcome.group] += 1
+        for stage, seconds in outcome.timing_s.items():
+            self.timing_s[stage] = self.timing_s.get(stage, 0.0) + seconds
+
+    @property
+    def done(self) -> int:
+        """Pictures that this run did."""
+        return self.counts.total()
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds from its beginning to its end, or until now."""
+        return (self._ended or _clocks())[0] - self._started[0]
+
+    @property
+    def cpu_s(self) -> float:
+        """Seconds of all processors in that time."""
+        return (self._ended or _clocks())[1] - self._started[1]
+
+    @property
+    def overlap(self) -> float:
+        """How many stages were at work at a time, on average."""
+        return (sum(self.timing_s.values()) - self.timing_s["load"]) / self.wall_s
+
+    def end(self) -> None:
+        """The run is over."""
+        self._ended = _clocks()
+
+    def summary(self) -> str:
+        """One line: how many were what, and what was passed over."""
+        text = ", ".join(f"{self.counts[group]:,} {group}" for group in ("upright", "turned", "unsure", "failed"))
+        if self.skipped:
+            text += "; passed over: " + ", ".join(f"{count:,} {why}" for why, count in self.skipped.most_common())
+        return text
+
+    def timing(self) -> str:
+        """The seconds of each stage, of all threads together."""
+        lines = [f"{stage:<8}{seconds:>10.4f}" for stage, seconds in self.timing_s.items()]
+        return "\n".join([f"{'stage':<8}{'seconds':>10}", *lines, f"{'total':<8}{sum(self.timing_s.values()):>10.4f}"])
