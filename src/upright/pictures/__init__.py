@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -10,8 +11,9 @@ from ..carriers import read_exif_orientation
 from ..errors import UsageError
 from ..formats import FORMATS
 from .limits import Limits
-from .picture import Bands, Box, Picture, Policy, squash
-from .source import OpenSource, Source, open_source, reading
+from .picture import Box, Picture, Policy, squash
+from .source import Bands, OpenSource, Source, open_source, reading
+from .whole import open_array, open_image
 
 __all__ = ["Bands", "Box", "Limits", "Picture", "Policy", "Source", "open_picture", "squash"]
 
@@ -35,10 +37,10 @@ def open_picture(source: Source, *, page: int = 0, limits: Limits = _NO_LIMITS, 
     in_memory = _in_memory(source, page, limits, bands)
     if in_memory is not None:
         return in_memory
-    opened = open_source(source, limits)
+    opened = open_source(source, limits, page, bands)
     try:
         with reading(opened.name):
-            return _opened(opened, page, limits, bands)
+            return _opened(opened)
     except BaseException:
         opened.file.close()
         raise
@@ -50,14 +52,10 @@ def _in_memory(source: Any, page: int, limits: Limits, bands: Bands | None) -> P
     array = getattr(sys.modules.get("numpy"), "ndarray", None)
     image = getattr(sys.modules.get("PIL.Image"), "Image", None)
     if array is not None and isinstance(source, array):
-        from .arrays import open_array
-
         return open_array(source, limits, bands)
     if image is not None and isinstance(source, image):
-        from .arrays import PillowPicture
-
         _no_bands(bands, "a Pillow image", "<image>")
-        return PillowPicture(source, limits, page)
+        return open_image(source, limits, page)
     return None
 
 
@@ -66,13 +64,12 @@ def _no_bands(bands: Bands | None, what: str, name: str) -> None:
         raise UsageError(f"bands of {what} cannot be chosen", source=name, remedy="leave bands out, or give a TIFF")
 
 
-def _opened(source: OpenSource, page: int, limits: Limits, bands: Bands | None) -> Picture:
-    tag = read_exif_orientation(source.file, page=page)
+def _opened(source: OpenSource) -> Picture:
     row = FORMATS[source.format]
     if not row.bands:
-        _no_bands(bands, source.format, source.name)
+        _no_bands(source.bands, source.format, source.name)
+    tag = read_exif_orientation(source.file, page=source.page)
     module, function = row.opener.split(":")
-    picture: Picture = getattr(import_module(module), function)(source, limits, page, tag.to_apply, bands)
-    if tag.warning:
-        picture.warn(tag.warning)
+    picture: Picture = getattr(import_module(module), function)(replace(source, exif=tag.to_apply))
+    picture.warn(tag.warning)
     return picture

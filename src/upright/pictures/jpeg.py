@@ -11,18 +11,16 @@ import io
 from math import ceil
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ..errors import BrokenPicture, Damaged, UsageError
+from ..errors import Damaged, UsageError
 from ..formats import Window
 from ..formats.jpeg import DQT, END, Header, first_scans, read_header, segments
-from ..turns import ExifOrientation
 from .colour import to_srgb
-from .picture import DECODE_ERRORS, Bands, Box, Picture
+from .picture import DECODE_ERRORS, Box, Picture
+from .source import OpenSource
+from .vips import open_vips
 
 if TYPE_CHECKING:
     from PIL import Image
-
-    from .limits import Limits
-    from .source import OpenSource
 
 #: Encoders write some 10. Each costs a pass over all coefficients, however few bytes it has.
 _MAX_SCANS = 100
@@ -30,30 +28,22 @@ _MAX_SCANS = 100
 _MOST_PIXELS_AT_ONCE = 6_000_000
 
 
-def open_jpeg(
-    source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None = None
-) -> Picture:
+def open_jpeg(source: OpenSource) -> Picture:
     """Open a JPEG; of 8 bits a sample here, of others by libvips."""
-    if page:
-        raise UsageError(f"it has no page {page}", source=source.name, remedy="a JPEG is one page")
+    if source.page:
+        raise UsageError(f"it has no page {source.page}", source=source.name, remedy="a JPEG is one page")
     try:
-        header = read_header(Window(source.file), limits.max_metadata_bytes)
+        header = read_header(Window(source.file), source.limits.max_metadata_bytes)
     except Damaged as error:
-        raise BrokenPicture(
-            f"damaged JPEG: {error.cause}", source=source.name, remedy="fetch or scan it again"
-        ) from error
-    if header.frame.precision != 8:
-        from .vips import open_vips
-
-        return open_vips(source, limits, page, exif, bands)
-    return JpegPicture(source, limits, header, exif)
+        raise source.broken(error.cause) from error
+    return JpegPicture(source, header) if header.frame.precision == 8 else open_vips(source)
 
 
 class JpegPicture(Picture):
     """A JPEG of 8 bits a sample, of any kind that libjpeg-turbo reads."""
 
-    def __init__(self, source: OpenSource, limits: Limits, header: Header, exif: ExifOrientation) -> None:
-        super().__init__(source, limits, (header.frame.width, header.frame.height), exif=exif)
+    def __init__(self, source: OpenSource, header: Header) -> None:
+        super().__init__(source, (header.frame.width, header.frame.height))
         self._file = source.file
         self._header = header
 
@@ -65,30 +55,26 @@ class JpegPicture(Picture):
         if self._header.frame.progressive:
             self._check_progressive()
             if _scans(self._file, self._header) > _MAX_SCANS:
-                raise self._broken(f"more than {_MAX_SCANS} scans")
+                raise self._source.broken(f"more than {_MAX_SCANS} scans")
         head = self._header.kept
         try:
             return self._load(_Spliced(head, self._file, self._header.scan_at), width_px, height_px)
         except OSError as error:
             if "truncated" not in str(error) and "not processed" not in str(error):
-                raise self._broken(error) from error
+                raise self._source.broken(error) from error
         except DECODE_ERRORS as error:
-            raise self._broken(error) from error
+            raise self._source.broken(error) from error
         self.warn("truncated: decided from the part that is there")
         try:
             return self._load(_Spliced(head, self._file, self._header.scan_at, END), width_px, height_px)
         except DECODE_ERRORS as error:
-            raise self._broken(error) from error
+            raise self._source.broken(error) from error
 
     def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
         width, height = self._stored_size
         times = max(1, min(min((b[2] - b[0]) // width_px, (b[3] - b[1]) // height_px) for b in boxes))
         if width * height > _MOST_PIXELS_AT_ONCE * min(times, 8) ** 2:
-            from .vips import open_vips
-
-            assert self._source is not None
-            streamed = open_vips(self._source, self._limits, 0, ExifOrientation.TOP_LEFT)
-            return streamed._decode_parts(boxes, width_px, height_px)
+            return open_vips(self._source).stored_parts(boxes, width_px, height_px)
         whole = self._decode_whole(width // times, height // times)
         across, down = whole.width / width, whole.height / height
         return {
@@ -111,7 +97,7 @@ class JpegPicture(Picture):
 
     def _check_progressive(self) -> None:
         """libjpeg holds all coefficients of a progressive file: 2 bytes for each of 1.5 to 3 samples of a pixel."""
-        self._limits.check_whole(*self._stored_size, self.name, "a progressive JPEG")
+        self._source.check_whole(self._stored_size, "a progressive JPEG")
 
     def _load(self, file: Any, width_px: int, height_px: int) -> Image.Image:
         # Not Image.open: it asks each format's plugin and applies a process-wide limit of pixels that is not ours.

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..extras import need
 from .picture import DECODE_ERRORS, Box, Picture
+from .source import OpenSource
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ..turns import ExifOrientation
-    from .limits import Limits
-    from .picture import Bands
-    from .source import OpenSource
 
 #: A page's size in pixels is given for this resolution; views are rendered from the page, not from such pixels.
 _DPI = 150
@@ -22,33 +19,29 @@ _DPI = 150
 _pdfium = threading.Lock()
 
 
-def open_pdf(source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None) -> PdfPicture:
-    """Open a page of a PDF."""
-    return PdfPicture(source, limits, page)
+def open_pdf(source: OpenSource) -> Picture:
+    """Open a page."""
+    pypdfium2 = need("pypdfium2", "pdf", source=source.name)
+    source.file.seek(0)
+    with _pdfium:
+        try:
+            document = pypdfium2.PdfDocument(source.file)
+            pages = len(document)
+            sheet = document[source.page] if 0 <= source.page < pages <= source.limits.max_pages else None
+            points = sheet.get_size() if sheet else (1, 1)
+        except DECODE_ERRORS as error:
+            raise source.broken(error) from error
+    source.check_pages(pages)
+    width, height = (max(1, round(length * _DPI / 72)) for length in points)
+    return PdfPicture(source, (width, height), document, sheet, pages)
 
 
 class PdfPicture(Picture):
     """One page of a PDF."""
 
-    def __init__(self, source: OpenSource, limits: Limits, page: int) -> None:
-        pypdfium2 = need("pypdfium2", "pdf", source=source.name)
-        self.format, self.name = source.format, source.name
-        source.file.seek(0)
-        with _pdfium:
-            try:
-                self._document = pypdfium2.PdfDocument(source.file)
-                pages = len(self._document)
-                sheet = self._document[page] if 0 <= page < pages <= limits.max_pages else None
-                points = sheet.get_size() if sheet else (1, 1)
-            except DECODE_ERRORS as error:
-                raise self._broken(error) from error
-        limits.check_pages(page, pages, self.name)
-        self._sheet: Any = sheet
-        width, height = (max(1, round(length * _DPI / 72)) for length in points)
-        super().__init__(source, limits, (width, height), page=page, pages=pages)
-
-    def _decode(self, width_px: int, height_px: int) -> Image.Image:
-        return self._rendered((0, 0, *self._stored_size), width_px, height_px)
+    def __init__(self, source: OpenSource, size: tuple[int, int], document: Any, sheet: Any, pages: int) -> None:
+        super().__init__(source, size, pages)
+        self._document, self._sheet = document, sheet
 
     def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
         return {box: self._rendered(box, width_px, height_px) for box in boxes}
@@ -58,7 +51,7 @@ class PdfPicture(Picture):
         left, top, right, bottom = box
         width, height = self._stored_size
         scale = max(2 * width_px / (right - left), 2 * height_px / (bottom - top))
-        self._limits.check_whole(round((right - left) * scale), round((bottom - top) * scale), self.name, "a PDF page")
+        self._source.check_whole((round((right - left) * scale), round((bottom - top) * scale)), "a PDF page")
         unit = 72 / _DPI
         crop = (left * unit, (height - bottom) * unit, (width - right) * unit, top * unit)
         with _pdfium:
@@ -66,7 +59,7 @@ class PdfPicture(Picture):
                 rendered = self._sheet.render(scale=scale / unit, crop=crop)
                 image: Image.Image = rendered.to_pil().convert("RGB")
             except DECODE_ERRORS as error:
-                raise self._broken(error) from error
+                raise self._source.broken(error) from error
         return image
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from struct import error as struct_error
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ..errors import BrokenPicture, UprightError, UsageError
+from ..errors import BrokenPicture, UsageError
 from ..turns import ExifOrientation, show_pillow
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from .limits import Limits
     from .source import OpenSource
 
 #: What Pillow, pi-heif, pypdfium2 and pydicom may raise for damaged bytes; none of them promises a type.
@@ -30,6 +29,7 @@ DECODE_ERRORS = (
     EOFError,
     RuntimeError,
     TypeError,
+    AttributeError,
     struct_error,
 )
 
@@ -39,9 +39,6 @@ Box: TypeAlias = tuple[int, int, int, int]
 #: How much is decoded: `lean` just what the view needs; `seed` a long side of at most 2,048 pixels as it is, up to
 #: 4,096 as 2,048, above as 1,024; `full` every pixel.
 Policy: TypeAlias = Literal["lean", "seed", "full"]
-
-#: Which bands of a picture with many are shown as red, green and blue, counted from 1.
-Bands: TypeAlias = tuple[int, int, int]
 
 
 class Picture(ABC):
@@ -59,34 +56,17 @@ class Picture(ABC):
     Not to be shared between threads at the same time; different pictures are independent of each other.
     """
 
-    format = ""
     progress: Callable[[float], object] | None = None
 
-    def __init__(
-        self,
-        source: OpenSource | None,
-        limits: Limits,
-        size: tuple[int, int],
-        *,
-        exif: ExifOrientation = ExifOrientation.TOP_LEFT,
-        page: int = 0,
-        pages: int = 1,
-        name: str = "",
-    ) -> None:
+    def __init__(self, source: OpenSource, size: tuple[int, int], pages: int = 1) -> None:
         self._source = source
-        self._limits = limits
         self._stored_size = size
-        self.name = source.name if source else name
-        self.path = source.path if source else None
-        self.exif = exif
-        self.page = page
-        self.pages = pages
+        self.name, self.path, self.format = source.name, source.path, source.format
+        self.exif, self.page, self.pages = source.exif, source.page, pages
         self._warnings: list[str] = []
         self._expected: list[Box] = []
         self._parts: dict[Box, Image.Image] = {}
         self._squashed: dict[tuple[tuple[int, int], Policy], NDArray[np.uint8]] = {}
-        if source:
-            self.format = source.format
         if min(size) < 1:
             raise BrokenPicture(f"its size is {size[0]} x {size[1]}", source=self.name, remedy="fetch it again")
 
@@ -167,18 +147,19 @@ class Picture(ABC):
         parts = self._decode_parts(list(stored), side_px, side_px)
         return {stored[box]: show_pillow(image, self.exif) for box, image in parts.items()}
 
+    def stored_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
+        """Each box of stored pixels as an RGB image, shrunk to at least this size where the box has as many pixels."""
+        return self._decode_parts(boxes, width_px, height_px)
+
     def read_bytes(self) -> bytes:
         """The source's own bytes, for corrections."""
-        if self._source is None:
-            raise UsageError("pixels in memory have no file bytes", source=self.name, remedy="save the picture first")
         return self._source.read_bytes()
 
     def close(self) -> None:
         """Let go of the file and of what was kept."""
         self._squashed.clear()
         self._parts.clear()
-        if self._source is not None:
-            self._source.file.close()
+        self._source.file.close()
 
     def __enter__(self) -> Picture:
         return self
@@ -186,23 +167,19 @@ class Picture(ABC):
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    @abstractmethod
     def _decode(self, width_px: int, height_px: int) -> Image.Image:
         """All stored pixels as an RGB image, shrunk to at least this size (which the picture has)."""
+        box = (0, 0, *self._stored_size)
+        return self._decode_parts([box], width_px, height_px)[box]
 
     @abstractmethod
     def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
-        """Each box of stored pixels as an RGB image, shrunk to at least this size where the box has as many pixels."""
+        """What `stored_parts` gives."""
 
     def warn(self, warning: str) -> None:
         """Add a warning, once."""
         if warning and warning not in self._warnings:
             self._warnings.append(warning)
-
-    def _broken(self, why: object) -> UprightError:
-        return BrokenPicture(
-            f"damaged {self.format}: {_one_line(why)}", source=self.name, remedy="fetch or scan it again"
-        )
 
 
 def squash(image: Image.Image, size_px: int | tuple[int, int]) -> NDArray[np.uint8]:
@@ -211,13 +188,6 @@ def squash(image: Image.Image, size_px: int | tuple[int, int]) -> NDArray[np.uin
     from PIL import Image
 
     return np.asarray(image.resize(_pair(size_px), Image.Resampling.BILINEAR))
-
-
-def check_bands(bands: Bands, count: int, name: str) -> None:
-    """Raise `UsageError` where a picture of ``count`` bands lacks one of ``bands``."""
-    missing = [band for band in bands if not 1 <= band <= count]
-    if missing:
-        raise UsageError(f"it has no band {missing[0]}", source=name, remedy=f"its bands are 1 to {count}")
 
 
 def stored_box(box: Box, stored_size: tuple[int, int], exif: ExifOrientation) -> Box:
@@ -245,8 +215,3 @@ def _decoded_size(size: tuple[int, int], wanted: tuple[int, int], policy: Policy
     target = longest if policy == "full" or longest <= 2048 else 2048 if longest <= 4096 else 1024
     scale = target / longest
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _one_line(why: object) -> str:
-    lines = [line.strip() for line in str(why).splitlines() if line.strip()]
-    return lines[-1] if lines else type(why).__name__

@@ -1,4 +1,4 @@
-"""What a user hands in, opened: a name for messages and a file to read."""
+"""What a user hands in, opened: a name for messages, a file to read, and how it is wanted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from ..errors import NotAPicture, SourceMissing, TooLarge, UsageError, printable
+from ..errors import BrokenPicture, NotAPicture, SourceMissing, TooLarge, UsageError, printable
 from ..formats import HEAD_BYTES, sniff
-
-if TYPE_CHECKING:
-    from .limits import Limits
-
-#: A path, bytes, an open binary file or stream, an array ``[h, w]`` or ``[h, w, 1 to 4]``, or a Pillow image.
-Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image"
+from ..turns import ExifOrientation
+from .limits import Limits
 
 if TYPE_CHECKING:
     from typing import Any
@@ -26,24 +22,59 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+#: A path, bytes, an open binary file or stream, an array ``[h, w]`` or ``[h, w, 1 to 4]``, or a Pillow image.
+Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image"
+
+#: Which bands of a picture with many are shown as red, green and blue, counted from 1.
+Bands: TypeAlias = tuple[int, int, int]
+
 
 @dataclass(frozen=True)
 class OpenSource:
-    """A readable, seekable file with what is known about it."""
+    """A readable, seekable file, what is known about it and how it is wanted.
+
+    ``exif`` is what is still to be done to decoded pixels; ``path`` is ``None`` for what is no file, and ``in_memory``
+    says that there are pixels and no bytes.
+    """
 
     name: str
     path: str | None
     file: BinaryIO
     format: str
-    size_bytes: int
+    limits: Limits
+    page: int = 0
+    bands: Bands | None = None
+    exif: ExifOrientation = ExifOrientation.TOP_LEFT
+    in_memory: bool = False
 
     def read_bytes(self) -> bytes:
         """All bytes of the source."""
+        if self.in_memory:
+            raise UsageError("pixels in memory have no file bytes", source=self.name, remedy="save the picture first")
         self.file.seek(0)
         return self.file.read()
 
+    def broken(self, why: object) -> BrokenPicture:
+        """The error that says that its bytes are damaged, in the last line of what a decoder says."""
+        lines = [line.strip() for line in str(why).splitlines() if line.strip()] or [type(why).__name__]
+        return BrokenPicture(f"damaged {self.format}: {lines[-1]}", source=self.name, remedy="fetch or scan it again")
 
-def open_source(source: object, limits: Limits) -> OpenSource:
+    def check_pages(self, pages: int) -> None:
+        """Raise `TooLarge` if there are too many pages, `UsageError` if the wanted one is not there."""
+        self.limits.check_pages(self.page, pages, self.name)
+
+    def check_bands(self, count: int) -> None:
+        """Raise `UsageError` where a picture of ``count`` bands lacks a wanted one."""
+        missing = [band for band in self.bands or () if not 1 <= band <= count]
+        if missing:
+            raise UsageError(f"it has no band {missing[0]}", source=self.name, remedy=f"its bands are 1 to {count}")
+
+    def check_whole(self, size: tuple[int, int], why: str) -> None:
+        """Raise `TooLarge` if a picture that has to be decoded whole, because of ``why``, is over the limit."""
+        self.limits.check_whole(*size, self.name, why)
+
+
+def open_source(source: object, limits: Limits, page: int = 0, bands: Bands | None = None) -> OpenSource:
     """Open a path, bytes or a stream and sniff its format by content.
 
     Raises:
@@ -65,10 +96,8 @@ def open_source(source: object, limits: Limits) -> OpenSource:
         )
     try:
         with reading(name):
-            size = file.seek(0, os.SEEK_END)
-            file.seek(0)
             head = file.read(HEAD_BYTES)
-        return OpenSource(name, path, file, _sniffed(head, name), size)
+        return OpenSource(name, path, file, _sniffed(head, name), limits, page, bands)
     except BaseException:
         file.close()
         raise

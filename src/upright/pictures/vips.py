@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import TooLarge
 from ..formats import FORMATS
 from .colour import is_flat, to_8_bits, to_srgb
-from .picture import DECODE_ERRORS, Bands, Box, Picture, check_bands
+from .flat import is_reduced, read_flat, shrink
+from .picture import DECODE_ERRORS, Box, Picture
+from .source import OpenSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from PIL import Image
-
-    from ..turns import ExifOrientation
-    from .limits import Limits
-    from .source import OpenSource
 
 #: libvips shrinks to this many times the size asked for; the resampler that training used does the rest.
 _SPARE = 2
@@ -49,75 +47,67 @@ _BAND_PX = 64
 _Read = TypeVar("_Read")
 
 
-def open_vips(
-    source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None = None
-) -> VipsPicture:
+def open_vips(source: OpenSource) -> Picture:
     """Open what libvips reads."""
-    return VipsPicture(source, limits, page, exif, bands)
+    row = FORMATS[source.format]
+    first = _loaded(source)
+    pages = first.get("n-pages") if row.holds and first.get_typeof("n-pages") else 1
+    source.check_pages(pages)
+    header = _loaded(source, page=source.page) if source.page else first
+    source.check_bands(header.bands)
+    whole = "an interlaced PNG" if header.get_typeof("interlaced") else row.whole and row.name
+    if whole:
+        source.check_whole((header.width, header.height), whole)
+    levels = list(_pyramid(source, header, pages)) if source.format == "TIFF" and not source.page else []
+    one = any("page" in options for _, options in levels)
+    return VipsPicture(source, (header.width, header.height), levels, 1 if one else pages)
+
+
+def _loaded(source: OpenSource, fail_on: str = "none", **options: Any) -> Any:
+    import pyvips
+
+    if isinstance(source.file, io.BytesIO):
+        stream = pyvips.Source.new_from_memory(source.file.getvalue())
+    else:
+        stream = pyvips.Source.new_from_descriptor(source.file.fileno())
+    try:
+        return pyvips.Image.new_from_source(stream, "", access="sequential", fail_on=fail_on, **options)
+    except pyvips.Error as error:
+        raise source.broken(error) from error
+
+
+def _pyramid(source: OpenSource, header: Any, pages: int) -> Iterator[tuple[int, dict[str, int]]]:
+    """Smaller levels of a TIFF: how many times smaller, and how libvips is told to load them."""
+    subs = header.get("n-subifds") if header.get_typeof("n-subifds") else 0
+    choices = [{"subifd": i} for i in range(min(subs, 32))] or [{"page": i} for i in range(1, min(pages, 32))]
+    before = header.width
+    for options in choices:
+        if "page" in options and not is_reduced(source.file, options["page"]):
+            return
+        level = _loaded(source, "none", **options)
+        times = round(header.width / level.width)
+        if level.width >= before or abs(level.height * times - header.height) > times:
+            return
+        before = level.width
+        yield times, options
 
 
 class VipsPicture(Picture):
-    """A picture that libvips reads."""
+    """A picture that libvips reads; ``levels`` are smaller forms of it in the file."""
 
     def __init__(
-        self, source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None = None
+        self, source: OpenSource, size: tuple[int, int], levels: list[tuple[int, dict[str, int]]], pages: int
     ) -> None:
-        self.format, self.name = source.format, source.name
-        self._bands = bands
-        self._file = source.file
-        self._fail_on = "none"
+        super().__init__(source, size, pages)
+        self._levels = levels
+        self._page = {"page": source.page} if source.page else {}
+        self._fail_on = "truncated"
         self._had_alpha = False
         self._ground = "white"
-        self._levels: list[tuple[int, dict[str, int]]] = []
-        first = self._load()
-        row = FORMATS[source.format]
-        pages = first.get("n-pages") if row.holds and first.get_typeof("n-pages") else 1
-        limits.check_pages(page, pages, source.name)
-        self._page = {"page": page} if page else {}
-        header = self._load(**self._page) if page else first
-        if bands is not None:
-            check_bands(bands, header.bands, source.name)
-        super().__init__(source, limits, (header.width, header.height), exif=exif, page=page, pages=pages)
-        whole = "an interlaced PNG" if header.get_typeof("interlaced") else row.whole and row.name
-        if whole:
-            limits.check_whole(header.width, header.height, source.name, whole)
-        self._fail_on = "truncated"
-        if source.format == "TIFF" and page == 0:
-            self._levels = list(self._pyramid(header, pages))
-            if any("page" in options for _, options in self._levels):
-                self.pages = 1
 
     def _load(self, **options: Any) -> Any:
-        import pyvips
-
-        if isinstance(self._file, io.BytesIO):
-            source = pyvips.Source.new_from_memory(self._file.getvalue())
-        else:
-            source = pyvips.Source.new_from_descriptor(self._file.fileno())
-        try:
-            self._loaded = pyvips.Image.new_from_source(
-                source, "", access="sequential", fail_on=self._fail_on, **options
-            )
-            return self._loaded
-        except pyvips.Error as error:
-            raise self._broken(error) from error
-
-    def _pyramid(self, header: Any, pages: int) -> Iterator[tuple[int, dict[str, int]]]:
-        """Smaller levels of a TIFF: how many times smaller, and how libvips is told to load them."""
-        subs = header.get("n-subifds") if header.get_typeof("n-subifds") else 0
-        choices = [{"subifd": i} for i in range(min(subs, 32))] or [{"page": i} for i in range(1, min(pages, 32))]
-        from .flat import is_reduced
-
-        before = header.width
-        for options in choices:
-            if "page" in options and not is_reduced(self._file, options["page"]):
-                return
-            level = self._load(**options)
-            times = round(header.width / level.width)
-            if level.width >= before or abs(level.height * times - header.height) > times:
-                return
-            before = level.width
-            yield times, options
+        self._image = _loaded(self._source, self._fail_on, **options)
+        return self._image
 
     def _smaller(self, width: int, height: int) -> Any:
         """The picture or a smaller form of it that the file holds or libvips decodes to at less cost."""
@@ -145,21 +135,20 @@ class VipsPicture(Picture):
             self._ground = "black"
             shown = self._tolerant(whole)
         if self._fail_on == "none" and is_flat(shown):
-            raise self._broken("nothing of it can be decoded")
+            raise self._source.broken("nothing of it can be decoded")
         return shown
 
     def _decode_flat(self, width: int, height: int) -> Image.Image | None:
         """A TIFF without small levels by `flat`, where that is quicker; ``None`` where not, or where it is damaged."""
-        if self.format != "TIFF" or self.page or self._levels or self._bands or max(self._stored_size) < _LEAST_FLAT_PX:
+        small = max(self._stored_size) < _LEAST_FLAT_PX
+        if self.format != "TIFF" or self.page or self._levels or self._source.bands or small:
             return None
-        from .flat import read_flat, shrink
-
-        layout = read_flat(self._file)
+        layout = read_flat(self._source.file)
         if layout is None or (layout.width, layout.height) != self._stored_size:
             return None
         deadline = self._deadline()
         try:
-            return shrink(self._file, layout, width, height, partial(self._check, deadline), self.warn)
+            return shrink(self._source.file, layout, width, height, partial(self._check, deadline), self.warn)
         except DECODE_ERRORS:
             return None
 
@@ -239,7 +228,7 @@ class VipsPicture(Picture):
             self._fail_on = "none"
             found = read()
         except pyvips.Error as error:
-            raise self._broken(error) from error
+            raise self._source.broken(error) from error
         finally:
             self._tell(1.0)
         self.warn("truncated or damaged: decided from the part that is there")
@@ -247,8 +236,8 @@ class VipsPicture(Picture):
 
     def _flattened(self, image: Any) -> Any:
         """Without transparency, and in a colour space that Pillow knows; of bands that were chosen, just these."""
-        if self._bands is not None:
-            red, green, blue = (image[band - 1] for band in self._bands)
+        if self._source.bands is not None:
+            red, green, blue = (image[band - 1] for band in self._source.bands)
             return red.bandjoin([green, blue]).copy(interpretation="multiband")
         if image.interpretation in _NOT_PILLOWS:
             image = image.colourspace("srgb")
@@ -264,7 +253,7 @@ class VipsPicture(Picture):
         import pyvips
 
         late = threading.Event()
-        watch = threading.Timer(self._limits.timeout_s, self._stop, (late, image))
+        watch = threading.Timer(self._source.limits.timeout_s, self._stop, (late, image))
         if self._stored_size[0] * self._stored_size[1] >= _LEAST_WATCHED_PIXELS:
             watch.start()
             if self.progress:
@@ -283,13 +272,13 @@ class VipsPicture(Picture):
     def _stop(self, late: threading.Event, image: Any) -> None:
         """Make libvips give up: the loader, which libvips asks for each strip, and the result."""
         late.set()
-        self._loaded.set_kill(True)
+        self._image.set_kill(True)
         image.set_kill(True)
 
     def _as_rgb(self, values: NDArray[Any], image: Any) -> Image.Image:
         from PIL import Image
 
-        profiled = self._bands is None and image.get_typeof("icc-profile-data")
+        profiled = self._source.bands is None and image.get_typeof("icc-profile-data")
         icc = image.get("icc-profile-data") if profiled else None
         bands = 4 if image.interpretation == "cmyk" and values.shape[2] >= 4 else 3 if values.shape[2] >= 3 else 1
         mode = {1: "L", 3: "RGB", 4: "CMYK"}[bands]
@@ -297,7 +286,7 @@ class VipsPicture(Picture):
         return to_srgb(Image.frombuffer(mode, kept.shape[1::-1], kept.tobytes(), "raw", mode, 0, 1), icc, self.warn)
 
     def _deadline(self) -> float:
-        return time.monotonic() + self._limits.timeout_s
+        return time.monotonic() + self._source.limits.timeout_s
 
     def _check(self, deadline: float, share: float) -> None:
         if time.monotonic() > deadline:
@@ -310,7 +299,7 @@ class VipsPicture(Picture):
 
     def _too_long(self) -> TooLarge:
         return TooLarge(
-            f"decoding took longer than the limit timeout_s of {self._limits.timeout_s:g} s",
+            f"decoding took longer than the limit timeout_s of {self._source.limits.timeout_s:g} s",
             source=self.name,
             remedy="raise timeout_s if you trust the file",
         )

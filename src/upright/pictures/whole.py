@@ -1,92 +1,125 @@
-"""Formats that have to be decoded whole: HEIC by pi-heif, and what only Pillow reads."""
+"""Pictures that have to be decoded whole: HEIC by pi-heif, what only Pillow reads, and pixels that are in memory."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .arrays import cut
+from ..errors import UsageError
+from ..turns import ExifOrientation
+from .colour import to_8_bits, to_srgb
 from .picture import DECODE_ERRORS, Box, Picture
+from .source import Bands, OpenSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from numpy.typing import NDArray
     from PIL import Image
 
-    from ..turns import ExifOrientation
     from .limits import Limits
-    from .picture import Bands
-    from .source import OpenSource
 
-
-def open_heif(
-    source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None
-) -> WholePicture:
-    """Open a picture of a HEIC file by pi-heif."""
-    return WholePicture(source, limits, page, exif, _read_heif)
-
-
-def open_pillow(
-    source: OpenSource, limits: Limits, page: int, exif: ExifOrientation, bands: Bands | None
-) -> WholePicture:
-    """Open what Pillow alone reads."""
-    return WholePicture(source, limits, page, exif, _read_pillow)
+#: `Image.reduce` takes means of whole pixels, which only these modes allow.
+_REDUCIBLE = ("L", "RGB", "CMYK")
 
 
 class WholePicture(Picture):
-    """A picture that is decoded whole once it is asked for its pixels."""
+    """A picture whose pixels ``load`` gives, once they are asked for."""
 
     def __init__(
-        self,
-        source: OpenSource,
-        limits: Limits,
-        page: int,
-        exif: ExifOrientation,
-        read: Callable[[OpenSource, int], tuple[Any, int]],
+        self, source: OpenSource, size: tuple[int, int], load: Callable[[], Image.Image], pages: int = 1
     ) -> None:
-        self.name, self.format = source.name, source.format
-        try:
-            self._image, pages = read(source, page)
-        except DECODE_ERRORS as error:
-            raise self._broken(error) from error
-        limits.check_pages(page, pages, source.name)
-        super().__init__(source, limits, self._image.size, page=page, pages=pages, exif=exif)
-        limits.check_whole(*self._stored_size, source.name, source.format)
-
-    def _decode(self, width_px: int, height_px: int) -> Image.Image:
-        box = (0, 0, *self._stored_size)
-        return self._decode_parts([box], width_px, height_px)[box]
+        super().__init__(source, size, pages)
+        self._load = load
 
     def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
         try:
-            image = _decoded(self._image)
+            image = self._load()
         except DECODE_ERRORS as error:
-            raise self._broken(error) from error
-        return {box: cut(image, box, width_px, height_px, self.warn) for box in boxes}
+            raise self._source.broken(error) from error
+        return {box: self._cut(image, box, width_px, height_px) for box in boxes}
+
+    def _cut(self, image: Image.Image, box: Box, width_px: int, height_px: int) -> Image.Image:
+        """A part as RGB, shrunk to at least twice the size where that saves work."""
+        part = image if box == (0, 0, *image.size) else image.crop(box)
+        factor = min(part.width // width_px, part.height // height_px) // 2
+        if factor > 1 and part.mode in _REDUCIBLE and "transparency" not in image.info:
+            part = part.reduce(factor)
+        part.info = image.info
+        return to_srgb(part, image.info.get("icc_profile"), self.warn)
 
 
-def _read_pillow(source: OpenSource, page: int) -> tuple[Any, int]:
+def open_pillow(source: OpenSource) -> Picture:
+    """Open what Pillow alone reads."""
     from PIL import Image
 
     Image.preinit()
     if source.format not in Image.OPEN:
         Image.init()
-    # Not Image.open, which applies a process-wide limit of pixels that is not ours.
     source.file.seek(0)
-    return Image.OPEN[source.format][0](source.file, ""), 1
+    try:
+        # Not Image.open, which applies a process-wide limit of pixels that is not ours.
+        image = Image.OPEN[source.format][0](source.file, "")
+    except DECODE_ERRORS as error:
+        raise source.broken(error) from error
+    source.check_pages(1)
+    source.check_whole(image.size, source.format)
+    return WholePicture(source, image.size, lambda: _loaded(image))
 
 
-def _read_heif(source: OpenSource, page: int) -> tuple[Any, int]:
+def open_heif(source: OpenSource) -> Picture:
+    """Open a picture of a HEIC file."""
     import pi_heif
 
     source.file.seek(0)
-    heif = pi_heif.open_heif(source.file)
-    return heif[page if 0 <= page < len(heif) else 0], len(heif)
+    try:
+        file = pi_heif.open_heif(source.file)
+        image = file[source.page if 0 <= source.page < len(file) else 0]
+    except DECODE_ERRORS as error:
+        raise source.broken(error) from error
+    source.check_pages(len(file))
+    source.check_whole(image.size, source.format)
+    return WholePicture(source, image.size, image.to_pillow, len(file))
 
 
-def _decoded(image: Any) -> Image.Image:
-    """A Pillow image with its pixels, of a Pillow or a pi-heif one."""
-    if not hasattr(image, "to_pillow"):
-        image.load()
-        return image  # type: ignore[no-any-return]
-    decoded: Image.Image = image.to_pillow()
-    return decoded
+def open_image(image: Image.Image, limits: Limits, page: int) -> Picture:
+    """A Pillow image of any mode, shown as its EXIF tag says. It stays the caller's: neither closed nor changed."""
+    if page:
+        raise UsageError("an open Pillow image is one page", remedy="seek() it before")
+    raw = image.getexif().get(0x0112, 1)
+    exif = ExifOrientation(raw) if raw in range(1, 9) else ExifOrientation.TOP_LEFT
+    name = str(getattr(image, "filename", "") or "<image>")
+    return _in_memory(image, name, image.format or "ARRAY", limits, exif)
+
+
+def open_array(array: NDArray[Any], limits: Limits, bands: Bands | None = None) -> Picture:
+    """An array ``[h, w]`` or ``[h, w, 1 to 4]`` (grey, grey and alpha, RGB, RGBA) of numbers or truth values.
+
+    With ``bands`` an array ``[h, w, n]`` of any depth, of which these three, counted from 1, are shown.
+    """
+    import numpy as np
+    from PIL import Image
+
+    if bands is not None and array.ndim in (2, 3):
+        stack = array if array.ndim == 3 else array[:, :, None]
+        OpenSource("<array>", None, io.BytesIO(), "ARRAY", limits, bands=bands).check_bands(stack.shape[2])
+        array = stack[:, :, [band - 1 for band in bands]]
+    fits = array.ndim == 2 or (array.ndim == 3 and 1 <= array.shape[2] <= 4)
+    if not fits or array.dtype.kind not in "buif" or not array.size:
+        raise UsageError(
+            f"an array of {array.dtype} {list(array.shape)} is not a picture", remedy="give [h, w] or [h, w, 1 to 4]"
+        )
+    values = array * np.uint8(255) if array.dtype.kind == "b" else to_8_bits(array)
+    values = values[:, :, 0] if values.ndim == 3 and values.shape[2] == 1 else values
+    return _in_memory(Image.fromarray(np.ascontiguousarray(values)), "<array>", "ARRAY", limits)
+
+
+def _in_memory(
+    image: Image.Image, name: str, form: str, limits: Limits, exif: ExifOrientation = ExifOrientation.TOP_LEFT
+) -> Picture:
+    source = OpenSource(name, None, io.BytesIO(), form, limits, exif=exif, in_memory=True)
+    return WholePicture(source, image.size, lambda: _loaded(image))
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    image.load()
+    return image
