@@ -148,12 +148,12 @@ def make_pictures(folder: Path, width: int, height: int) -> list[Path]:
     return made
 
 
-def bare(files: list[Path], seconds: float, flow: str) -> dict[str, float]:
+def bare(files: list[Path], seconds: float) -> dict[str, float]:
     """The detector in a loop, in a process of its own: CPU and wall milliseconds for each picture."""
     code = (
         "import json, sys, time\nfrom pathlib import Path\nfrom upright import Detector\n"
-        "flow, seconds, *files = sys.argv[1:]\n"
-        "data = [Path(f).read_bytes() for f in files]\ndetector = Detector(flow=flow)\n"
+        "seconds, *files = sys.argv[1:]\n"
+        "data = [Path(f).read_bytes() for f in files]\ndetector = Detector()\n"
         "for each in data: detector.detect(each)\n"
         "cpu, until, walls = time.process_time(), time.perf_counter() + float(seconds), []\n"
         "while time.perf_counter() < until:\n"
@@ -162,7 +162,7 @@ def bare(files: list[Path], seconds: float, flow: str) -> dict[str, float]:
         "cpu_s = (time.process_time() - cpu) / len(walls)\n"
         "json.dump([cpu_s * 1000, sorted(walls)[len(walls) // 2] * 1000], sys.stdout)\n"
     )
-    command = [sys.executable, "-c", code, flow, str(seconds), *map(str, files)]
+    command = [sys.executable, "-c", code, str(seconds), *map(str, files)]
     cpu_ms, p50_ms = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=600).stdout)
     return {"cpu_ms": cpu_ms, "p50_ms": p50_ms}
 
@@ -173,7 +173,7 @@ def against_flask(folder: Path, plan: Plan) -> list[dict[str, Any]]:
     for label, size in (("12 megapixels", (4000, 3000)), ("640 x 480", (640, 480))):
         files = make_pictures(folder, *size)
         found = {}
-        for name, start in (("Flask", seeds), ("upright", lambda: ours("--flow", "whole"))):
+        for name, start in (("Flask", seeds), ("upright", lambda: ours("--effort", "0"))):
             with start() as server:
                 load(server, files, concurrency=4, count=8)
                 found[name] = load(server, files, concurrency=16, seconds=plan.seconds)
@@ -194,7 +194,7 @@ def against_bare(folder: Path, plan: Plan) -> list[dict[str, Any]]:
         with ours() as server:
             load(server, files, concurrency=4, count=8)
             for concurrency in (1, 16, 64):
-                alone = bare(files, plan.seconds / 2, "cascade")
+                alone = bare(files, plan.seconds / 2)
                 found = load(server, files, concurrency=concurrency, seconds=plan.seconds)
                 row = {"pictures": label, "concurrency": concurrency, **shown(found), "bare_cpu_ms": alone["cpu_ms"]}
                 row["cpu"] = found["cpu_ms"] / alone["cpu_ms"]
@@ -220,7 +220,7 @@ def overload(folder: Path, plan: Plan) -> list[dict[str, Any]]:
     """Ten times what it can do, from clients that do not wait for each other; then whether it is as before."""
     files = make_pictures(folder, 640, 480)
     room = 64
-    with ours("--flow", "whole", "--max-queue", str(room)) as server:
+    with ours("--effort", "0", "--max-queue", str(room)) as server:
         capacity = load(server, files, concurrency=16, seconds=plan.seconds)["per_s"]
         before = server.rss_mb
         found = load(server, files, rate=10 * capacity, seconds=plan.overload_s)
@@ -249,7 +249,7 @@ def mixed(folder: Path, plan: Plan) -> list[dict[str, Any]]:
     broken = folder / "broken.jpg"
     broken.write_bytes(small[0].read_bytes()[:150])
     files = [*small * 33, broken]
-    with ours("--flow", "whole") as server:
+    with ours("--effort", "0") as server:
         load(server, files, concurrency=16, count=max(200, plan.mixed // 10), drop=0.01)
         before = server.rss_mb
         found = load(server, files, concurrency=16, count=plan.mixed, drop=0.01)
@@ -278,7 +278,7 @@ def jobs(folder: Path, plan: Plan) -> list[dict[str, Any]]:
         small.save(out := io.BytesIO(), "JPEG")
         files.append(("files", (f"{number}.jpg", out.getvalue())))
     path = folder / "jobs.sqlite"
-    options = ("--jobs", str(path), "--job-lease-s", "2", "--flow", "whole")
+    options = ("--jobs", str(path), "--job-lease-s", "2", "--effort", "0")
     server = Server(["-m", "upright", "serve", "--port", "0", *options])
     started = time.perf_counter()
     job = httpx.post(f"{server.url}/v1/jobs", files=files, timeout=600).json()["id"]

@@ -8,6 +8,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -144,3 +145,41 @@ def jpeg(width: int = 320, height: int = 240, seed: int = 0) -> bytes:
 def photo() -> bytes:
     """An upright photograph whose turn the model is sure of."""
     return (DEMO / "coffee.jpg").read_bytes()
+
+
+def problem_of(answer: httpx.Response) -> dict:
+    """The problem that an answer must be."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    told = answer.json()
+    assert told["status"] == answer.status_code
+    assert {"type", "title", "detail", "request_id"} <= set(told)
+    assert "Traceback" not in answer.text and "/src/" not in answer.text and "site-packages" not in answer.text
+    return told
+
+
+def raw(port: int, data: bytes, wait_s: float = 60) -> bytes:
+    """What the service answers to these bytes, until it closes or says nothing more."""
+    with socket.create_connection(("127.0.0.1", port), timeout=wait_s) as connection:
+        connection.sendall(data)
+        found = b""
+        with contextlib.suppress(TimeoutError, ConnectionResetError):
+            while chunk := connection.recv(65536):
+                found += chunk
+                if b"\r\n\r\n" in found and b"content-length: " in found:
+                    head, _, body = found.partition(b"\r\n\r\n")
+                    if len(body) >= int(head.split(b"content-length: ")[1].split(b"\r\n")[0]):
+                        break
+        return found
+
+
+@pytest.fixture(scope="session")
+def strict() -> Iterator[Served]:
+    """A service with tight limits."""
+    service = Served(
+        *("--max-body-mb", "1", "--max-pictures", "3", "--head-timeout-s", "1.5", "--body-timeout-s", "3"),
+        *("--body-kb-s", "64", "--request-timeout-s", "20", "--cors-origin", "https://app.example"),
+        env={"UPRIGHT_API_KEYS": "anna:0123456789abcdef"},
+    )
+    service.client.headers["authorization"] = "Bearer 0123456789abcdef"
+    yield service
+    service.kill()

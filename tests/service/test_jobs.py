@@ -16,13 +16,12 @@ import pytest
 from PIL import Image
 
 from upright import UsageError
-from upright.service.jobs import Spool
-from upright.service.jobs_routes import safe_name
+from upright.service.archive import safe_name
 from upright.service.jobs_store import JobsStore
 from upright.service.problems import NotHere, StorageFull
+from upright.service.spool import Spool
 
-from .conftest import Served, jpeg
-from .test_doors import problem_of
+from .conftest import Served, jpeg, problem_of
 
 
 class Clock:
@@ -137,7 +136,7 @@ def test_a_full_disk_takes_no_job_and_loses_none(tmp_path):
 
 
 def test_an_upload_that_finds_the_disk_full_is_told(store):
-    spool = Spool(store, 10)
+    spool = Spool(store.folder, 10)
     spool.file.close()
     with Path("/dev/full").open("wb", buffering=0) as spool.file, pytest.raises(StorageFull, match="No space left"):
         spool.write(bytes(100))
@@ -268,7 +267,7 @@ def test_hostile_tars_are_refused_or_answered_one_by_one(jobs):
     assert results(jobs, job)[0]["status"] == 415
     wrong = jobs.client.post("/v1/jobs", content=b"{}", headers={"content-type": "application/json"})
     assert problem_of(wrong)["status"] == 415
-    field = jobs.client.post("/v1/jobs", files={"a": (None, b"plain field")})
+    field = jobs.client.post("/v1/jobs", files={"files": (None, b"plain field")})
     assert problem_of(field)["status"] == 400
 
 
@@ -276,22 +275,22 @@ def test_a_full_jobs_file_is_507_and_keeps_what_was_accepted(jobs):
     noise = random.Random(1).randbytes(3_000_000)
     accepted = []
     for _ in range(12):
-        answer = jobs.client.post("/v1/jobs", files={"f": ("a.jpg", noise)})
+        answer = jobs.client.post("/v1/jobs", files={"files": ("a.jpg", noise)})
         accepted.append(answer.status_code)
         time.sleep(0)
-    big = jobs.client.post("/v1/jobs", files=[("f", (f"{n}.jpg", noise)) for n in range(3)])
+    big = jobs.client.post("/v1/jobs", files=[("files", (f"{n}.jpg", noise)) for n in range(3)])
     status = [answer.status_code for answer in (big,)] + accepted
     assert set(status) <= {202, 507}
-    path = jobs.log[0]["settings"]["jobs_file"]
+    path = jobs.log[0]["settings"]["jobs"]
     assert Path(path).stat().st_size <= 20 << 20
-    assert jobs.client.post("/v1/jobs", files={"f": ("a.jpg", jpeg())}).status_code in (202, 507)
+    assert jobs.client.post("/v1/jobs", files={"files": ("a.jpg", jpeg())}).status_code in (202, 507)
 
 
 def test_a_job_survives_being_killed_and_has_each_result_once(tmp_path):
-    options = ("--jobs", str(tmp_path / "jobs.sqlite"), "--job-lease-s", "1")
+    options = ("--jobs", str(tmp_path / "jobs.sqlite"), "--job-lease-s", "1", "--effort", "0")
     pictures = [("files", (f"{n}.jpg", jpeg(160, 120, n))) for n in range(200)]
     service = Served(*options)
-    job = service.client.post("/v1/jobs", files=pictures, params={"flow": "whole"}).json()["id"]
+    job = service.client.post("/v1/jobs", files=pictures).json()["id"]
     seen = [0]
     for kill in range(3):
         while (done := service.client.get(f"/v1/jobs/{job}").json()["done"]) < min(195, seen[-1] + 10 + 20 * kill):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import struct
+import time
+import tracemalloc
+from base64 import b64encode
 
 import numpy as np
 import pytest
@@ -14,8 +18,8 @@ from tritonclient.utils import InferenceServerException
 
 from upright.model import load_model
 from upright.pictures import open_picture
-from upright.service.kserve import Inference, Tensor, decode, encode
-from upright.service.problems import Refused
+from upright.service.kserve import decode, encode
+from upright.service.problems import BodyTooLarge, Refused
 from upright.views import View
 
 from .conftest import DEMO
@@ -143,26 +147,66 @@ def test_an_input_twice_and_an_output_that_is_not_there_are_refused():
         decode(json.dumps({"inputs": [entry, entry]}).encode(), None)
     asked = decode(json.dumps({"inputs": [entry], "outputs": [{"name": "z"}]}).encode(), None)
     with pytest.raises(Refused, match="no output 'z'"):
-        encode("m", "1", asked, [])
+        encode("m", "1", asked, {})
+
+
+@given(st.lists(st.integers(-5, 300), min_size=1, max_size=20), st.booleans(), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_what_is_encoded_can_be_decoded(numbers, binary, only_one):
+    sent = {"turn": np.array(numbers, np.int32), "scores": np.array([numbers] * 2, np.float32)}
+    outputs = [{"name": "scores", "parameters": {"binary_data": binary}}] if only_one else []
+    request = {"inputs": [], "outputs": outputs, "parameters": {"binary_data_output": binary}, "id": "7"}
+    body, headers = encode("m", "1", decode(json.dumps(request).encode(), None), sent)
+    length = int(headers.get("Inference-Header-Content-Length", len(body)))
+    told = json.loads(body[:length])
+    assert (told["id"], told["model_name"], told["model_version"]) == ("7", "m", "1")
+    assert {each["name"] for each in told["outputs"]} == ({"scores"} if only_one else set(sent))
+    again = json.dumps({"inputs": told["outputs"]}).encode()
+    found = decode(again + body[length:], str(len(again))).inputs
+    for name, tensor in found.items():
+        np.testing.assert_array_equal(tensor.values, sent[name])
+        assert tensor.values.dtype == sent[name].dtype
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=5), st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_tensors_survive_the_wire(strings, binary):
-    values = np.arange(len(strings), dtype=np.int32)
-    asked = Inference("", {}, {}, binary)
-    body, headers = encode(
-        "m", "1", asked, [Tensor("s", "BYTES", (len(strings),), strings), Tensor("n", "INT32", values.shape, values)]
-    )
-    told = json.loads(body[: int(headers.get("Inference-Header-Content-Length", len(body)))])
-    if binary:
-        told["inputs"] = told.pop("outputs")
-        again = json.dumps(told).encode()
-        found = decode(again + body[int(headers["Inference-Header-Content-Length"]) :], str(len(again))).inputs
-        assert found["s"].values == strings
-        assert found["n"].values.tolist() == values.tolist()
-    else:
-        assert told["outputs"][1]["data"] == values.tolist()
+def test_strings_survive_the_wire(strings, binary):
+    raw = b"".join(struct.pack("<I", len(each)) + each for each in strings)
+    entry = {"name": "p", "datatype": "BYTES", "shape": [len(strings)]}
+    data = {"data": [b64encode(each).decode() for each in strings]}
+    entry |= {"parameters": {"binary_data_size": len(raw)}} if binary else data
+    text = json.dumps({"inputs": [entry]}).encode()
+    assert decode(text + raw * binary, str(len(text))).inputs["p"].values == strings
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ("[]," * 1_000_000 + "[]", "views"),
+        ("{}," * 1_000_000 + "{}", "views"),
+        ("1," * 5_000_000 + "1", "views"),
+        ('"",' * 5_000_000 + '""', "pictures"),
+    ],
+)
+def test_json_of_a_million_things_is_refused_before_it_is_read(values, names):
+    body = f'{{"inputs": [{{"name": "{names}", "datatype": "BYTES", "shape": [1], "data": [{values}]}}]}}'.encode()
+    tracemalloc.start()
+    started = time.process_time()
+    with pytest.raises(BodyTooLarge, match="send binary tensors"):
+        decode(body, None)
+    assert time.process_time() - started < 0.5
+    assert tracemalloc.get_traced_memory()[1] < len(body) + 1_000_000
+    tracemalloc.stop()
+
+
+def test_binary_strings_beyond_the_shape_are_not_taken_apart():
+    raw = bytes(40_000_000)  # ten million empty strings
+    entry = {"name": "p", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": len(raw)}}
+    text = json.dumps({"inputs": [entry]}).encode()
+    started = time.process_time()
+    with pytest.raises(Refused, match="1 whole element"):
+        decode(text + raw, str(len(text)))
+    assert time.process_time() - started < 0.5
 
 
 @given(st.binary(max_size=300), st.one_of(st.none(), st.integers(0, 400).map(str)))

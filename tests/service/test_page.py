@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
+from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from upright.model import load_model
-from upright.service.page import router
+from upright.service.page import routes
+
+ROOT = Path(__file__).parents[2]
 
 
 class Page:
@@ -34,9 +38,7 @@ def page(tmp_path):
     (tmp_path / "index.html").write_text("<!doctype html><script type=module src=assets/app.js></script>")
     (tmp_path / "assets" / "app.js").write_text("console.log(1)")
     (tmp_path / "assets" / "run.wasm").write_bytes(b"\0asm")
-    app = FastAPI()
-    app.include_router(router(load_model(), tmp_path))
-    return Page(app)
+    return Page(FastAPI(routes=routes(load_model(), tmp_path)))
 
 
 def test_the_page_may_run_only_its_own_code(page):
@@ -48,6 +50,16 @@ def test_the_page_may_run_only_its_own_code(page):
     assert "unsafe-inline" not in policy and "http" not in policy
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
     assert answer.headers["cross-origin-embedder-policy"] == "require-corp"
+
+
+def test_the_headers_in_the_documents_are_those_that_are_sent(page):
+    text = (ROOT / "docs" / "browser.md").read_text()
+    block = re.search(r"```\n(Cross-Origin-Opener-Policy.*?)```", text, re.DOTALL)
+    assert block
+    told = dict(line.split(": ", 1) for line in re.sub(r"\n +", " ", block[1]).splitlines())
+    sent = page.get("/").headers
+    assert told == {name: sent[name] for name in told}
+    assert "content-security-policy" in map(str.lower, told)
 
 
 def test_built_files_are_kept_for_good(page):

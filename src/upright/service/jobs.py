@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import tarfile
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Overloaded, UprightError
 from ..results import Method, Promise
 from ..turns import Turn
 from .jobs_store import MAX_TRIES, JobsStore, Leased
-from .log import Trace
-from .problems import BodyTooLarge, Refused, StorageFull, problem
+from .problems import Refused, StorageFull, problem
 from .runner import Ask, Runner
+from .trace import Trace
 
 if TYPE_CHECKING:
     from .metrics import Metrics
@@ -37,15 +33,13 @@ class Jobs:
     """The jobs of one process: an async context manager that works while it is open."""
 
     def __init__(self, settings: Settings, runner: Runner, metrics: Metrics) -> None:
-        assert settings.jobs_file is not None
-        self.store = JobsStore(settings.jobs_file, max_mb=settings.jobs_mb)
+        assert settings.jobs is not None
+        self.store = JobsStore(settings.jobs, max_mb=settings.jobs_mb)
         self._settings, self._runner, self._metrics = settings, runner, metrics
         self._held: set[Leased] = set()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="upright-jobs")
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        #: Jobs that are being sent right now.
-        self.uploads = 0
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run something of the store in a thread."""
@@ -129,7 +123,7 @@ class Jobs:
         ask, trace = leased.ask, Trace(leased.job)
         try:
             promise = Promise(ask["promise"]) if ask.get("promise") else None
-            answer = await self._runner.orient(leased.data, leased.name, Ask(promise, ask.get("flow")), trace)
+            answer = await self._runner.orient(leased.data, leased.name, Ask(promise), trace)
             if not ask.get("correct"):
                 return answer.to_dict(), None
             method = Method(ask["method"]) if ask.get("method") else None
@@ -159,66 +153,3 @@ class Jobs:
                 logger.exception("the jobs file could not be kept; trying again")
             await asyncio.sleep(every_s)
             swept -= every_s
-
-
-class Spool:
-    """An upload on disk, beside the jobs file, with where each of its pictures begins and how long it is."""
-
-    def __init__(self, store: JobsStore, max_pictures: int) -> None:
-        self._max = max_pictures
-        self._pictures: list[tuple[str, int, int]] = []
-        with _full_is_told():
-            # Unbuffered: what a full disk did not take must be told by the write, not by closing the file.
-            self.file: IO[bytes] = tempfile.TemporaryFile(dir=store.folder, buffering=0)  # noqa: SIM115 - who spools closes
-
-    def begin(self, name: str) -> None:
-        """What is written from now on belongs to a picture of this name."""
-        self._end()
-        if len(self._pictures) >= self._max:
-            raise BodyTooLarge(f"more than {self._max} pictures in one job", remedy="send several jobs")
-        self._pictures.append((name, self.file.tell(), -1))
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Take some more bytes. Raises `StorageFull`."""
-        rest = memoryview(data)
-        with _full_is_told():
-            while rest:
-                rest = rest[self.file.write(rest) :]
-
-    def pictures(self) -> Iterator[tuple[str, bytes]]:
-        """Name and bytes of each picture."""
-        self._end()
-        if not self._pictures:
-            raise Refused("the job has no picture", remedy="send each as a file of a form, or a tar of them")
-        for name, start, size in self._pictures:
-            self.file.seek(start)
-            yield name, self.file.read(size)
-
-    def index_tar(self) -> None:
-        """Find the pictures of an uncompressed tar. Nothing is unpacked: names are only labels."""
-        self.file.seek(0)
-        try:
-            with tarfile.open(fileobj=self.file, mode="r:") as tar:
-                for member in tar:
-                    if member.isreg() and not member.issparse():
-                        if len(self._pictures) >= self._max:
-                            raise BodyTooLarge(f"more than {self._max} pictures in one job", remedy="send several jobs")
-                        self._pictures.append((member.name, member.offset_data, member.size))
-        except (tarfile.TarError, UnicodeError, ValueError, OverflowError) as error:
-            raise Refused(f"the tar cannot be read: {error}", remedy="send an uncompressed tar") from error
-        end = self.file.seek(0, os.SEEK_END)
-        if any(start + size > end for _, start, size in self._pictures):
-            raise Refused("the tar ends within a picture", remedy="send all of it")
-
-    def _end(self) -> None:
-        if self._pictures and self._pictures[-1][2] < 0:
-            name, start, _ = self._pictures[-1]
-            self._pictures[-1] = (name, start, self.file.tell() - start)
-
-
-@contextlib.contextmanager
-def _full_is_told() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageFull(f"the upload cannot be kept: {error.strerror}", remedy="make room on the disk") from error

@@ -1,16 +1,16 @@
-"""API keys and their rates."""
+"""API keys."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
+from starlette.datastructures import Headers
+
 from ..errors import UsageError
-from .problems import TooOften, Unauthorized
+from .problems import Unauthorized
 
 
 class Keys:
@@ -39,6 +39,11 @@ class Keys:
     def __bool__(self) -> bool:
         return bool(self._names)
 
+    def owner_of(self, headers: Headers) -> str:
+        """The name of the key that a request's headers hold. Raises `Unauthorized`."""
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        return self.name_of(key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key"))
+
     def name_of(self, key: str | None) -> str:
         """The name of a key. Takes the same time whichever key it is and however much of it is right."""
         if not key:
@@ -54,24 +59,3 @@ class Keys:
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-
-
-class Rates:
-    """A token bucket for each client: ``per_s`` requests a second, and a second's worth (at least one) at once."""
-
-    _MOST = 10_000  # clients that are remembered; who was not seen for longest is forgotten, that is: has a full bucket
-
-    def __init__(self, per_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_s, self._room, self._clock = per_s, max(1.0, per_s), clock
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, client: str) -> None:
-        """Count one request. Raises `TooOften` when the bucket is empty."""
-        now = self._clock()
-        left, since = self._buckets.pop(client, (self._room, now))
-        left = min(self._room, left + (now - since) * self._per_s)
-        self._buckets[client] = (left - 1 if left >= 1 else left, now)
-        if len(self._buckets) > self._MOST:
-            self._buckets.popitem(last=False)
-        if left < 1:
-            raise TooOften(f"more than {self._per_s:g} requests a second", retry_after_s=(1 - left) / self._per_s)

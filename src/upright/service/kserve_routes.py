@@ -10,15 +10,20 @@ from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
-from starlette.responses import JSONResponse
+from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from .. import __version__
 from ..detector import Detector
 from ..results import Orientation
+from . import kserve_models as models
+from .access import access
 from .kserve import HEAD_LENGTH_HEADER, Tensor, decode, encode
+from .openapi import BINARY, errors, header
 from .problems import BodyTooLarge, NotHere, Refused
-from .routes import note, service_of, trace_of
 from .runner import Ask, while_connected
+from .state import state_of
+from .trace import trace_of
 
 router = APIRouter(tags=["Open Inference Protocol v2"])
 
@@ -26,125 +31,138 @@ PICTURES = "-pictures"
 #: What the tensor ``turn`` says for an unsure picture; no turn is negative.
 UNSURE = -1
 
-_JSON = {"schema": {"type": "object", "required": ["inputs"]}}
-_INFER_BODY = {
+_VERSIONS = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+_BODY = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": _JSON, "application/octet-stream": {"schema": {"type": "string"}}},
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/InferRequest"}},
+            "application/octet-stream": {"schema": BINARY},
+        },
     }
+}
+_INFERRED: dict[str, Any] = {
+    "model": models.InferResponse,
+    "content": {"application/octet-stream": {"schema": BINARY}},
+    "headers": {HEAD_LENGTH_HEADER: header("Bytes of the JSON, where binary tensors follow it.")},
 }
 
 
-def describe(detector: Detector, name: str) -> dict[str, Any]:
+def describe(detector: Detector, name: str, version: str | None) -> models.ModelMetadata:
     """A model's metadata. Raises `NotHere`."""
     model = detector.model
     size = model.input_size_px
-    if name == model.name:
-        inputs = [{"name": "views", "datatype": "UINT8", "shape": [-1, size, size, 3]}]
-        outputs = [{"name": "logits", "datatype": "FP32", "shape": [-1, 4]}]
-    elif name == model.name + PICTURES:
-        inputs = [{"name": "pictures", "datatype": "BYTES", "shape": [-1]}]
-        outputs = [
-            {"name": "turn", "datatype": "INT32", "shape": [-1]},
-            {"name": "best", "datatype": "INT32", "shape": [-1]},
-            {"name": "confidence", "datatype": "FP32", "shape": [-1]},
-            {"name": "scores", "datatype": "FP32", "shape": [-1, 4]},
-        ]
-    else:
-        raise NotHere(f"there is no model {name[:80]!r}", remedy=f"ask for {model.name} or {model.name}{PICTURES}")
-    return {"name": name, "versions": [model.version], "platform": "onnx_onnxv1", "inputs": inputs, "outputs": outputs}
+    known: dict[str, tuple[dict[str, tuple[str, list[int]]], dict[str, tuple[str, list[int]]]]] = {
+        model.name: ({"views": ("UINT8", [-1, size, size, 3])}, {"logits": ("FP32", [-1, 4])}),
+        model.name + PICTURES: (
+            {"pictures": ("BYTES", [-1])},
+            {
+                "turn": ("INT32", [-1]),
+                "best": ("INT32", [-1]),
+                "confidence": ("FP32", [-1]),
+                "scores": ("FP32", [-1, 4]),
+            },
+        ),
+    }
+    if name not in known:
+        raise NotHere(f"there is no model {name[:80]!r}", remedy=f"ask for {' or '.join(known)}")
+    if version not in (None, model.version):
+        raise NotHere(f"{name} has no version {(version or '')[:40]!r}", remedy="leave the version out")
+    inputs, outputs = (
+        [models.TensorMetadata(name=name, datatype=kind, shape=shape) for name, (kind, shape) in side.items()]
+        for side in known[name]
+    )
+    return models.ModelMetadata(
+        name=name, versions=[model.version], platform="onnx_onnxv1", inputs=inputs, outputs=outputs
+    )
 
 
-@router.get("/v2")
+def _answer(model: BaseModel, status: int = 200) -> Response:
+    return Response(model.model_dump_json(exclude_none=True), status, media_type="application/json")
+
+
+@router.get("/v2", responses={200: {"model": models.ServerMetadata}})
 async def server() -> Response:
     """Name, version and extensions."""
-    return JSONResponse({"name": "upright", "version": __version__, "extensions": ["binary_tensor_data"]})
+    return _answer(models.ServerMetadata(name="upright", version=__version__, extensions=["binary_tensor_data"]))
 
 
-@router.get("/v2/health/live")
+@router.get("/v2/health/live", responses={200: {"model": models.Live}})
+@access(key=False, lane="free")
 async def live() -> Response:
     """Whether the process lives."""
-    return JSONResponse({"live": True})
+    return _answer(models.Live(live=True))
 
 
-@router.get("/v2/health/ready")
+@router.get("/v2/health/ready", responses={200: {"model": models.Ready}, 503: {"model": models.Ready}})
+@access(key=False, lane="free")
 async def ready(request: Request) -> Response:
     """Whether new requests should come here."""
-    now = service_of(request).ready
-    return JSONResponse({"ready": now}, 200 if now else 503)
+    return _answer(models.Ready(ready=(now := state_of(request).ready)), 200 if now else 503)
 
 
-@router.get("/v2/models/{name}")
-@router.get("/v2/models/{name}/versions/{version}")
 async def metadata(request: Request, name: str, version: str | None = None) -> Response:
     """Inputs, outputs and versions of a model."""
-    return JSONResponse(_known(request, name, version))
+    return _answer(describe(state_of(request).detector, name, version))
 
 
-@router.get("/v2/models/{name}/ready")
-@router.get("/v2/models/{name}/versions/{version}/ready")
 async def model_ready(request: Request, name: str, version: str | None = None) -> Response:
     """Whether a model takes requests."""
-    _known(request, name, version)
-    now = service_of(request).ready
-    return JSONResponse({"name": name, "ready": now}, 200 if now else 503)
+    state = state_of(request)
+    describe(state.detector, name, version)
+    return _answer(models.Ready(name=name, ready=state.ready), 200 if state.ready else 503)
 
 
-@router.post("/v2/models/{name}/infer", openapi_extra=_INFER_BODY)
-@router.post("/v2/models/{name}/versions/{version}/infer", openapi_extra=_INFER_BODY)
 async def infer(request: Request, name: str, version: str | None = None) -> Response:
     """Run a model, in JSON or with binary tensors."""
-    described = _known(request, name, version)
-    asked = decode(await request.body(), request.headers.get(HEAD_LENGTH_HEADER))
-    wanted = described["inputs"][0]
-    given = asked.inputs.get(wanted["name"])
+    state, trace = state_of(request), trace_of(request)
+    described = describe(state.detector, name, version)
+    head_length = request.headers.get(HEAD_LENGTH_HEADER)
+    asked = await state.runner.call(trace, "parse", decode, await request.body(), head_length)
+    wanted = described.inputs[0]
+    given = asked.inputs.get(wanted.name)
     if given is None or len(asked.inputs) != 1:
-        raise Refused(f"the inputs are {sorted(asked.inputs)}", remedy=f"send just {wanted['name']!r}")
-    if given.datatype != wanted["datatype"] or not _fits(given.shape, wanted["shape"]):
+        raise Refused(f"the inputs are {sorted(asked.inputs)}", remedy=f"send just {wanted.name!r}")
+    if given.datatype != wanted.datatype or not _fits(given.shape, wanted.shape):
         got = f"{given.datatype} {list(given.shape)}"
-        raise Refused(f"{given.name!r} is {got}", remedy=f"send {wanted['datatype']} {wanted['shape']}")
-    run = _pictures if wanted["datatype"] == "BYTES" else _views
+        raise Refused(f"{given.name!r} is {got}", remedy=f"send {wanted.datatype} {wanted.shape}")
+    run = _pictures if wanted.datatype == "BYTES" else _views
     outputs = await while_connected(request.receive, run(request, given))
-    body, headers = encode(name, described["versions"][0], asked, outputs)
+    body, headers = await state.runner.call(trace, "write", encode, name, described.versions[0], asked, outputs)
     return Response(body, headers=headers)
 
 
-async def _views(request: Request, given: Tensor) -> list[Tensor]:
+for _path in _VERSIONS:
+    router.get(_path, responses=errors(404) | {200: {"model": models.ModelMetadata}})(metadata)
+    router.get(f"{_path}/ready", responses=errors(404) | {n: {"model": models.Ready} for n in (200, 503)})(model_ready)
+    router.post(f"{_path}/infer", openapi_extra=_BODY, responses=errors(404) | {200: _INFERRED})(infer)
+
+
+async def _views(request: Request, given: Tensor) -> dict[str, NDArray[Any]]:
     assert isinstance(given.values, np.ndarray)
-    logits = await service_of(request).batcher.infer(given.values)
-    return [Tensor("logits", "FP32", logits.shape, logits)]
+    return {"logits": await state_of(request).runner.infer(given.values, trace_of(request))}
 
 
-async def _pictures(request: Request, given: Tensor) -> list[Tensor]:
+async def _pictures(request: Request, given: Tensor) -> dict[str, NDArray[Any]]:
     """One broken picture fails the request, as the protocol knows no errors of single elements."""
-    service, trace = service_of(request), trace_of(request)
+    state, trace = state_of(request), trace_of(request)
     assert isinstance(given.values, list)
-    if len(given.values) > service.settings.max_pictures:
-        raise BodyTooLarge(f"{len(given.values)} pictures", remedy=f"send at most {service.settings.max_pictures}")
+    if len(given.values) > state.settings.max_pictures:
+        remedy = f"send at most {state.settings.max_pictures}; the operator can raise --max-pictures"
+        raise BodyTooLarge(f"{len(given.values)} pictures", remedy=remedy)
     named = [(f"pictures[{number}]", data) for number, data in enumerate(given.values)]
     answers: list[Orientation] = []
-    for each, (_, data) in zip(await service.runner.orient_many(named, Ask(), trace), named, strict=True):
+    for each, (_, data) in zip(await state.runner.orient_many(named, Ask(), trace), named, strict=True):
         if not isinstance(each, Orientation):
             raise each
-        note(trace, each, len(data))
+        trace.decided(each, len(data))
         answers.append(each)
-    turns = np.array([UNSURE if a.turn is None else int(a.turn) for a in answers], np.int32)
-    best = np.array([int(a.best) for a in answers], np.int32)
-    confidence = np.array([a.confidence for a in answers], np.float32)
-    scores = np.array([a.scores.values for a in answers], np.float32)
-    return [
-        Tensor("turn", "INT32", turns.shape, turns),
-        Tensor("best", "INT32", best.shape, best),
-        Tensor("confidence", "FP32", confidence.shape, confidence),
-        Tensor("scores", "FP32", scores.shape, scores),
-    ]
-
-
-def _known(request: Request, name: str, version: str | None) -> dict[str, Any]:
-    described = describe(service_of(request).detector, name)
-    if version not in (None, *described["versions"]):
-        raise NotHere(f"{name} has no version {version[:40] if version else ''!r}", remedy="leave the version out")
-    return described
+    return {
+        "turn": np.array([UNSURE if a.turn is None else int(a.turn) for a in answers], np.int32),
+        "best": np.array([int(a.best) for a in answers], np.int32),
+        "confidence": np.array([a.confidence for a in answers], np.float32),
+        "scores": np.array([a.scores.values for a in answers], np.float32),
+    }
 
 
 def _fits(shape: tuple[int, ...], wanted: list[int]) -> bool:

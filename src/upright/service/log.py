@@ -1,32 +1,13 @@
-"""One JSON line for each request, by stdlib logging. `configure` is for the program; the library configures nothing."""
+"""Log records as lines of JSON, by stdlib logging. `configure` is for the program; the library configures nothing."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
-access = logging.getLogger("upright.access")
-
-
-@dataclass(slots=True)
-class Trace:
-    """What one request was, and where its time went; collected on the way, logged at the end."""
-
-    request_id: str
-    started: float = field(default_factory=time.perf_counter)
-    stages: dict[str, float] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, stage: str, seconds: float) -> None:
-        """Add to a stage's time; the views and pictures of one request add up."""
-        self.stages[stage] = self.stages.get(stage, 0.0) + seconds
-
-    def most(self, fact: str, value: float) -> None:
-        """Keep the largest value of a fact."""
-        self.facts[fact] = max(value, self.facts.get(fact, value))
+access_log = logging.getLogger("upright.access")
 
 
 class JsonLines(logging.Formatter):

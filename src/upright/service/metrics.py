@@ -24,7 +24,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 if TYPE_CHECKING:
     from ..results import Orientation
-    from .log import Trace
+    from .trace import Trace
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 

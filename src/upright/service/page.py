@@ -7,8 +7,10 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import FileResponse
+from starlette.routing import BaseRoute
 
 from ..model import Model
+from .access import access
 
 FOLDER = Path(__file__).parents[1] / "web_static"
 
@@ -32,13 +34,14 @@ _TYPES = {
 }
 
 
-def router(model: Model, folder: Path = FOLDER) -> APIRouter:
+def routes(model: Model, folder: Path = FOLDER) -> list[BaseRoute]:
     """Routes of the built page, where it is there, and of the model's two files."""
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     files = {name: path for name, path in files.items() if not name.startswith("model/")}
     files |= {f"model/{name}": model.folder / name for name in ("model.onnx", "model.json")}
-    routes = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False)
 
+    @access(key=False, lane="free")
     async def page(request: Request) -> Response:
         name = request.url.path.lstrip("/") or "index.html"
         path = files[name]
@@ -50,8 +53,8 @@ def router(model: Model, folder: Path = FOLDER) -> APIRouter:
         return FileResponse(path, headers=headers, media_type=media_type)
 
     for name in (*files, *([""] if "index.html" in files else [])):
-        routes.add_api_route(f"/{name}", page, methods=["GET", "HEAD"])
-    return routes
+        router.add_api_route(f"/{name}", page, methods=["GET", "HEAD"])
+    return router.routes
 
 
 def _etag(path: Path) -> str:

@@ -2,9 +2,10 @@
 
     UprightError
     ├── Refused             400  the request is not one that this route understands
+    │   ├── BadFraming      400  the head contradicts itself about its body
     │   ├── Unauthorized    401  no key, or none that is known
     │   ├── NotHere         404  nothing has this name
-    │   ├── BodyTooSlow     408  the body dripped in
+    │   ├── TooSlow         408  the client sends or reads too slowly
     │   ├── NotYet          409  the job is not in the state that this needs
     │   ├── BodyTooLarge    413  more bytes or pictures than a request may carry
     │   ├── WrongType       415  a content type or encoding that this route does not take
@@ -21,7 +22,7 @@ from __future__ import annotations
 import json
 import math
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -37,6 +38,12 @@ class Refused(UprightError):
     http_status = 400
 
 
+class BadFraming(Refused):
+    """The head contradicts itself about where its body ends; the connection is closed, as its next bytes are unsure."""
+
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
+
+
 class Unauthorized(Refused):
     """No API key, or none that is known."""
 
@@ -49,8 +56,8 @@ class NotHere(Refused):
     http_status = 404
 
 
-class BodyTooSlow(Refused):
-    """The body arrives more slowly than the service waits for."""
+class TooSlow(Refused):
+    """The client sends its body, or reads the answer, more slowly than the service waits for."""
 
     http_status = 408
 
@@ -79,7 +86,7 @@ class TooOften(Refused):
     http_status = 429
 
     def __init__(self, cause: str, *, retry_after_s: float) -> None:
-        super().__init__(cause, remedy="slow down, or ask for a higher --rate")
+        super().__init__(cause, remedy="slow down; the operator can raise --rate-per-s")
         self.retry_after_s = retry_after_s
 
 
@@ -122,9 +129,11 @@ def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
     return told | ({"request_id": request_id} if request_id else {})
 
 
-def problem_response(error: Exception, request_id: str = "", /, **more: object) -> Response:
-    """An error as an HTTP answer; ``more`` are further members of the object."""
-    told = problem(error, request_id) | more
+def problem_response(error: Exception, request_id: str = "", *, v2: bool = False) -> Response:
+    """An error as an HTTP answer; clients of the v2 protocol look for its text under ``error``."""
+    told = problem(error, request_id)
+    if v2:
+        told["error"] = "; ".join(filter(None, (told["detail"], told.get("remedy"))))
     headers = dict(getattr(error, "headers", None) or {})
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:

@@ -17,8 +17,8 @@ from ..pictures import Picture, open_picture
 from ..results import Correction, Method, Orientation, Promise
 from ..turns import Turn
 from .batcher import Batcher, Run
-from .log import Trace
 from .problems import ClientGone
+from .trace import Trace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,6 @@ class Ask:
     """What a request may choose. ``None`` is the service's default."""
 
     promise: Promise | None = None
-    flow: str | None = None
     page: int = 0
 
 
@@ -70,7 +69,7 @@ class Runner:
             now = opened[0]
             while now.answer is None:
                 assert now.pixels is not None
-                logits = await self.batcher.infer(now.pixels, on_done=lambda run: _note(trace, run))
+                logits = await self.infer(now.pixels, trace)
                 running = self._go_on.submit(self._timed, trace, time.perf_counter(), self._advance, now, logits)
                 await asyncio.wrap_future(running)
         except UprightError as error:
@@ -82,6 +81,14 @@ class Runner:
         answer = replace(now.answer, source=name, timing_s={k: round(v, 6) for k, v in trace.stages.items()})
         self.metrics.decided(answer)
         return answer
+
+    async def infer(self, pixels: NDArray[np.uint8], trace: Trace) -> NDArray[np.float32]:
+        """Logits ``[n, 4]`` of views ``[n, S, S, 3]``. Raises `Overloaded`, `EngineError`."""
+        try:
+            return await self.batcher.infer(pixels, on_done=lambda run: _note(trace, run))
+        except Overloaded:
+            self.metrics.overloads.labels("batcher").inc()
+            raise
 
     async def orient_many(
         self, pictures: list[tuple[str, bytes]], ask: Ask, trace: Trace
@@ -112,10 +119,12 @@ class Runner:
         self, data: bytes, turn: Turn, method: Method | None, edge: Edge, trace: Trace
     ) -> tuple[bytes, Correction]:
         """The file's bytes set right, and what was done."""
-        call = self._decode.submit(
-            self._timed, trace, time.perf_counter(), corrected_bytes, data, turn, method, edge, stage="write"
-        )
-        return await asyncio.wrap_future(call)
+        return await self.call(trace, "write", corrected_bytes, data, turn, method, edge)
+
+    async def call(self, trace: Trace, stage: str, function: Callable[..., T], *args: Any) -> T:
+        """Run what takes its time in a thread beside those that decode."""
+        running = self._decode.submit(self._timed, trace, time.perf_counter(), function, *args, stage=stage)
+        return await asyncio.wrap_future(running)
 
     def close(self) -> None:
         """Let what runs finish, drop what waits."""
@@ -124,7 +133,7 @@ class Runner:
 
     def _open(self, opened: list[Opened], data: bytes, ask: Ask) -> None:
         picture = open_picture(data, page=ask.page, limits=self.detector.limits)
-        opened.append(now := Opened(picture, self.detector.start(picture, promise=ask.promise, flow=ask.flow)))
+        opened.append(now := Opened(picture, self.detector.start(picture, promise=ask.promise)))
         self._advance(now, None)
 
     def _advance(self, now: Opened, logits: NDArray[np.float32] | None) -> None:

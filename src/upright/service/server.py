@@ -18,8 +18,8 @@ from uvicorn.supervisors import Multiprocess
 
 from ..errors import UsageError
 from . import log
+from .connection import Connection
 from .metrics import DIRECTORY_VARIABLE
-from .protocol import PatientOnce
 from .settings import Settings
 
 logger = logging.getLogger("upright.service")
@@ -31,7 +31,7 @@ def worker_app() -> Any:
 
     settings = Settings.from_environment()
     log.configure()
-    PatientOnce.head_timeout_s = settings.head_timeout_s
+    Connection.head_timeout_s = settings.head_timeout_s
     return create_app(settings)
 
 
@@ -45,7 +45,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         host=host,
         port=port,
         workers=workers,
-        http=PatientOnce,
+        http=Connection,
         ws="none",
         loop="asyncio",
         access_log=False,

@@ -1,4 +1,4 @@
-"""Bodies of requests: raw bytes, or the parts of a multipart form."""
+"""Multipart forms, and the pictures of a request: the files of a form, or the body itself."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class Part:
-    """One part of a form, by the name of its field. ``filename`` is ``None`` for a plain field."""
+    """One part of a form. ``filename`` is ``None`` for a plain field."""
 
-    name: str
     filename: str | None
     chunks: list[bytes] = field(default_factory=list)
 
@@ -44,12 +43,14 @@ class Part:
 class Form:
     """A multipart body that is read while it arrives. ``begin(field, filename)`` gives the sink of each part."""
 
-    def __init__(self, content_type: str, begin: Callable[[str, str | None], Sink], max_parts: int) -> None:
+    def __init__(
+        self, content_type: str, begin: Callable[[str, str | None], Sink], max_parts: int, option: str
+    ) -> None:
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not boundary:
             raise WrongType(f"the content type is {content_type!r}", remedy="send multipart/form-data with a boundary")
-        self._begin, self._max_parts, self._parts = begin, max_parts, 0
+        self._begin, self._max_parts, self._option, self._parts = begin, max_parts, option, 0
         self._sink: Sink | None = None
         self._name, self._value = b"", b""
         self._head: dict[bytes, bytes] = {}
@@ -87,7 +88,8 @@ class Form:
     def _part_begins(self) -> None:
         self._parts += 1
         if self._parts > self._max_parts:
-            raise BodyTooLarge(f"more than {self._max_parts} parts in one form", remedy="send several requests")
+            remedy = f"send several requests; the operator can raise {self._option}"
+            raise BodyTooLarge(f"more than {self._max_parts} parts in one form", remedy=remedy)
         self._head = {}
 
     def _header_name(self, data: bytes, start: int, end: int) -> None:
@@ -103,7 +105,7 @@ class Form:
     def _head_ends(self) -> None:
         kind, options = parse_options_header(self._head.get(b"content-disposition", b""))
         if kind != b"form-data" or b"name" not in options:
-            raise Refused("a part has no name", remedy="send Content-Disposition: form-data; name=…")
+            raise Refused("a part has no name", remedy='send Content-Disposition: form-data; name="…"')
         filename = options.get(b"filename")
         self._sink = self._begin(_text(options[b"name"]), None if filename is None else _text(filename))
 
@@ -124,15 +126,23 @@ def is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith("multipart/")
 
 
-async def read_form(request: Request, max_parts: int) -> list[Part]:
-    """All parts of a form, in memory; the doors bound its size."""
+def check_field(name: str, known: str) -> None:
+    """Raise `Refused` for a form field of another name than a route's one."""
+    if name != known:
+        remedy = f"send files as {known!r}, and parameters in the query"
+        raise Refused(f"the form field {name[:40]!r} is not known", remedy=remedy)
+
+
+async def read_form(request: Request, field: str, max_parts: int) -> list[Part]:
+    """All parts of a form, in memory, each of the name ``field``; the door bounds their size."""
     parts: list[Part] = []
 
     def begin(name: str, filename: str | None) -> Part:
-        parts.append(Part(name, filename))
+        check_field(name, field)
+        parts.append(Part(filename))
         return parts[-1]
 
-    form = Form(request.headers.get("content-type", ""), begin, max_parts)
+    form = Form(request.headers.get("content-type", ""), begin, max_parts, "--max-pictures")
     async for chunk in request.stream():
         form.feed(chunk)
     form.close()
@@ -143,8 +153,7 @@ async def read_pictures(request: Request, max_pictures: int) -> list[tuple[str, 
     """The pictures of a request with their names: the files of a form, or the body itself under an empty name."""
     if not is_form(request):
         return [("", await request.body())]
-    parts = await read_form(request, max_pictures)
-    pictures = [(part.filename, part.data) for part in parts if part.filename is not None]
-    if not pictures:
-        raise Refused("the form has no file", remedy="send each picture as a file, with a filename")
-    return pictures
+    parts = await read_form(request, "files", max_pictures)
+    if not parts or any(part.filename is None for part in parts):
+        raise Refused("the form has a field that is no file", remedy="send each picture as a file, with a filename")
+    return [(part.filename or "", part.data) for part in parts]

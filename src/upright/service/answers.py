@@ -1,0 +1,134 @@
+"""What the service answers, as models of the OpenAPI document; `tests/service` holds real answers against them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..results import Method, Promise, Reason
+
+Turn = Literal[0, 90, 180, 270]
+
+
+class Answer(BaseModel):
+    """Nothing but what is described."""
+
+    model_config = ConfigDict(extra="forbid", title=None)
+
+
+class Problem(Answer):
+    """An error (RFC 9457)."""
+
+    type: str = Field(description="urn:upright: and the kind of error; about:blank where the status says it all.")
+    title: str
+    status: int
+    detail: str = Field(description="What failed and why.")
+    remedy: str = Field("", description="What to do.")
+    source: str = Field("", description="Which picture failed, where there are several.")
+    request_id: str = ""
+    error: str = Field("", description="Detail and remedy in one text, for clients of the v2 protocol.")
+
+
+class Angle(Answer):
+    """What ``/rotate`` answers."""
+
+    suggested_angle: Turn = Field(
+        description="Clockwise turn that makes the picture upright; if unsure the best guess."
+    )
+
+
+class Orientation(Answer):
+    """Which way up a picture belongs."""
+
+    turn: Turn | None = Field(description="Clockwise turn that makes it upright; null: unsure, leave it alone.")
+    best: Turn = Field(description="The likeliest turn, sure or not.")
+    confidence: float = Field(ge=0, le=1, description="Calibrated probability that `best` is right.")
+    scores: list[float] = Field(min_length=4, max_length=4, description="Probabilities of turn 0, 90, 180, 270.")
+    reason: Reason
+    promise: Promise
+    flow: str = Field(description="The step of the decision that gave the answer.")
+    views: int = Field(description="How many views of the picture the model was shown.")
+    source: str = Field(description="The file name that was sent.")
+    format: str
+    width_px: int = Field(description="Width as shown, its EXIF orientation applied.")
+    height_px: int
+    exif: int = Field(ge=1, le=8, description="The file's EXIF orientation.")
+    page: int
+    pages: int
+    warnings: list[str]
+    timing_s: dict[str, float] = Field(description="Seconds by stage.")
+
+
+class Results(Answer):
+    """One entry for each file of a form, in its order."""
+
+    results: list[Orientation | Problem]
+
+
+class Correction(Answer):
+    """What was done to a file."""
+
+    source: str
+    target: str
+    method: Method
+    turn: Turn
+    exif_before: int = Field(ge=1, le=8)
+    exif_after: int = Field(ge=1, le=8)
+    lossless: bool
+    written: bool
+    note: str
+
+
+class JobLine(Orientation):
+    """A line of a job's results where a picture was decided."""
+
+    number: int = Field(description="Place of the picture in the job, from 0.")
+    name: str
+    correction: Correction | None = None
+
+
+class JobProblem(Problem):
+    """A line of a job's results where a picture failed."""
+
+    number: int
+    name: str
+
+
+class Job(Answer):
+    """The state of a job."""
+
+    id: str
+    state: Literal["waiting", "running", "done"]
+    pictures: int
+    done: int = Field(description="Pictures that are decided.")
+    created: float = Field(description="Seconds since 1970.")
+    finished: float | None
+    files: bool = Field(description="Whether corrected files can be fetched when it is done.")
+
+
+class Engine(Answer):
+    """What runs the model."""
+
+    name: str
+    device: str
+
+
+class ModelFacts(BaseModel):
+    """What ``model.json`` says, and the engine."""
+
+    name: str
+    version: str
+    sha256: str
+    licence: str
+    input_size_px: int
+    turns: list[Turn]
+    calibration: dict[str, dict[str, float | None]]
+    metrics: dict[str, Any]
+    engine: Engine
+
+
+class Status(Answer):
+    """Whether a process lives, or takes requests."""
+
+    status: Literal["ok", "ready", "stopping"]

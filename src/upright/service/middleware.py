@@ -1,0 +1,134 @@
+"""What is around every answer: `Observe` (id, log line, metrics, headers) and, inside CORS, `Problems` (errors)."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .log import access_log
+from .problems import ClientGone, Refused, problem_response
+from .trace import Trace
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+logger = logging.getLogger("upright.service")
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """Gives each request its id, its log line, its metrics and the security headers."""
+
+    app: ASGIApp
+    metrics: Metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        trace = scope["trace"] = Trace(given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex)
+        status = ClientGone.http_status
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = trace.request_id
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_marked)
+        finally:
+            self._finish(scope, trace, status)
+
+    def _finish(self, scope: Scope, trace: Trace, status: int) -> None:
+        seconds = time.perf_counter() - trace.started
+        route = getattr(scope.get("route"), "path", None) or "none"
+        # Clients may make methods up; each would be a series of its own.
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self.metrics.observe(trace, route, method, status, seconds)
+        if not access_log.isEnabledFor(logging.INFO):
+            return
+        client = scope.get("client")
+        fields = {
+            "request_id": trace.request_id,
+            "client": client[0] if client else None,
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "total_ms": round(seconds * 1000, 3),
+            "stages_ms": {stage: round(stage_s * 1000, 3) for stage, stage_s in trace.stages.items()},
+        }
+        access_log.info("request", extra={"fields": fields | trace.facts})
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """Answers every error with a problem; an answer that has begun is cut off."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def send_watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_watched)
+        except Exception as error:
+            trace: Trace = scope["trace"]
+            trace.facts["error"] = type(error).__name__
+            told = problem_response(_plain(error), trace.request_id, v2=scope["path"].startswith("/v2"))
+            if told.status_code == 500:
+                logger.exception("request failed", extra={"fields": {"request_id": trace.request_id}})
+            if started:
+                scope.get("extensions", {}).get("upright.abort", lambda: None)()
+            elif not isinstance(error, ClientGone):
+                await told(scope, receive, send)
+
+
+def _plain(error: Exception) -> Exception:
+    """What the framework found wrong with parameters is a bad request like any other."""
+    if isinstance(error, RequestValidationError):
+        found = error.errors()[0]
+        where, name = found["loc"][0], ".".join(str(part) for part in found["loc"][1:])
+        return Refused(f"{where} parameter {name!r}: {found['msg']}", remedy="see /docs")
+    return error
+
+
+async def fail(_request: object, error: Exception) -> Response:
+    """Instead of the framework's own answer to an error: leave it to `Problems`."""
+    raise error

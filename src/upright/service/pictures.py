@@ -1,0 +1,120 @@
+"""Routes of pictures: which way up they belong, and the files set right."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.responses import JSONResponse
+
+from .. import results
+from ..correct import Edge
+from ..errors import UprightError
+from ..results import Method, Promise
+from ..turns import Turn
+from . import answers
+from .forms import is_form, read_form, read_pictures
+from .openapi import header, takes
+from .problems import Refused, problem
+from .runner import Ask, while_connected
+from .state import state_of
+from .trace import trace_of
+
+router = APIRouter(tags=["pictures"])
+
+
+class FileResponse(Response):
+    """A file's bytes."""
+
+    media_type = "application/octet-stream"
+
+
+_DECIDED = {
+    "X-Upright-Turn": header("The likeliest turn.", enum=["0", "90", "180", "270"]),
+    "X-Upright-Confidence": header("Its confidence.", pattern=r"^[01]\.\d{4}$"),
+    "X-Upright-Unsure": header("1 where the confidence is too low: leave the picture alone.", enum=["1"]),
+}
+_CORRECTED = {
+    "X-Upright-Method": header("What was done.", enum=[method.value for method in Method]),
+    "X-Upright-Lossless": header("1 where no pixel has changed.", enum=["0", "1"]),
+}
+
+
+def told(orientation: results.Orientation) -> dict[str, str]:
+    """The headers that tell an orientation beside other content."""
+    headers = {"X-Upright-Turn": str(int(orientation.best)), "X-Upright-Confidence": f"{orientation.confidence:.4f}"}
+    return headers | ({"X-Upright-Unsure": "1"} if orientation.unsure else {})
+
+
+@router.post("/rotate", openapi_extra=takes("image"), responses={200: {"model": answers.Angle, "headers": _DECIDED}})
+async def rotate(request: Request) -> Response:
+    """`suggested_angle` is the clockwise turn that makes the picture upright; when unsure, the best guess."""
+    state, trace = state_of(request), trace_of(request)
+    parts = await read_form(request, "image", state.settings.max_pictures)
+    if len(parts) != 1:
+        raise Refused(f"the form has {len(parts)} fields 'image'", remedy="send one picture as the field 'image'")
+    data, name = parts[0].data, parts[0].filename or ""
+    orientation = await while_connected(request.receive, state.runner.orient(data, name, Ask(), trace))
+    trace.decided(orientation, len(data))
+    return JSONResponse({"suggested_angle": int(orientation.best)}, headers=told(orientation))
+
+
+@router.post(
+    "/v1/orientation",
+    openapi_extra=takes("files", "application/octet-stream"),
+    responses={200: {"model": answers.Orientation | answers.Results, "headers": _DECIDED}},
+)
+async def orientation(
+    request: Request, promise: Promise | None = None, page: Annotated[int, Query(ge=0, le=1_000_000)] = 0
+) -> Response:
+    """The whole answer: an object for a raw body; for a form `{"results": […]}`, one object or problem a file."""
+    state, trace = state_of(request), trace_of(request)
+    pictures = await read_pictures(request, state.settings.max_pictures)
+    ask = Ask(promise, page)
+    if not is_form(request):
+        name, data = pictures[0]
+        answer = await while_connected(request.receive, state.runner.orient(data, name, ask, trace))
+        trace.decided(answer, len(data))
+        return JSONResponse(answer.to_dict(), headers=told(answer))
+    found = await while_connected(request.receive, state.runner.orient_many(pictures, ask, trace))
+    for each, (_, data) in zip(found, pictures, strict=True):
+        if isinstance(each, results.Orientation):
+            trace.decided(each, len(data))
+    return JSONResponse({"results": [problem(e) if isinstance(e, UprightError) else e.to_dict() for e in found]})
+
+
+@router.post(
+    "/v1/correct",
+    openapi_extra=takes("files", "application/octet-stream"),
+    response_class=FileResponse,
+    responses={200: {"headers": _DECIDED | _CORRECTED}},
+)
+async def correct(
+    request: Request,
+    promise: Promise | None = None,
+    method: Method | None = None,
+    turn: Annotated[Literal["0", "90", "180", "270"] | None, Query()] = None,
+    edge: Edge = "tag",
+) -> Response:
+    """The corrected file. With `turn` nothing is decided; when unsure the file comes back as it was."""
+    state, trace = state_of(request), trace_of(request)
+    pictures = await read_pictures(request, state.settings.max_pictures)
+    if len(pictures) != 1:
+        raise Refused(f"the form has {len(pictures)} files", remedy="send one; /v1/jobs takes many")
+    name, data = pictures[0]
+    headers: dict[str, str] = {}
+
+    async def work() -> bytes:
+        wanted = Turn.NONE if turn is None else Turn(int(turn))
+        if turn is None:
+            answer = await state.runner.orient(data, name, Ask(promise), trace)
+            trace.decided(answer, len(data))
+            headers.update(told(answer))
+            wanted = answer.turn or Turn.NONE
+        new, done = await state.runner.correct(data, wanted, method, edge, trace)
+        headers["X-Upright-Method"] = done.method.value
+        headers["X-Upright-Lossless"] = "1" if done.lossless else "0"
+        return new
+
+    new = await while_connected(request.receive, work())
+    return FileResponse(new, headers=headers)

@@ -1,0 +1,96 @@
+"""What a process of the service holds, and what its routes share."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from ..detector import Detector
+from ..machine import processors
+from ..pictures import Limits
+from ..results import Promise
+from .access import Lane
+from .admission import Admission
+from .batcher import Batcher
+from .jobs import Jobs
+from .metrics import Metrics
+from .runner import Runner
+from .settings import Settings
+
+
+@dataclass
+class State:
+    """The parts of one process."""
+
+    settings: Settings
+    metrics: Metrics
+    detector: Detector
+    batcher: Batcher
+    runner: Runner
+    lanes: Mapping[Lane, Admission]
+    jobs: Jobs | None = None
+    draining: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether new requests should be sent here."""
+        return not self.draining
+
+
+def state_of(request: Request) -> State:
+    """The parts of the process that answers a request."""
+    state: State = request.app.state.service
+    return state
+
+
+def open_state(settings: Settings) -> State:
+    """Load the model and build the parts; takes about 0.2 s."""
+    limits = Limits(
+        max_megapixels=settings.max_megapixels, max_pages=settings.max_pages, timeout_s=settings.decode_timeout_s
+    )
+    detector = Detector(
+        settings.model,
+        engine=settings.engine,
+        threads=settings.threads,
+        promise=Promise(settings.promise),
+        effort=settings.effort,
+        limits=limits,
+    )
+    _warm(detector)
+    metrics = Metrics()
+    if settings.max_batch is not None:
+        detector.engine.batch_size = settings.max_batch
+    max_batch = detector.engine.batch_size
+    # An engine that is best with one view at a time runs one for each core side by side.
+    workers = settings.engine_workers or (processors() if max_batch == 1 else 1)
+    batcher = Batcher(
+        detector.infer,
+        max_batch=max_batch,
+        workers=workers,
+        on_run=metrics.batch_views.observe,
+        on_line=metrics.queue_views.set,
+    )
+    runner = Runner(detector, batcher, metrics, settings.decode_threads or processors())
+    model, engine = detector.model, detector.engine
+    metrics.model.labels(model.name, model.version, model.sha256, engine.name, engine.device).set(1)
+    refused = metrics.overloads.labels("door").inc
+    lanes: dict[Lane, Admission] = {
+        "requests": Admission(settings.max_queue, settings.max_queue_mb << 20, on_refusal=refused),
+        "uploads": Admission(None, settings.jobs_mb << 20, on_refusal=refused),
+        "free": Admission(None, sys.maxsize),
+    }
+    jobs = None if settings.jobs is None else Jobs(settings, runner, metrics)
+    return State(settings, metrics, detector, batcher, runner, lanes, jobs)
+
+
+def _warm(detector: Detector) -> None:
+    """Import what the first picture would import, and run the engine once: the first request is as fast as others."""
+    from PIL import Image
+
+    tiny = io.BytesIO()
+    Image.effect_noise((32, 32), 50).convert("RGB").save(tiny, "JPEG")
+    detector.detect(tiny.getvalue())

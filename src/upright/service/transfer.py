@@ -1,0 +1,107 @@
+"""The bytes of a request and of its answer on their way: bounded in size, whatever a head says, and in slowness."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from starlette.types import Message, Receive, Send
+
+from .problems import BodyTooLarge, ClientGone, TooSlow
+
+T = TypeVar("T")
+
+#: Answers are written in pieces of this size, each when the one before it has gone: what a client does not read is
+#: held once, in the answer, and not again in the socket's buffer.
+PIECE = 64 << 10
+
+
+class Pace:
+    """How long a client may keep the service waiting: ``patience_s`` behind a pace of ``bytes_s``.
+
+    A client that is ahead of the pace saves nothing up: no pause may be longer than ``patience_s``.
+    """
+
+    def __init__(self, patience_s: float, bytes_s: float) -> None:
+        self._patience_s, self._bytes_s = patience_s, bytes_s
+        self._left_s = patience_s
+
+    async def wait(self, step: Awaitable[T]) -> T:
+        """Wait for the client's next step. Raises `TooSlow`."""
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._left_s):
+                return await step
+        except TimeoutError:
+            remedy = f"send and read at least {self._bytes_s / 1024:g} KiB a second"
+            raise TooSlow("the client is too slow", remedy=remedy) from None
+        finally:
+            self._left_s -= time.perf_counter() - started
+
+    def moved(self, size: int) -> None:
+        """So many bytes have come or gone."""
+        self._left_s = min(self._patience_s, self._left_s + size / self._bytes_s)
+
+
+class Incoming:
+    """A request's body. ``on_bytes`` is called with the size of each piece, ``on_end`` when all is there."""
+
+    def __init__(
+        self,
+        receive: Receive,
+        pace: Pace,
+        max_mb: int,
+        option: str,
+        on_bytes: Callable[[int], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self._receive, self._pace, self._max_mb, self._option = receive, pace, max_mb, option
+        self._on_bytes, self._on_end = on_bytes, on_end
+        self._ended = False
+        self.size = 0
+
+    def check(self, size: int) -> None:
+        """Raise `BodyTooLarge` if a body of this size is."""
+        if size > self._max_mb << 20:
+            remedy = f"send less at once; the operator can raise {self._option}"
+            raise BodyTooLarge(f"the body is over {self._max_mb} MiB", remedy=remedy)
+
+    async def receive(self) -> Message:
+        """The next message. Raises `BodyTooLarge`, `TooSlow`, `ClientGone`, `Overloaded`."""
+        if self._ended:
+            return await self._receive()
+        message = await self._pace.wait(self._receive())
+        if message["type"] == "http.disconnect":
+            raise ClientGone("the client left while it was sending")
+        size = len(message.get("body", b""))
+        self._pace.moved(size)
+        self.size += size
+        self.check(self.size)
+        self._on_bytes(size)
+        if not message.get("more_body", False):
+            self._ended = True
+            self._on_end()
+        return message
+
+
+class Outgoing:
+    """An answer. ``on_answer`` is called with the size of each of its messages before that is sent."""
+
+    def __init__(self, send: Send, pace: Pace, on_answer: Callable[[int], None]) -> None:
+        self._send, self._pace, self._on_answer = send, pace, on_answer
+
+    async def send(self, message: Message) -> None:
+        """Send a message, piece by piece. Raises `TooSlow`."""
+        body = memoryview(message.get("body", b""))
+        self._on_answer(len(body))
+        while len(body) > PIECE:
+            piece = {"type": "http.response.body", "body": bytes(body[:PIECE]), "more_body": True}
+            await self._pace.wait(self._send(piece))
+            self._pace.moved(PIECE)
+            body = body[PIECE:]
+        if message["type"] == "http.response.body":
+            message["body"] = bytes(body)
+        await self._pace.wait(self._send(message))
+        self._pace.moved(len(body))

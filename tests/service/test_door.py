@@ -1,0 +1,139 @@
+"""Keys, parameters, deadlines and overload, over real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+from PIL import Image
+
+from .conftest import jpeg, problem_of, raw
+
+
+def test_wrong_paths_methods_and_parameters_are_problems(served, photo):
+    for method, path, status in (
+        ("GET", "/nothing", 404),
+        ("GET", "/../../etc/passwd", 404),
+        ("GET", "/model/../model.py", 404),
+        ("GET", "/assets/%2e%2e/%2e%2e/app.py", 404),
+        ("GET", "/rotate", 405),
+        ("POST", "/v1/orientation?promise=hopeful", 400),
+        ("POST", "/v1/orientation?page=-1", 400),
+        ("POST", "/v1/orientation?page=7", 400),
+        ("POST", "/v1/correct?turn=45", 400),
+        ("POST", "/v1/jobs", 404),
+        ("POST", "/v2/models/none/infer", 404),
+    ):
+        answer = served.client.request(method, path, content=photo if method == "POST" else None)
+        assert answer.status_code == status, (path, answer.text)
+        problem_of(answer)
+
+
+def test_a_length_that_lies_is_refused(strict):
+    head = b"POST /v1/orientation HTTP/1.1\r\nHost: x\r\nX-API-Key: 0123456789abcdef\r\n"
+    assert raw(strict.port, head + b"Content-Length: 99999999999999999999\r\n\r\n").startswith(b"HTTP/1.1 4")
+    assert raw(strict.port, head + b"Content-Length: -5\r\n\r\n").startswith(b"HTTP/1.1 400")
+    # Two lengths may end at different places for a proxy in front: what follows could pass for another request.
+    both = head + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    both += b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=60) as connection:
+        connection.sendall(both)
+        found = b""
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := connection.recv(65536):
+                found += chunk
+    assert found.startswith(b"HTTP/1.1 400") and b"both Content-Length and Transfer-Encoding" in found
+    assert found.count(b"HTTP/1.1") == 1
+    assert raw(strict.port, b"not http at all\r\n\r\n").startswith(b"HTTP/1.1 400")
+
+
+def test_a_compressed_body_is_refused(strict):
+    answer = strict.client.post(
+        "/v1/orientation", content=zlib.compress(bytes(1000)), headers={"content-encoding": "gzip"}
+    )
+    assert problem_of(answer)["status"] == 415
+
+
+def test_a_key_is_needed_for_what_works_but_not_for_health(strict):
+    with httpx.Client(base_url=strict.url, timeout=60) as nobody:
+        for method, path in (
+            ("POST", "/rotate"),
+            ("POST", "/v1/orientation"),
+            ("GET", "/v1/model"),
+            ("GET", "/metrics"),
+            ("GET", "/v2"),
+        ):
+            answer = nobody.request(method, path)
+            assert problem_of(answer)["status"] == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
+        for path in ("/healthz", "/readyz", "/v2/health/live", "/docs", "/openapi.json"):
+            assert nobody.get(path).status_code == 200
+        wrong = {"authorization": "Bearer 0123456789abcdee"}
+        assert nobody.get("/v1/model", headers=wrong).status_code == 401
+        assert nobody.get("/v1/model", headers={"x-api-key": "0123456789abcdef"}).status_code == 200
+    assert "0123456789abcdef" not in strict.text
+
+
+def test_a_deadline_is_kept(strict):
+    big = io.BytesIO()
+    Image.effect_noise((1500, 1200), 60).convert("RGB").save(big, "WEBP", quality=30)
+    data = big.getvalue()
+    assert len(data) < 1 << 20
+    late = strict.client.post("/v1/orientation", content=data, headers={"x-request-timeout-ms": "1"})
+    assert problem_of(late)["status"] == 504
+    for wrong in ("0", "-1", "soon", "1.5", "9" * 30):
+        answer = strict.client.post("/v1/orientation", content=data, headers={"x-request-timeout-ms": wrong})
+        assert problem_of(answer)["status"] == 400
+    enough = strict.client.post("/v1/orientation", content=data, headers={"x-request-timeout-ms": "20000"})
+    assert enough.status_code == 200
+    assert strict.metric("upright_requests_in_flight") == 0
+
+
+def test_a_rate_is_kept_for_each_key(serve):
+    service = serve("--rate-per-s", "0.01", env={"UPRIGHT_API_KEYS": "anna:0123456789abcdef,bob:fedcba9876543210"})
+    anna, bob = ({"x-api-key": key} for key in ("0123456789abcdef", "fedcba9876543210"))
+    assert service.client.get("/v1/model", headers=anna).status_code == 200
+    refused = service.client.get("/v1/model", headers=anna)
+    assert problem_of(refused)["status"] == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 100
+    assert service.client.get("/v1/model", headers=bob).status_code == 200
+    assert service.client.get("/healthz").status_code == 200
+
+
+def test_overload_is_503_with_retry_after_and_passes(serve):
+    service = serve("--max-queue", "4")
+    pictures = [jpeg(1200, 900, seed) for seed in range(8)]
+    with httpx.Client(base_url=service.url, timeout=60, limits=httpx.Limits(max_connections=40)) as client:
+        with ThreadPoolExecutor(32) as pool:
+            answers = list(pool.map(lambda n: client.post("/v1/orientation", content=pictures[n % 8]), range(96)))
+        statuses = [each.status_code for each in answers]
+        assert set(statuses) == {200, 503}
+        refused = next(each for each in answers if each.status_code == 503)
+        assert problem_of(refused)["type"] == "urn:upright:Overloaded"
+        assert int(refused.headers["retry-after"]) >= 1
+        assert client.post("/v1/orientation", content=pictures[0]).status_code == 200
+    assert service.metric("upright_overloads_total", at="door") == statuses.count(503)
+    assert service.metric("upright_requests_in_flight") == 0
+    assert service.metric("upright_requests_in_flight_bytes") == 0
+
+
+def test_a_client_that_leaves_costs_nothing_more(serve):
+    service = serve("--decode-threads", "1", "--engine-workers", "1")
+    slow = io.BytesIO()
+    Image.effect_noise((1800, 1500), 60).convert("RGB").save(slow, "PNG")
+    picture = slow.getvalue()
+    head = b"POST /v1/orientation HTTP/1.1\r\nHost: x\r\nX-Request-Id: gone\r\nContent-Length: %d\r\n\r\n" % len(
+        picture
+    )
+    for _ in range(15):
+        with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
+            connection.sendall(head + picture)
+    for _ in range(15):
+        assert service.wait_for("request", request_id="gone")["status"] == 499
+    assert service.client.post("/v1/orientation", content=jpeg(64, 64)).status_code == 200
+    assert service.metric("upright_requests_in_flight") == 0
+    assert service.metric("upright_stage_seconds_count", stage="infer") < 8, "most were dropped before the engine"
