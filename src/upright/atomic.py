@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
@@ -41,7 +40,7 @@ def write(
     try:
         sweep(folder)
         # Known before it exists: an interrupt may come the moment that it is made.
-        temporary = folder / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
+        temporary = folder / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
         with temporary.open("xb") as file:
             handle = file.fileno()
             lock(handle)

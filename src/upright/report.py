@@ -17,6 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import atomic
 from .errors import UprightError, WriteFailed, printable
 from .results import GROUPS, Outcome
 from .sources import item_of
@@ -71,21 +72,11 @@ def write_report(
         seen.add(outcome, _thumbnail)
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(page, "".join(_page(seen, title)).encode())
-        _write_whole(page.with_suffix(".png"), _jpeg_or_png(_contact_sheet(seen), "PNG"))
     except OSError as error:
         raise WriteFailed(f"the report cannot be written: {error.strerror or error}", source=page) from error
+    atomic.write(str(page), (piece.encode() for piece in _page(seen, title)))
+    atomic.write(str(page.with_suffix(".png")), [_jpeg_or_png(_contact_sheet(seen), "PNG")])
     return seen.counts
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Under a name of its own first: a reader never sees half a page."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _thumbnail(outcome: Outcome) -> Image.Image | None:

@@ -117,8 +117,8 @@ def work(
     remaining, under_way = iter(items), 0
     futures: SimpleQueue[Future[Outcome | None]] = SimpleQueue()
     pool = ThreadPoolExecutor(workers + READERS, thread_name_prefix="upright")
-    try:
-        with _batched(detector):
+    with _batched(detector):
+        try:
             while True:
                 while (
                     under_way < READERS + WAITING_PER_WORKER * workers
@@ -137,9 +137,9 @@ def work(
                 under_way -= 1
                 if outcome is not None:
                     yield outcome
-    finally:
-        ended.set()
-        pool.shutdown(cancel_futures=True)
+        finally:
+            ended.set()
+            pool.shutdown(cancel_futures=True)
 
 
 def default_workers(detector: Detector) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 from collections.abc import Callable
@@ -64,7 +63,8 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
     if "rotate" in carriers and method in (None, Method.TAG):
         return _by_rotate(window, kept, page)
     if not form:
-        _refuse_non_pictures(window)
+        cause = "it is of no picture format that upright knows" if window.size else "the file is empty"
+        raise NotAPicture(cause, remedy="see `upright doctor` for the formats, or convert it")
     if method == Method.REENCODE:
         return _by_reencoding(window, kept, tag, page, target or name)
     if method == Method.TURN:
@@ -138,25 +138,6 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, page: int, ta
     form = _promised(target) or tag.format or "JPEG"
     data = reencoded(window.at(0, window.size), tag.to_apply, kept.turn, form, page)
     return _New(replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False), data=data)
-
-
-def _refuse_non_pictures(window: Window) -> None:
-    """Raises NotAPicture where neither Pillow nor libvips knows the format."""
-    import pyvips
-    from PIL import Image, UnidentifiedImageError
-
-    if not window.size:
-        raise NotAPicture("the file is empty", remedy="copy it again from where it came from")
-    data = window.at(0, window.size)
-    try:
-        with Image.open(io.BytesIO(data)):
-            return
-    except (UnidentifiedImageError, OSError, ValueError):
-        pass
-    try:
-        pyvips.Image.new_from_buffer(data, "")
-    except pyvips.Error:
-        raise NotAPicture("this is no picture that upright knows", remedy="convert it to PNG or JPEG first") from None
 
 
 def _promised(name: str) -> str | None:

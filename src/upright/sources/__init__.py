@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tarfile
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -91,7 +90,7 @@ def _guarded(name: str, items: Iterator[Item], wanted: Wanted) -> Iterator[Item]
         raise
     except UprightError as error:
         broken = error
-    except (OSError, EOFError, tarfile.TarError, ValueError) as error:
+    except (OSError, ValueError) as error:
         broken = SourceError(f"it cannot be read to its end: {error}", source=name, remedy="fetch or write it again")
     else:
         return

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from itertools import repeat
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import BrokenPicture, SourceMissing, TooLarge, UsageError
+from ..errors import BrokenPicture, SourceError, SourceMissing, TooLarge, UsageError
 from ..extras import need
 from ..formats import HEAD_BYTES
 from .folders import no_picture
 from .item import Item, Wanted
 from .stores import MEMBER_LIMIT_BYTES, opened
+
+if TYPE_CHECKING:
+    from tarfile import TarFile
 
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 PARQUET_ENDINGS = (".parquet", ".pq")
@@ -26,7 +29,7 @@ def tar_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
 
     With ``load`` they come with their bytes, in one pass.
     """
-    with opened(name) as file, tarfile.open(fileobj=file, mode="r|*") as shard:
+    with _opened_tar(name, "r|*") as shard:
         for member in shard:
             key = f"{name}/{member.name}"
             if member.isdir() or not wanted(key):
@@ -81,7 +84,7 @@ def parquet_count(name: str) -> int:
 def tar_member(name: str, member: str) -> bytes:
     """The bytes of one member (a compressed shard is read from its beginning: slow)."""
     if not name.lower().endswith(".tar"):
-        with opened(name) as file, tarfile.open(fileobj=file, mode="r:*") as shard:
+        with _opened_tar(name, "r:*") as shard:
             stored = shard.extractfile(member)
             return stored.read() if stored else b""
     if member not in (index := _tar_index(name)):
@@ -92,9 +95,21 @@ def tar_member(name: str, member: str) -> bytes:
         return file.read(size)
 
 
+@contextmanager
+def _opened_tar(name: str, mode: Any) -> Iterator[TarFile]:
+    import tarfile  # 4 ms that pictures need not wait for
+
+    try:
+        with opened(name) as file, tarfile.open(fileobj=file, mode=mode) as shard:
+            yield shard
+    except (tarfile.TarError, EOFError) as error:
+        cause = f"it cannot be read to its end: {error}"
+        raise SourceError(cause, source=name, remedy="fetch or write it again") from error
+
+
 @lru_cache(maxsize=4)
 def _tar_index(name: str) -> dict[str, tuple[int, int]]:
-    with opened(name) as file, tarfile.open(fileobj=file, mode="r:") as shard:
+    with _opened_tar(name, "r:") as shard:
         return {member.name: (member.offset_data, member.size) for member in shard}
 
 
