@@ -109,6 +109,10 @@ _PILLOW_TRANSPOSE = dict(zip(ExifOrientation, (None, 0, 3, 1, 5, 4, 6, 2), stric
 #: Clockwise turns of HEIF's ``irot`` (ISO/IEC 23008-12, 6.5.10), which counts counterclockwise quarter turns.
 HEIF_IROT = (Turn.NONE, Turn.LEFT, Turn.HALF, Turn.RIGHT)
 
+#: The angle that OCRmyPDF's ``OrientationConfidence`` wants. Its documentation says clockwise; its code turns the page
+#: counterclockwise by it (tests/integrations/test_ocrmypdf.py asks it).
+OCRMYPDF_ANGLE = {turn: int(turn.inverse) for turn in Turn}
+
 #: libvips' ``VipsAngle`` names; libvips turns clockwise.
 VIPS_ANGLE = {Turn.NONE: "d0", Turn.RIGHT: "d90", Turn.HALF: "d180", Turn.LEFT: "d270"}
 

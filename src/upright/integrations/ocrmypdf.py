@@ -1,0 +1,139 @@
+"""Plugin for OCRmyPDF: upright decides how ``--rotate-pages`` turns a page, whatever engine reads it.
+
+OCRmyPDF loads it by its entry point wherever both are installed, or with ``--plugin upright.integrations.ocrmypdf``.
+It does nothing unless ``--rotate-pages`` is given, nor with ``--no-upright``. An error never stops a run: the page
+stays as it is, with a line in the log. Hooks: https://ocrmypdf.readthedocs.io/en/latest/plugins.html
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import re
+from argparse import ArgumentError, ArgumentParser
+from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ocrmypdf import hookimpl
+from ocrmypdf.pluginspec import OrientationConfidence
+
+from upright import Promise, Turn
+from upright.turns import OCRMYPDF_ANGLE
+
+if TYPE_CHECKING:
+    from ocrmypdf import OcrOptions
+    from ocrmypdf.pdfinfo import PdfInfo
+    from ocrmypdf.pluginspec import OcrEngine
+    from pluggy import Result
+
+log = logging.getLogger(__name__)
+
+#: ``--rotate-pages-threshold`` chooses the promise: up to 5 *best*, up to 15 *balanced*, above that *careful*.
+#: OCRmyPDF's own value is 14, that of paperless-ngx 12; 15 is "very confident" in OCRmyPDF's scale.
+BEST_UP_TO, BALANCED_UP_TO = 5, 15
+#: What a page has at least that keeps a promise, so that the thresholds which choose that promise let it pass.
+LEAST = {Promise.BEST: 0.0, Promise.BALANCED: 15.0, Promise.CAREFUL: 30.0}
+
+
+class Plugin:
+    """The hooks. The entry point names this class, so that ``--plugin`` may name the module beside it."""
+
+    @staticmethod
+    @hookimpl
+    def add_options(parser: ArgumentParser) -> None:
+        """Add the options, unless they are there because the plugin was loaded twice."""
+        group = parser.add_argument_group("upright", "Turns pages with --rotate-pages, whatever the OCR engine")
+        with suppress(ArgumentError):
+            group.add_argument(
+                "--upright-unsure",
+                metavar="FILE",
+                help="write a JSON line to FILE for each page that upright is unsure of and leaves alone",
+            )
+            group.add_argument("--no-upright", action="store_true", help="let the OCR engine decide instead")
+
+    @staticmethod
+    @hookimpl
+    def validate(pdfinfo: PdfInfo, options: OcrOptions) -> None:
+        """Empty the list of unsure pages before the first page."""
+        if path := _unsure_list(options):
+            try:
+                path.write_text("", "utf-8")
+            except OSError as error:
+                log.warning("upright: %s cannot be written (%s): unsure pages are not listed", path, error.strerror)
+
+    @staticmethod
+    @hookimpl(hookwrapper=True)
+    def get_ocr_engine() -> Generator[None, Result[OcrEngine], None]:
+        """The engine that OCRmyPDF would use, asked for everything but the orientation.
+
+        ``options`` is not taken: OCRmyPDF 16 gives none, and asks for an orientation only with ``--rotate-pages``.
+        """
+        outcome = yield
+        engine = outcome.get_result()
+        if engine and not isinstance(engine, UprightEngine):
+            outcome.force_result(UprightEngine(engine))  # type: ignore[arg-type]  # it has the engine's attributes
+
+
+add_options, validate, get_ocr_engine = Plugin.add_options, Plugin.validate, Plugin.get_ocr_engine
+
+
+class UprightEngine:
+    """An OCR engine that answers with upright's turn and leaves everything else to the engine that it wraps."""
+
+    def __init__(self, engine: OcrEngine) -> None:
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def __str__(self) -> str:
+        return str(self._engine)
+
+    def get_orientation(self, input_file: Path, options: OcrOptions) -> OrientationConfidence:
+        """The angle that OCRmyPDF expects for a page's preview, and how sure it is; 0 where upright is unsure.
+
+        The confidence is the calibrated chance of an error in decibels: 10 is one in ten, 20 one in a hundred. A page
+        that keeps the promise which the threshold chose has at least that promise's `LEAST`.
+        """
+        if getattr(options, "no_upright", False):
+            return self._engine.get_orientation(input_file, options)
+        page = int(found[0]) if (found := re.match(r"\d+", Path(input_file).name)) else 0
+        try:
+            from upright import detect
+
+            promise = promise_of(options.rotate_pages_threshold)
+            answer = detect(input_file, promise=promise)
+            if answer.turn is None:
+                _note_unsure(options, page, answer.to_dict())
+                return OrientationConfidence(OCRMYPDF_ANGLE[answer.best], 0.0)
+            return OrientationConfidence(OCRMYPDF_ANGLE[answer.turn], max(decibels(answer.confidence), LEAST[promise]))
+        except Exception as error:
+            log.warning("upright: page %d is left as it is: %s", page, error)
+            return OrientationConfidence(OCRMYPDF_ANGLE[Turn.NONE], 0.0)
+
+
+def promise_of(threshold: float) -> Promise:
+    """The promise that a value of ``--rotate-pages-threshold`` asks for."""
+    if threshold <= BEST_UP_TO:
+        return Promise.BEST
+    return Promise.BALANCED if threshold <= BALANCED_UP_TO else Promise.CAREFUL
+
+
+def decibels(confidence: float) -> float:
+    """How small the chance of an error is, in decibels, at most 60."""
+    return -10 * math.log10(max(1 - confidence, 1e-6))
+
+
+def _unsure_list(options: OcrOptions) -> Path | None:
+    name = getattr(options, "upright_unsure", None)
+    return Path(name) if name else None
+
+
+def _note_unsure(options: OcrOptions, page: int, answer: dict[str, Any]) -> None:
+    if path := _unsure_list(options):
+        line = {"page": page} | {name: answer[name] for name in ("best", "confidence", "reason", "promise")}
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
