@@ -272,7 +272,7 @@ def test_bad_sources(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     cases = [
         (made("empty.jpg", b""), NotAPicture, "empty"),
-        (made("text.jpg", b"this is a text\n" * 9), NotAPicture, "no picture"),
+        (made("text.jpg", b"this is a text\n" * 9), NotAPicture, "not a picture"),
         (tmp_path / "gone.jpg", SourceMissing, "No such file"),
         (tmp_path / "dangling", SourceMissing, "No such file"),
         (tmp_path / "loop", SourceMissing, "symbolic links"),

@@ -280,6 +280,6 @@ def test_a_folder_may_be_called_like_a_shard(tmp_path: Path) -> None:
 
 def test_a_member_that_is_gone_is_an_error_of_that_item(shard: Path) -> None:
     gone = item_of(f"{shard}/pages/gone.jpg").load()
-    assert isinstance(gone.error, SourceMissing) and "no more" in str(gone.error)
+    assert isinstance(gone.error, SourceMissing) and "no longer" in str(gone.error)
     shard.write_bytes(b"no shard")
     assert "cannot be read" in str(item_of(f"{shard}.gz/pages/x.jpg").load().error)

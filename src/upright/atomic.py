@@ -64,7 +64,7 @@ def write(
         raise WriteFailed(
             f"the new file could not be written ({error.strerror or error}); nothing was changed",
             source=target,
-            remedy=f"make room and writable the folder {str(folder)!r}",
+            remedy=f"free disk space and check that the folder {str(folder)!r} is writable",
         ) from None
     finally:
         if temporary is not None:

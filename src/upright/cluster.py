@@ -48,12 +48,12 @@ def run_on_ray(
 
     Args:
         sources: as of `upright.sources.find_items`; every node must see them under the same name.
-        output: a folder or URL that every node can write to; keys and checkpoint lie beside it, in
+        output: a folder or URL that every node can write to; keys and checkpoint go beside it, in
             ``<output>.keys`` and ``<output>.checkpoint``.
         lists: files with one source a line.
         address: of the cluster; ``None`` starts Ray on this machine.
         gpus: GPUs, or a part of one, for each actor; 0 is one processor instead.
-        actors: at most so many; by default as many as the cluster has room for.
+        actors: the most to start; by default as many as the cluster has room for.
         task_rows: pictures of one task.
         detector: keywords of `upright.Detector`.
 
@@ -85,7 +85,7 @@ def run_on_ray(
 
 
 def count_rows(output: str) -> int:
-    """How many rows lie below ``output``."""
+    """How many rows there are below ``output``."""
     from pyarrow import dataset
 
     system, path = _arrow_filesystem(output)

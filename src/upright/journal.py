@@ -48,7 +48,7 @@ class Intent:
     edits: tuple[Edit, ...] | None
 
     def to_line(self) -> dict[str, Any]:
-        """As it stands in the journal. Undecodable bytes of a path are escaped surrogates."""
+        """As a line of the journal. Undecodable bytes of a path are escaped surrogates."""
         edits = None if self.edits is None else [[e.offset, e.old.hex(), e.new.hex()] for e in self.edits]
         line = {"journal": VERSION, "step": "intent", "path": self.path}
         return line | {"before": self.before, "after": self.after, "edits": edits}
@@ -186,7 +186,7 @@ def _removed(intent: Intent) -> str:
         path.unlink()
         atomic.sync_folder(path.parent)
     except OSError as error:
-        raise WriteFailed(f"it cannot be removed ({error.strerror})", source=path, remedy="remove it") from None
+        raise WriteFailed(f"cannot be removed ({error.strerror})", source=path, remedy="remove it") from None
     return "removed"
 
 
@@ -211,7 +211,7 @@ def _restored(intent: Intent, journal: Path) -> str:
     except Damaged as error:
         raise JournalError(error.cause, source=intent.path) from None
     except OSError as error:
-        raise SourceMissing(f"it cannot be read ({error.strerror})", source=intent.path) from None
+        raise SourceMissing(f"cannot be read ({error.strerror})", source=intent.path) from None
     return "restored"
 
 

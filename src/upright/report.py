@@ -106,7 +106,7 @@ def _thumbnail(outcome: Outcome) -> Image.Image | None:
 
 
 def _turn(outcome: Outcome) -> Turn:
-    """The turn that the report shows: the answer, or for an unsure outcome what the model would have said."""
+    """The turn that the report shows: the answer, or for an unsure outcome the likeliest turn."""
     answer = outcome.orientation
     return Turn.NONE if not answer else answer.best if answer.turn is None else answer.turn
 

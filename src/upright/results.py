@@ -67,7 +67,7 @@ class Orientation:
     """The answer of detection.
 
     ``turn`` is the clockwise turn that makes the picture, as shown, upright; ``None`` means *unsure: leave it alone*.
-    ``best`` is what the model would have said all the same, ``reason`` why the two differ.
+    ``best`` is the likeliest turn all the same, ``reason`` why the two differ.
     """
 
     turn: Turn | None

@@ -24,7 +24,7 @@ from .sources import key_hash
 ENDINGS = (".jsonl", ".csv", ".parquet")
 _ROWS_AT_ONCE = 10_000
 
-#: A power cut may cost the rows of so many seconds, which the next run does again.
+#: A power cut loses at most this many seconds of rows; the next run redoes them.
 FSYNC_EVERY_S = 5.0
 
 
@@ -102,7 +102,7 @@ class ResultsFile:
     def _read_done(self) -> int:
         """Take note of whole lines, cut a torn one off; returns where the next line goes."""
         end = 0
-        with open(os.dup(self._fd), "rb") as file:  # noqa: PTH123 -- the locked file, not one opened anew
+        with open(os.dup(self._fd), "rb") as file:  # noqa: PTH123 -- the locked file, not another one of that name
             file.seek(0)
             for number, line in enumerate(file, 1):
                 row = _parsed(line)
@@ -177,7 +177,7 @@ def write_table(rows: Iterable[dict[str, Any]], path: Path) -> int:
         count = write((columns(row) for row in rows), part)
         part.replace(path)
     except OSError as error:
-        raise WriteFailed(f"it cannot be written: {error.strerror or error}", source=path) from error
+        raise WriteFailed(f"cannot be written: {error.strerror or error}", source=path) from error
     finally:
         part.unlink(missing_ok=True)
     return count

@@ -79,7 +79,7 @@ def _notes(orientation: Orientation, correction: Correction | None) -> str:
 
 
 def closing_line(tally: Tally, form: str) -> str:
-    """What is said at the end: of several pictures how many were what, and in any case what was passed over."""
+    """The last line: what became of several pictures, and in any case how many files were passed over."""
     if not tally.done and not tally.stopped:
         return f"no picture was found; {tally.summary()}" if tally.skipped else "no picture was found"
     return tally.summary() if tally.skipped or (form == "table" and tally.done > 1) else ""

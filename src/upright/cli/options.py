@@ -101,7 +101,7 @@ _CORRECTION = (
         default="auto",
         show_default=True,
         help="tag: change the EXIF orientation, one value. turn: turn the pixels without loss. reencode: turn and"
-        " compress anew. auto: tag where the format has one, else turn.",
+        " compress again. auto: tag where the format has one, else turn.",
     ),
     click.option(
         "--edge",

@@ -1,7 +1,7 @@
 """Setting pictures right: a `Request` is planned into a `Change`, which a `Writer` writes.
 
 Four methods. KEEP leaves the file as it is. TAG changes the EXIF orientation and no pixel. TURN moves the pixels
-without loss and sets the tag to 1. REENCODE turns and compresses anew, and happens only when asked for. Without a
+without loss and sets the tag to 1. REENCODE turns and compresses again, only when asked for. Without a
 method: TAG where the format has a tag, TURN where it has none and its pixels can be turned exactly, else KEEP.
 """
 

@@ -45,9 +45,9 @@ class Opened:
         try:
             same = _identity(Path(self.path).stat()) == _identity(self.facts)
         except OSError:
-            raise WriteFailed("it vanished meanwhile", source=self.path, remedy="run it again") from None
+            raise WriteFailed("vanished meanwhile", source=self.path, remedy="run it again") from None
         if not same or (content and self.content is not None and self._content() != self.content):
-            raise WriteFailed("it changed meanwhile and was left alone", source=self.path, remedy="run it again")
+            raise WriteFailed("changed meanwhile and was left alone", source=self.path, remedy="run it again")
 
     def sha256(self) -> str:
         """Of all bytes, in hexadecimal."""
@@ -72,11 +72,11 @@ def opened(source: PathLike | Bytes) -> Iterator[Opened]:
     name = os.fsdecode(source)
     try:
         if not stat.S_ISREG(Path(name).stat().st_mode):
-            raise SourceMissing("it is not a file", source=name, remedy="name a picture file")
+            raise SourceMissing("not a file", source=name, remedy="name a picture file")
         file = Path(name).open("rb")  # noqa: SIM115
     except (OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or error
-        raise SourceMissing(f"it cannot be opened ({cause})", source=name, remedy="check name and rights") from None
+        raise SourceMissing(f"cannot be opened ({cause})", source=name, remedy="check name and rights") from None
     with file:
         try:
             yield Opened(Window(file), name, name, os.fstat(file.fileno()))
@@ -85,7 +85,7 @@ def opened(source: PathLike | Bytes) -> Iterator[Opened]:
                 raise type(error)(error.cause, source=name, remedy=error.remedy) from None
             raise
         except OSError as error:
-            raise CorrectionError(f"it cannot be read ({error})", source=name, remedy="try again") from None
+            raise CorrectionError(f"cannot be read ({error})", source=name, remedy="try again") from None
 
 
 def _identity(facts: os.stat_result) -> tuple[int, ...]:

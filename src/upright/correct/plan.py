@@ -56,14 +56,14 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
     if method != Method.REENCODE:
         _check_suffix(form, name, target)
     if turn == Turn.NONE or method == Method.KEEP:
-        # An upright picture is not compressed anew, unless its target asks for another format.
+        # An upright picture is not compressed again, unless its target asks for another format.
         if method == Method.REENCODE and target is not None and _promised(target) not in (None, form):
             return _by_reencoding(window, kept, tag, page, target)
         return _kept(kept)
     if "rotate" in carriers and method in (None, Method.TAG):
         return _by_rotate(window, kept, page)
     if not form:
-        cause = "it is of no picture format that upright knows" if window.size else "the file is empty"
+        cause = "not a picture in a format that upright knows" if window.size else "the file is empty"
         raise NotAPicture(cause, remedy="see `upright doctor` for the formats, or convert it")
     if method == Method.REENCODE:
         return _by_reencoding(window, kept, tag, page, target or name)
@@ -99,7 +99,7 @@ def _by_tag(window: Window, kept: Correction, page: int, note: str = "") -> _New
 
 
 def _by_rotate(window: Window, kept: Correction, page: int) -> _New:
-    """A PDF page by its /Rotate, which stands where a picture has the EXIF orientation."""
+    """A PDF page by its /Rotate, the counterpart of the EXIF orientation."""
     try:
         added, after, pages = rotated(window.at(0, window.size), page, kept.turn)
     except NotLossless as error:

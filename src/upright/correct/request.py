@@ -26,7 +26,7 @@ class Request:
             "refuse", or "reencode".
         page: of a file with several, counted from 0.
         target: the file to write; ``None``: nowhere yet, or the source itself where ``in_place``.
-        note: what is to be said of the turn.
+        note: a remark on the turn, for the correction.
     """
 
     turn: Turn = Turn.NONE

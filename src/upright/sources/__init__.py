@@ -91,7 +91,7 @@ def _guarded(name: str, items: Iterator[Item], wanted: Wanted) -> Iterator[Item]
     except UprightError as error:
         broken = error
     except (OSError, ValueError) as error:
-        broken = SourceError(f"it cannot be read to its end: {error}", source=name, remedy="fetch or write it again")
+        broken = SourceError(f"cannot be read to its end: {error}", source=name, remedy="fetch or write it again")
     else:
         return
     if wanted(name):

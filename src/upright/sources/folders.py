@@ -46,7 +46,7 @@ def _search(folder: str) -> Iterator[tuple[str, str]]:
 
     def unreadable(error: OSError) -> None:
         if error.filename == folder:
-            cause = f"it cannot be read: {error.strerror}"
+            cause = f"cannot be read: {error.strerror}"
             raise SourceMissing(cause, source=folder, remedy="check its permissions") from error
         unread.append((error.filename, "a folder that cannot be read"))
 
@@ -97,7 +97,5 @@ def _standard_input() -> bytes:
     limit = Limits().max_stream_bytes
     data = sys.stdin.buffer.read(limit + 1)
     if len(data) > limit:
-        raise TooLarge(
-            f"it is over the limit of {limit:,} bytes", source=STANDARD_STREAM, remedy="save it to a file first"
-        )
+        raise TooLarge(f"over the limit of {limit:,} bytes", source=STANDARD_STREAM, remedy="save it to a file first")
     return data

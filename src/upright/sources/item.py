@@ -46,7 +46,7 @@ class Item:
             return replace(self, error=error, fetch=None)
         except Exception as error:
             # Stores raise what their client libraries raise, a damaged shard whatever tarfile and pyarrow do.
-            broken = SourceError(f"it cannot be read ({type(error).__name__}: {error})", source=self.key)
+            broken = SourceError(f"cannot be read ({type(error).__name__}: {error})", source=self.key)
             return replace(self, error=broken, fetch=None)
 
     def open(self) -> str | bytes:

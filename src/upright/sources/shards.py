@@ -39,7 +39,11 @@ def tar_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
                 yield Item(key, relative, skipped="no regular file")
                 continue
             if member.size > MEMBER_LIMIT_BYTES:
-                large = TooLarge(f"it has {member.size:,} bytes", source=key, remedy="unpack the shard to files")
+                large = TooLarge(
+                    f"too large to hold in memory ({member.size:,} bytes)",
+                    source=key,
+                    remedy="unpack the shard to files",
+                )
                 yield Item(key, relative, error=large)
                 continue
             stored = shard.extractfile(member)
@@ -88,7 +92,7 @@ def tar_member(name: str, member: str) -> bytes:
             stored = shard.extractfile(member)
             return stored.read() if stored else b""
     if member not in (index := _tar_index(name)):
-        raise SourceMissing("it is in the shard no more", source=f"{name}/{member}", remedy="list the shard again")
+        raise SourceMissing("no longer in the shard", source=f"{name}/{member}", remedy="list the shard again")
     start, size = index[member]
     with opened(name) as file:
         file.seek(start)
@@ -103,7 +107,7 @@ def _opened_tar(name: str, mode: Any) -> Iterator[TarFile]:
         with opened(name) as file, tarfile.open(fileobj=file, mode=mode) as shard:
             yield shard
     except (tarfile.TarError, EOFError) as error:
-        cause = f"it cannot be read to its end: {error}"
+        cause = f"cannot be read to its end: {error}"
         raise SourceError(cause, source=name, remedy="fetch or write it again") from error
 
 

@@ -60,7 +60,7 @@ def opened(name: str) -> Iterator[IO[bytes]]:
         try:
             file = Path(name).open("rb")  # noqa: SIM115 -- closed below
         except OSError as error:
-            raise SourceMissing(f"it cannot be read: {error.strerror}", source=name, remedy="check the path") from error
+            raise SourceMissing(f"cannot be read: {error.strerror}", source=name, remedy="check the path") from error
     with file:
         yield file
 
@@ -80,14 +80,14 @@ def _with_retries(call: Callable[[], T], url: str) -> T:
         try:
             return call()
         except (FileNotFoundError, PermissionError) as error:
-            raise SourceMissing(f"it cannot be read: {error}", source=url, remedy="check URL and rights") from error
+            raise SourceMissing(f"cannot be read: {error}", source=url, remedy="check URL and rights") from error
         except Exception as error:
             # fsspec's stores raise what their client libraries raise: no common class says "try again".
             if isinstance(error, UprightError):
                 raise
             if pause_s is None:
                 tries = len(RETRY_AFTER_S) + 1
-                cause = f"it could not be read in {tries} tries: {type(error).__name__}: {error}"
+                cause = f"could not be read in {tries} tries: {type(error).__name__}: {error}"
                 raise SourceMissing(cause, source=url, remedy="run again when the store answers") from error
             time.sleep(pause_s * random.uniform(0.5, 1.5))
     raise AssertionError("unreachable")
