@@ -51,12 +51,12 @@ class Wear:
         return replace(self, whole=max(self.whole, 0.75))
 
 
-PHOTO = Wear(whole=0.3, smallest=0.5, mirrored=0.5, inverted=0.02, tilted=0.2, strips=0.03)
+PHOTO = Wear(whole=0.3, smallest=0.5, mirrored=0.5, inverted=0.02, tilted=0.1, strips=0.03)
 # Part of a page is still a page; mirrored text is rare, and must not be learnt at the price of plain text.
-TEXT = Wear(whole=0.45, smallest=0.12, mirrored=0.2, inverted=0.12, tilted=0.12, strips=0.08)
+TEXT = Wear(whole=0.45, smallest=0.12, mirrored=0.1, inverted=0.12, tilted=0.06, strips=0.08)
 
 # Windows at reading size hold a few lines as they are: half of one is the least that a person could read.
-READ = Wear(whole=0.5, smallest=0.35, mirrored=0.2, inverted=0.12, tilted=0.12, strips=0.08)
+READ = Wear(whole=0.5, smallest=0.35, mirrored=0.1, inverted=0.12, tilted=0.06, strips=0.08)
 
 # For runs of a minute, which have no time for what is hard.
 LIGHT = Wear(whole=0.7, smallest=0.7, mirrored=0, inverted=0, worn=0.05, covered=0, skewed=0.2)

@@ -155,9 +155,10 @@ class Lite(nn.Module):
         moments = [(features * ramp).mean((2, 3)) * MOMENT_SCALE for ramp in (down, right)]
         return self.dropout(torch.cat([features.mean((2, 3)), *moments], 1))
 
-    def heads(self, features: Tensor) -> Heads:
-        """All that the network says of views."""
-        return Heads(self.head(features), self.mirror(features)[:, 0], self.tilt(features))
+    def heads(self, features: Tensor, further: bool = True) -> Heads:
+        """All that the network says of views; without `further` only the turn teaches what lies below the heads."""
+        others = features if further else features.detach()
+        return Heads(self.head(features), self.mirror(others)[:, 0], self.tilt(others))
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(self.front(x, 0), 0))

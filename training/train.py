@@ -86,7 +86,7 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             with torch.set_grad_enabled(not self.frozen):
                 x = self.net.front(views, self.frozen)
-            heads = self.net.heads(self.net.features(x, self.frozen))
+            heads = self.net.heads(self.net.features(x, self.frozen), further=False)
         return network.Heads(*(logits.float() for logits in heads))
 
     def progress(self) -> float:
