@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from upright import doctor
 from upright.cli.doctor import command
 from upright.doctor import examine
+from upright.formats import FORMATS
 
 
 def findings(**wanted: str) -> list[doctor.Finding]:
@@ -27,6 +28,11 @@ def test_this_machine_is_described_and_every_problem_has_a_remedy() -> None:
     assert all(finding.remedy for finding in found if finding.state == "problem")
     assert "CPUExecutionProvider" in " ".join(f.text for f in found if f.topic == "onnxruntime")
     assert findings(topic="engine onnx")[0].state == "ok"
+
+
+def test_every_format_is_listed_with_its_decoder() -> None:
+    listed = {name for found in findings(topic="formats") for name in found.text.partition(" by ")[0].split(", ")}
+    assert listed == set(FORMATS)
 
 
 def test_json_and_exit_code() -> None:

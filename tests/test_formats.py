@@ -1,19 +1,24 @@
 """One table of formats: what a file is, by its first bytes."""
 
 import io
+import subprocess
+import sys
 import tarfile
 
 import pytest
+from PIL import Image
 
+from upright.carriers import read_exif_orientation
 from upright.correct import corrected_bytes
-from upright.formats import FORMATS, HEAD_BYTES, format_of_suffix, sniff
+from upright.formats import FORMATS, HEAD_BYTES, Window, format_of_suffix, sniff
+from upright.pictures import open_picture
 from upright.results import Method
 from upright.sources import find_items
 from upright.turns import Turn
 
 from .conftest import DEMO
 from .fuzz.seeds import seeds
-from .test_formats_pdf import modern, pdf
+from .test_rotate import modern, pdf
 
 SEEDS = dict(seeds())
 ATTACKS = DEMO.parents[1] / "tests" / "attacks"
@@ -24,6 +29,37 @@ def test_the_name_promises_what_the_bytes_are(name):
     promised = format_of_suffix(name)
     assert promised is not None
     assert sniff(SEEDS[name][:HEAD_BYTES]) == promised.name
+
+
+def test_every_format_has_a_seed_that_opens():
+    opened = set()
+    for data in SEEDS.values():
+        with open_picture(data) as picture:
+            assert (picture.width_px, picture.height_px) != (0, 0)
+            opened.add(picture.format)
+    assert opened == set(FORMATS)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_the_header_says_what_the_decoder_says(name):
+    row, window = FORMATS[sniff(SEEDS[name][:HEAD_BYTES])], Window(SEEDS[name])
+    if row.container is None:
+        return
+    with open_picture(SEEDS[name]) as picture:
+        size = picture.width_px, picture.height_px
+        exif = read_exif_orientation(window).orientation
+        assert row.container.size_px(window) in ((0, 0), size[::-1] if exif.swaps_sides else size)
+        assert (row.container.size_px(window) == (0, 0)) == (row.name == "PDF")
+        assert row.container.pages(window) == picture.pages or name == "pyramid.tif"
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF", "PDF"])
+def test_pages_and_frames_are_counted(form):
+    shades = [Image.new("RGB", (60, 40), colour) for colour in ("red", "lime", "blue")]
+    out = io.BytesIO()
+    shades[0].save(out, form, save_all=True, append_images=shades[1:])
+    container = FORMATS[form].container
+    assert container is not None and container.pages(Window(out.getvalue())) == 3
 
 
 def test_no_two_formats_promise_the_same_suffix():
@@ -76,3 +112,8 @@ def test_every_format_in_a_tar_has_its_row(tmp_path, load):
             tar.addfile(member, io.BytesIO(data))
     found = {item.relative.name: item.skipped for item in find_items([str(shard)], load=load)}
     assert found == dict.fromkeys(members, "") | {"label.txt": "not a picture"}
+
+
+def test_the_tables_of_the_docs_follow_from_the_program():
+    done = subprocess.run([sys.executable, DEMO.parents[1] / "docs" / "tables.py", "--check"], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()

@@ -9,14 +9,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 from .engines import ENGINES, open_engine
-from .errors import UprightError
+from .errors import ExtraMissing, UprightError
 from .extras import install_line, need
+from .formats import FORMATS
 from .machine import cache_folder, memory_bytes, physical_memory_bytes, processor, processors
 from .model import load_model
 
@@ -145,13 +145,16 @@ def _one_gpu(line: str) -> Iterator[Finding]:
 
 
 def _formats() -> Iterator[Finding]:
-    for module, what in (("pyvips", "TIFF, PNG, WebP, AVIF, GIF"), ("PIL", "JPEG, BMP and more"), ("pi_heif", "HEIC")):
+    for decoder, extra in dict.fromkeys((row.decoder, row.extra) for row in FORMATS.values()):
+        what = ", ".join(row.name for row in FORMATS.values() if row.decoder == decoder)
         try:
-            import_module(module)
-            yield Finding("formats", "ok", f"{what} by {module}")
+            need(decoder, extra)
+            yield Finding("formats", "ok", f"{what} by {decoder}")
+        except ExtraMissing as error:
+            yield Finding("formats", "note" if extra else "problem", f"{what}: {error.cause}", error.remedy)
         except Exception as error:
             remedy = "pip install --force-reinstall upright"
-            yield Finding("formats", "problem", f"{what}: {module} cannot be imported: {error}", remedy)
+            yield Finding("formats", "problem", f"{what}: {decoder} cannot be imported: {error}", remedy)
 
 
 def _model(name: str | None) -> Iterator[Finding]:

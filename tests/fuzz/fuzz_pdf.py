@@ -9,8 +9,8 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["upright"]):
+    from upright.carriers.rotate import rotated
     from upright.errors import NotLossless
-    from upright.formats.pdf import rotated
     from upright.turns import Turn
 
 

@@ -1,12 +1,31 @@
-"""Small valid files for the fuzzers to start from: ``python tests/fuzz/seeds.py FOLDER``."""
+"""Small valid files of every format for the fuzzers to start from: ``python tests/fuzz/seeds.py FOLDER``."""
 
 import io
+import struct
 import sys
 from pathlib import Path
 
 import numpy as np
 import pyvips
 from PIL import Image
+
+from upright.formats import FORMATS
+
+HEIC = Path(__file__).parents[1] / "data" / "turned.heic"
+#: What Pillow writes as another mode than RGB, and kinds of files that decoders treat in their own ways.
+MODES = {"GIF": "P"}
+KINDS = (
+    ("tagged.jpg", "RGB", "JPEG", {"exif": True}),
+    ("progressive.jpg", "RGB", "JPEG", {"progressive": True}),
+    ("grey.jpg", "L", "JPEG", {"progressive": True}),
+    ("cmyk.jpg", "CMYK", "JPEG", {}),
+    ("restarts.jpg", "RGB", "JPEG", {"restart_marker_rows": 1}),
+    ("tagged.png", "RGBA", "PNG", {"exif": True}),
+    ("palette.png", "P", "PNG", {}),
+    ("lzw.tif", "RGB", "TIFF", {"compression": "tiff_lzw", "exif": True}),
+    ("fax.tif", "1", "TIFF", {"compression": "group4"}),
+    ("tagged.webp", "RGB", "WEBP", {"exif": True}),
+)
 
 
 def seeds():
@@ -16,32 +35,52 @@ def seeds():
     image = Image.fromarray(pixels)
     tag = Image.Exif()
     tag[0x0112] = 6
-    for name, mode, form, options in (
-        ("baseline.jpg", "RGB", "JPEG", {"exif": tag}),
-        ("progressive.jpg", "RGB", "JPEG", {"progressive": True}),
-        ("grey.jpg", "L", "JPEG", {"progressive": True}),
-        ("cmyk.jpg", "CMYK", "JPEG", {}),
-        ("restarts.jpg", "RGB", "JPEG", {"restart_marker_rows": 1}),
-        ("rgb.png", "RGBA", "PNG", {"exif": tag}),
-        ("palette.png", "P", "PNG", {}),
-        ("lzw.tif", "RGB", "TIFF", {"compression": "tiff_lzw", "exif": tag}),
-        ("raw.tif", "L", "TIFF", {}),
-        ("fax.tif", "1", "TIFF", {"compression": "group4"}),
-        ("lossy.webp", "RGB", "WEBP", {"exif": tag}),
-        ("small.gif", "P", "GIF", {}),
-        ("small.bmp", "RGB", "BMP", {}),
-        ("small.avif", "RGB", "AVIF", {}),
-        ("small.jp2", "RGB", "JPEG2000", {}),
-        ("small.pdf", "RGB", "PDF", {}),
-    ):
-        buffer = io.BytesIO()
-        image.convert(mode).save(buffer, form, **options)
-        yield name, buffer.getvalue()
+    for row in FORMATS.values():
+        by_hand = {"HEIC": HEIC.read_bytes, "DICOM": lambda: dicom(pixels), "PSD": lambda: psd(pixels)}.get(row.name)
+        small = by_hand or (lambda row=row: saved(image.convert(MODES.get(row.name, "RGB")), row.name))
+        yield f"small{row.suffixes[0]}", small()
+    for name, mode, form, options in KINDS:
+        yield name, saved(image.convert(mode), form, **options | ({"exif": tag} if "exif" in options else {}))
     vips = pyvips.Image.new_from_array(pixels).copy(interpretation="srgb")
     tiles = {"tile": True, "tile_width": 16, "tile_height": 16, "compression": "jpeg"}
     yield "tiles.tif", vips.tiffsave_buffer(**tiles)
     yield "pyramid.tif", vips.tiffsave_buffer(**tiles, pyramid=True, bigtiff=True)
     yield "interlaced.png", vips.pngsave_buffer(interlace=True)
+
+
+def saved(image, form, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def psd(pixels):
+    """One uncompressed picture and no layers."""
+    height, width, bands = pixels.shape
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, bands, height, width, 8, 3)
+    return head + bytes(12) + b"\0\0" + pixels.transpose(2, 0, 1).tobytes()
+
+
+def dicom(pixels):
+    """A colour picture without compression, its elements written by hand (DICOM PS3.5, 7.1)."""
+    height, width, bands = pixels.shape
+    short = (
+        (0x0028, 0x0002, b"US", struct.pack("<H", bands)),
+        (0x0028, 0x0004, b"CS", b"RGB "),
+        (0x0028, 0x0006, b"US", b"\0\0"),
+        (0x0028, 0x0010, b"US", struct.pack("<H", height)),
+        (0x0028, 0x0011, b"US", struct.pack("<H", width)),
+        *(
+            (0x0028, element, b"US", struct.pack("<H", value))
+            for element, value in ((0x100, 8), (0x101, 8), (0x102, 7))
+        ),
+        (0x0028, 0x0103, b"US", b"\0\0"),
+    )
+    syntax = b"1.2.840.10008.1.2.1\0"
+    meta = struct.pack("<HH2sH", 2, 0x10, b"UI", len(syntax)) + syntax
+    head = bytes(128) + b"DICM" + struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta)) + meta
+    body = b"".join(struct.pack("<HH2sH", group, element, kind, len(v)) + v for group, element, kind, v in short)
+    return head + body + struct.pack("<HH2s2xI", 0x7FE0, 0x10, b"OB", pixels.nbytes) + pixels.tobytes()
 
 
 def main() -> None:

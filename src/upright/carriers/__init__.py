@@ -4,7 +4,7 @@ One carrier of a file leads: the EXIF orientation of its first directory (`exif`
 (`heif`). The others follow (`FOLLOWERS`): they are reported and not applied, as browsers, libvips and the Metadata
 Working Group have it; and whenever the leader is written, those that are there are set to the same, so that no reader
 turns twice. A new carrier is a module here with a function ``follow``, and its name in the rows of the formats that
-have it. A PDF's /Rotate is in `upright.formats.pdf`.
+have it. A page of a PDF has one of its own (`rotate`).
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..carriers import ExifTag, exif_edits, has_page, read_exif_orientation
+from ..carriers.rotate import rotated
 from ..errors import BrokenPicture, CorrectionError, NotAPicture, NotLossless, TooLarge, UsageError
 from ..formats import HEAD_BYTES, Edit, Window, format_of, format_of_suffix, sniff
 from ..formats.jpeg import Jpeg
-from ..formats.pdf import rotated
 from ..lossless import reencoded, turned
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn

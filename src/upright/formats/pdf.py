@@ -1,8 +1,7 @@
-"""Turning a page of a PDF by its /Rotate, which is a clockwise turn: an incremental update (ISO 32000-1, 7.5.6) is
-appended, and no byte that was there changes; taking it back is cutting the file off where it ended before.
+"""PDF: pages found through tables and streams of cross-references, and incremental updates (ISO 32000-1, 7.5.6).
 
-Tables and streams of cross-references are read, and objects in object streams. Refused are encrypted files, and those
-whose references are damaged, which viewers rebuild each in its own way.
+Objects in object streams are read too. Refused are encrypted files, and those whose references are damaged, which
+viewers rebuild each in its own way.
 """
 
 from __future__ import annotations
@@ -10,19 +9,20 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple, NoReturn
+from contextlib import contextmanager
+from typing import Any
 
-from ..errors import NotLossless
-from ..turns import Turn
+from ..errors import Damaged
+from .container import Container
+from .edits import Window
+from .pdf_objects import MOST_DEPTH, Dictionary, Reference, parsed
 
-_SPACE = re.compile(rb"(?:[\0\t\n\f\r ]|%[^\r\n]*)*")
-_TOKEN = re.compile(rb"<<|>>|[\[\](]|/[^\0\t\n\f\r ()<>\[\]{}/%]*|<[\0\t\n\f\r 0-9A-Fa-f]*>|[-+.0-9]+|[A-Za-z]+")
-_REFERENCE = re.compile(rb"(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]+R(?![A-Za-z])")
 _OBJECT = re.compile(rb"\s*(\d{1,10})\s+(\d{1,5})\s+obj")
 _SECTION = re.compile(rb"\s*(\d{1,10}) +(\d{1,10})\s+(?=\d|trailer)")
 _ENTRY = re.compile(rb"\s{0,2}(\d{10}) (\d{5}) ([nf])")
+_TABLE, _TRAILER = re.compile(rb"\s*xref\b"), re.compile(rb"\s*trailer")
+_STREAM = re.compile(rb"\s*stream\r?\n")
 _KEPT_IN_TRAILER = (b"/Root", b"/Info", b"/ID")
-_MOST_DEPTH = 60
 #: All streams of references and objects together are not inflated further; a million references take 10 MB.
 _MOST_BYTES = 32 << 20
 #: A reference has a kind, a place and a generation, of 1 to 8 bytes each.
@@ -31,77 +31,37 @@ _MOST_COLUMNS = 24
 _MOST_REFERENCES = 2_000_000
 
 
-class Reference(NamedTuple):
-    """An object's number and generation."""
+class Pdf(Container):
+    """A PDF; its pages have no pixels of their own."""
 
-    number: int
-    generation: int
-
-
-class Dictionary(dict[bytes, Any]):
-    """A dictionary with the bytes it was read from and where in them each value stands."""
-
-    raw: bytes = b""
-    end: int = 0
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.spans: dict[bytes, tuple[int, int]] = {}
-
-    def text(self, key: bytes) -> bytes:
-        """The bytes of a value."""
-        start, end = self.spans[key]
-        return self.raw[start:end]
+    def pages(self, window: Window) -> int:
+        """The leaves of the tree of pages."""
+        with readable():
+            return sum(1 for _ in Document(window.at(0, window.size)).pages())
 
 
-def rotated(data: bytes, page: int, turn: Turn) -> tuple[bytes, int, int]:
-    """The bytes to append so that a page (from 0) is shown turned; its /Rotate then; how many pages there are.
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn what a damaged document makes of its reader into Damaged.
 
-    Raises:
-        NotLossless: the file is not one that can be appended to.
+    A value of another kind than the standard has there, in any of fifty places; streams that name each other.
     """
     try:
-        return _rotated(data, page, turn)
-    except (TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
-        # A value of another kind than the standard has there, in any of fifty places; streams that name each other.
-        _refuse("its structure is damaged")
+        yield
+    except (TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+        raise Damaged("its structure is damaged") from error
 
 
-def _rotated(data: bytes, page: int, turn: Turn) -> tuple[bytes, int, int]:
-    document = _Document(data)
-    pages = list(document.pages())
-    if page >= len(pages):
-        _refuse(f"it has no page {page}")
-    reference, content, before = pages[page]
-    after = (before + turn.value) % 360
-    added = document.update(reference, _with_rotate(content, after))
-    now = [rotate for _, _, rotate in _Document(data + added).pages()]
-    if now != [after if index == page else rotate for index, (_, _, rotate) in enumerate(pages)]:
-        _refuse("what was appended cannot be read back")
-    return added, after, len(pages)
-
-
-def _with_rotate(content: Dictionary, rotate: int) -> bytes:
-    start, end = content.spans.get(b"/Rotate", (2, 2))
-    value = b"%d" % rotate if end > start else b" /Rotate %d" % rotate
-    gap = b" " if end > start and content.raw[start - 1 : start].isalpha() else b""
-    return content.raw[:start] + gap + value + content.raw[end:]
-
-
-def _refuse(why: str) -> NoReturn:
-    raise NotLossless(f"/Rotate cannot be appended to this PDF: {why}", remedy="turn the page in a PDF editor")
-
-
-class _Document:
+class Document:
     """What has to be known of a PDF to find its pages."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         if not data.startswith(b"%PDF-"):
-            _refuse("it does not start with %PDF-")
+            raise Damaged("it does not start with %PDF-")
         found = re.findall(rb"startxref\s+(\d{1,19})\s", data[-2048:] + b"\n")
         if not found:
-            _refuse("it does not say where its references are")
+            raise Damaged("it does not say where its references are")
         self.newest = int(found[-1])
         self.places: dict[int, tuple[int, int, int]] = {}
         self.inflated_bytes = 0
@@ -110,7 +70,7 @@ class _Document:
         self.by_stream = False
         self._read_references()
         if b"/Encrypt" in self.trailer:
-            _refuse("it is encrypted")
+            raise Damaged("it is encrypted")
 
     def pages(self) -> Iterator[tuple[Reference, Dictionary, int]]:
         """Each page with the clockwise turn that it, or what it hangs on, asks for."""
@@ -121,13 +81,13 @@ class _Document:
         self, reference: Any, rotate: int, seen: set[Reference], depth: int
     ) -> Iterator[tuple[Reference, Dictionary, int]]:
         node = self.dictionary(reference)
-        if reference in seen or depth > _MOST_DEPTH:
-            _refuse("its pages go round in a circle")
+        if reference in seen or depth > MOST_DEPTH:
+            raise Damaged("its pages go round in a circle")
         seen.add(reference)
         if b"/Rotate" in node:
             rotate = self.value(node[b"/Rotate"])
             if not isinstance(rotate, int) or rotate % 90:
-                _refuse(f"a page's /Rotate is {rotate!r}")
+                raise Damaged(f"a page's /Rotate is {rotate!r}")
         if b"/Kids" not in node:
             yield reference, node, rotate % 360
             return
@@ -143,7 +103,7 @@ class _Document:
         references = len(self.data) + len(body)
         size = self.value(self.trailer.get(b"/Size"))
         if not isinstance(size, int):
-            _refuse("its trailer has no /Size")
+            raise Damaged("its trailer has no /Size")
         kept = b" ".join(key + b" " + self.trailer.text(key) for key in _KEPT_IN_TRAILER if key in self.trailer)
         trailer = b"/Size %d /Prev %d %s" % (size + self.by_stream, self.newest, kept)
         if self.by_stream:
@@ -159,7 +119,7 @@ class _Document:
         """The dictionary that a reference names."""
         value = self.value(reference)
         if not isinstance(reference, Reference) or not isinstance(value, Dictionary):
-            _refuse(f"{reference!r} is not a dictionary")
+            raise Damaged(f"{reference!r} is not a dictionary")
         return value
 
     def value(self, value: Any) -> Any:
@@ -175,50 +135,50 @@ class _Document:
         """The object at a place, and where it ends."""
         head = _OBJECT.match(self.data, place)
         if not head or number not in (None, int(head[1])):
-            _refuse(f"object {number} is not at {place}")
-        return _parsed(self.data, head.end())
+            raise Damaged(f"object {number} is not at {place}")
+        return parsed(self.data, head.end())
 
     def _packed(self, stream: int, number: int) -> Any:
         """An object of an object stream."""
         if stream not in self.unpacked:
             kind, place, _ = self.places.get(stream, (0, 0, 0))
             if kind != 1:
-                _refuse(f"there is no object stream {stream}")
+                raise Damaged(f"there is no object stream {stream}")
             facts, end = self._at(place, stream)
             content, first = self._stream(facts, end), self.value(facts.get(b"/First"))
             heads = [int(word) for word in content[:first].split()]
             self.unpacked[stream] = content, dict(zip(heads[::2], (first + h for h in heads[1::2]), strict=False))
         content, offsets = self.unpacked[stream]
         if number not in offsets:
-            _refuse(f"object {number} is not in its object stream")
-        return _parsed(content, offsets[number])[0]
+            raise Damaged(f"object {number} is not in its object stream")
+        return parsed(content, offsets[number])[0]
 
     def _stream(self, facts: Any, end: int) -> bytes:
         """The bytes of a stream whose dictionary ends there, inflated, predictors undone."""
-        start = re.compile(rb"\s*stream\r?\n").match(self.data, end)
+        start = _STREAM.match(self.data, end)
         length = self.value(facts.get(b"/Length")) if isinstance(facts, Dictionary) else None
         if not start or not isinstance(length, int):
-            _refuse("a stream of objects or references is damaged")
+            raise Damaged("a stream of objects or references is damaged")
         content = self.data[start.end() : start.end() + length]
         filters, parameters = (self.value(facts.get(key)) for key in (b"/Filter", b"/DecodeParms"))
         filters = filters if isinstance(filters, list) else [filters] if filters else []
         parameters = parameters[0] if isinstance(parameters, list) and parameters else parameters
         if filters not in ([], [b"/FlateDecode"]):
-            _refuse(f"a stream of objects or references is packed by {filters}")
+            raise Damaged(f"a stream of objects or references is packed by {filters}")
         if filters:
             try:
                 content = zlib.decompressobj().decompress(content, _MOST_BYTES)
             except zlib.error as error:
-                _refuse(f"a stream of objects or references is damaged ({error})")
+                raise Damaged(f"a stream of objects or references is damaged ({error})") from error
             self.inflated_bytes += len(content)
             if self.inflated_bytes >= _MOST_BYTES:
-                _refuse("its objects and references are too large")
+                raise Damaged("its objects and references are too large")
         parameters = parameters or {}
         if parameters.get(b"/Predictor", 1) < 10:
             return content
         columns = parameters.get(b"/Columns", 1)
         if not 1 <= columns <= _MOST_COLUMNS:
-            _refuse(f"its references are {columns} bytes wide")
+            raise Damaged(f"its references are {columns} bytes wide")
         return _unpredicted(content, columns)
 
     def _read_references(self) -> None:
@@ -227,9 +187,9 @@ class _Document:
         while waiting:
             place = waiting.pop()
             if place in seen or not 0 <= place < len(self.data):
-                _refuse("its references lead nowhere")
+                raise Damaged("its references lead nowhere")
             seen.add(place)
-            table = re.compile(rb"\s*xref\b").match(self.data, place)
+            table = _TABLE.match(self.data, place)
             trailer = self._read_table(table.end()) if table else self._read_stream(place)
             if len(seen) == 1:
                 self.trailer, self.by_stream = trailer, not table
@@ -242,24 +202,24 @@ class _Document:
             for number in range(first, first + int(section[2])):
                 entry = _ENTRY.match(self.data, position)
                 if not entry:
-                    _refuse("its table of references is damaged")
+                    raise Damaged("its table of references is damaged")
                 position = entry.end()
                 kind = 1 if entry[3] == b"n" else 0
                 self.places.setdefault(number, (kind, int(entry[1]), int(entry[2])))
-        word = re.compile(rb"\s*trailer").match(self.data, position)
-        trailer = _parsed(self.data, word.end())[0] if word else None
+        word = _TRAILER.match(self.data, position)
+        trailer = parsed(self.data, word.end())[0] if word else None
         if not isinstance(trailer, Dictionary):
-            _refuse("it has no trailer")
+            raise Damaged("it has no trailer")
         return trailer
 
     def _read_stream(self, place: int) -> Dictionary:
         facts, end = self._at(place, None)
         widths = facts.get(b"/W") if isinstance(facts, Dictionary) else None
         if not isinstance(widths, list) or len(widths) != 3 or not all(w in range(9) for w in widths) or not widths[1]:
-            _refuse("its references are damaged")
+            raise Damaged("its references are damaged")
         content, (a, b, c) = self._stream(facts, end), widths
         if len(content) // sum(widths) > _MOST_REFERENCES:
-            _refuse("its references are too many")
+            raise Damaged("its references are too many")
         index = facts.get(b"/Index") or [0, facts.get(b"/Size", 0)]
         ranges = [range(first, first + count) for first, count in zip(index[::2], index[1::2], strict=False)]
         numbers = (number for each in ranges for number in each)
@@ -282,63 +242,7 @@ def _unpredicted(content: bytes, columns: int) -> bytes:
         elif kind == 2:
             row = bytearray((x + y) & 255 for x, y in zip(row, above, strict=True))
         elif kind:
-            _refuse(f"its references use the filter {kind} of PNG")
+            raise Damaged(f"its references use the filter {kind} of PNG")
         above = row
         rows.append(row)
     return b"".join(rows)
-
-
-def _parsed(data: bytes, position: int, depth: int = 0) -> tuple[Any, int]:
-    """The value at a position, and where it ends. Names keep their slash; strings are passed over."""
-    if depth > _MOST_DEPTH:
-        _refuse("its objects are nested too deeply")
-    position = _after_space(data, position)
-    reference = _REFERENCE.match(data, position)
-    if reference:
-        return Reference(int(reference[1]), int(reference[2])), reference.end()
-    token = _TOKEN.match(data, position)
-    if not token:
-        _refuse(f"what is at {position} is no object")
-    text, end = token[0], token.end()
-    if text == b"<<":
-        return _parsed_dictionary(data, position, depth)
-    if text == b"[":
-        items, end = [], _after_space(data, end)
-        while data[end : end + 1] != b"]":
-            item, end = _parsed(data, end, depth + 1)
-            items.append(item)
-            end = _after_space(data, end)
-        return items, end + 1
-    if text == b"(":
-        return None, _end_of_string(data, end)
-    if text[:1] in b"+-.0123456789":
-        return int(text) if re.fullmatch(rb"[-+]?\d{1,19}", text) else None, end
-    return text, end
-
-
-def _parsed_dictionary(data: bytes, start: int, depth: int) -> tuple[Dictionary, int]:
-    found, position = Dictionary(), _after_space(data, start + 2)
-    while data[position : position + 2] != b">>":
-        key, position = _parsed(data, position, depth + 1)
-        if not isinstance(key, bytes) or not key.startswith(b"/"):
-            _refuse(f"a dictionary at {start} is damaged")
-        begins = _after_space(data, position)
-        found[key], position = _parsed(data, begins, depth + 1)
-        found.spans[key] = (begins - start, position - start)
-        position = _after_space(data, position)
-    found.raw = data[start : position + 2]
-    return found, position + 2
-
-
-def _after_space(data: bytes, position: int) -> int:
-    found = _SPACE.match(data, position)
-    return found.end() if found else position
-
-
-def _end_of_string(data: bytes, position: int) -> int:
-    depth = 1
-    for mark in re.compile(rb"\\.|[()]", re.DOTALL).finditer(data, position):
-        depth += {b"(": 1, b")": -1}.get(mark[0], 0)
-        if not depth:
-            return mark.end()
-    _refuse("a string has no end")

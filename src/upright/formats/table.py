@@ -16,6 +16,7 @@ from .container import Container
 from .gif import Gif
 from .heif import Heif
 from .jpeg import Jpeg
+from .pdf import Pdf
 from .png import Png
 from .tiff import Tiff
 from .webp import Webp
@@ -131,7 +132,17 @@ _ROWS = (
     _pillow("DDS", ".dds", rb"DDS "),
     _pillow("PCX", ".pcx", rb"\x0a\x05\x01"),
     # The last, because its header need not come first: what begins as another format is that.
-    _row("PDF", ".pdf", _PDF, "pdf:open_pdf", "pypdfium2", extra="pdf", holds="pages", carriers=("rotate",)),
+    _row(
+        "PDF",
+        ".pdf",
+        _PDF,
+        "pdf:open_pdf",
+        "pypdfium2",
+        extra="pdf",
+        holds="pages",
+        container=Pdf(),
+        carriers=("rotate",),
+    ),
 )
 
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}

@@ -10,7 +10,7 @@ from typing import Any
 from ..carriers import read_exif_orientation
 from ..errors import UsageError
 from ..formats import FORMATS
-from .limits import Limits
+from ..limits import Limits
 from .picture import Box, Picture, Policy, squash
 from .source import Bands, OpenSource, Source, open_source, reading
 from .whole import open_array, open_image

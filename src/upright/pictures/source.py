@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from ..errors import BrokenPicture, NotAPicture, SourceMissing, TooLarge, UsageError, printable
 from ..formats import HEAD_BYTES, sniff
+from ..limits import Limits
 from ..turns import ExifOrientation
-from .limits import Limits
 
 if TYPE_CHECKING:
     from typing import Any

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from .limits import Limits
+    from ..limits import Limits
 
 #: `Image.reduce` takes means of whole pixels, which only these modes allow.
 _REDUCIBLE = ("L", "RGB", "CMYK")

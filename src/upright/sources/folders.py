@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from .. import atomic
 from ..errors import SourceMissing, TooLarge
 from ..formats import HEAD_BYTES, sniff
-from ..pictures import Limits
+from ..limits import Limits
 from .item import Item, Wanted
 
 STANDARD_STREAM = "-"

@@ -11,7 +11,7 @@ from typing import IO, Any, TypeVar
 
 from ..errors import SourceMissing, UprightError, UsageError
 from ..extras import need
-from ..pictures import Limits
+from ..limits import Limits
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ import pypdfium2
 import pytest
 from PIL import Image, ImageDraw
 
+from upright.carriers.rotate import rotated
 from upright.correct import correct, corrected_bytes, undo
 from upright.errors import NotLossless
-from upright.formats.pdf import rotated
 from upright.results import Method
 from upright.turns import Turn, turn_array
 

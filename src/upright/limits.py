@@ -1,10 +1,10 @@
-"""What a picture may ask for, in one place."""
+"""Resource limits for opening pictures, each of which can be raised."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import TooLarge, UsageError
+from .errors import TooLarge, UsageError
 
 
 @dataclass(frozen=True, slots=True)
