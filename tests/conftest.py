@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,28 @@ from upright import Detector
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "testdata" / "demo"
 ORIGINALS = ROOT.parent / "shared" / "data" / "originals"
+#: Packages that `make check` does not install, and the tests that need them. `make test` installs all.
+NOT_IN_CHECK = {
+    "kubernetes_validate": ("test_cluster.py", "service/test_deploy.py"),
+    "moto": ("test_cli_batch.py",),
+    "nbclient": ("test_notebook.py",),
+    "ocrmypdf": ("integrations/test_ocrmypdf.py",),
+    "playwright": ("web",),
+    "torch": ("test_engines_extra.py", "test_export.py"),
+    "tritonclient": ("service/test_kserve.py",),
+}
+collect_ignore = [path for package, paths in NOT_IN_CHECK.items() if not find_spec(package) for path in paths]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what can be told by its place or its fixtures; other slow tests bear the mark themselves."""
+    here = Path(__file__).parent
+    elsewhere = {here / path for paths in NOT_IN_CHECK.values() for path in paths}
+    for item in items:
+        if here / "web" in item.path.parents:
+            item.add_marker("browser")
+        elif item.path in elsewhere or {"serve", "served", "strict"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
 
 
 def demo_turns() -> dict[str, int]:

@@ -52,7 +52,10 @@ def test_every_file_is_listed():
     assert {path.name for path in HERE.iterdir() if path.suffix not in (".py", "")} == set(OUTCOMES)
 
 
-@pytest.mark.parametrize("name", OUTCOMES)
+SLOW = ("bomb.png", "giant-baseline.jpg")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in OUTCOMES])
 def test_attack(name):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", CHILD, str(HERE / name)],

@@ -1,10 +1,13 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from upright.cli.bench import command
+
+pytestmark = pytest.mark.slow
 
 
 def test_throughput_states_the_bound_and_how_near_the_pipeline_comes(tmp_path: Path) -> None:

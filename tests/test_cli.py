@@ -246,6 +246,7 @@ def test_options_from_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch)
     assert run("detect", DEMO / "page.jpg", "--json").rows[0]["views"] == 4
 
 
+@pytest.mark.slow
 def test_interrupt_stops_with_130_and_loses_nothing(photos: Path) -> None:
     for copy in range(30):
         shutil.copytree(DEMO, photos / f"{copy}")
@@ -263,6 +264,7 @@ def test_interrupt_stops_with_130_and_loses_nothing(photos: Path) -> None:
     assert bytes_below(photos) == before
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_turn_nothing_twice(tmp_path: Path) -> None:
     """Each of two processes decides about files that the other is turning."""
     folder, journal = tmp_path / "photos", tmp_path / "turned.jsonl"
@@ -289,6 +291,7 @@ def test_two_runs_at_once_turn_nothing_twice(tmp_path: Path) -> None:
     assert bytes_below(folder) == before
 
 
+@pytest.mark.slow
 def test_closed_pipe_is_quiet() -> None:
     command = f"{sys.executable} -m upright detect {DEMO} {DEMO} --json | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
@@ -296,6 +299,7 @@ def test_closed_pipe_is_quiet() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_progress_is_shown_only_to_a_person(tmp_path: Path) -> None:
     """Standard error on a terminal, rows into a file: a bar; without a terminal: none."""
     leader, follower = os.openpty()

@@ -310,6 +310,7 @@ def test_odd_sizes() -> None:
                 assert shown(data).size == size[::-1]
 
 
+@pytest.mark.slow
 def test_decompression_bomb(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.png"
     import struct
@@ -488,6 +489,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     source = saved("PNG", image=PICTURE.resize((200, 300)))

@@ -16,6 +16,7 @@ from upright.pictures import flat, open_picture
 from upright.turns import ExifOrientation
 from upright.views import View, plan_tiles, render
 
+pytestmark = pytest.mark.slow
 WIDTH, HEIGHT = 9216, 6144
 TILED = {"tile": True, "compression": "jpeg", "Q": 85}
 SAVED = {

@@ -22,7 +22,7 @@ from upright.turns import Turn
 FOLDER = Path(__file__).parents[2] / "shared" / "data" / "originals"
 TABLE = FOLDER / "originals.csv"
 NAMES = [row["file"] for row in csv.DictReader(TABLE.read_text().splitlines())] if TABLE.exists() else []
-pytestmark = pytest.mark.skipif(not NAMES, reason=f"{TABLE} is not there")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not NAMES, reason=f"{TABLE} is not there")]
 #: Pillow writes these as they were; quicker than its defaults.
 OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 90},

@@ -203,6 +203,7 @@ def test_a_page_of_half_the_size_is_no_level_of_a_pyramid():
         assert picture.squashed(64)[0, 0].tolist() == [255, 0, 0]
 
 
+@pytest.mark.skipif(not ORIGINALS.exists(), reason=f"{ORIGINALS} is not there")
 def test_the_original_files(recwarn):
     with (ORIGINALS / "originals.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 import upright
 import upright.errors
+
+from .conftest import NOT_IN_CHECK
 
 HEAVY = ("numpy", "PIL", "pyvips", "onnxruntime", "pi_heif", "torch", "fastapi", "ray")
 
@@ -42,3 +45,8 @@ def test_help_is_light() -> None:
 
 def test_help_of_detect_is_light() -> None:
     assert not imported_by("detect", "--help").intersection(HEAVY)
+
+
+@pytest.mark.slow
+def test_nothing_is_left_out_for_want_of_a_package() -> None:
+    assert all(map(find_spec, NOT_IN_CHECK))

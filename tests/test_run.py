@@ -131,6 +131,7 @@ def small_disk() -> Iterator[Callable[[int], None]]:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_with_whole_rows_and_room_lets_it_go_on(
     detector: Detector, folder: Path, tmp_path: Path, small_disk: Callable[[int], None]
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_full_disk_stops_the_run_with_whole_rows_and_room_lets_it_go_on(
     assert Counter(keys(out)) == {str(path): 1 for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_slow_consumer_holds_the_readers_back(detector: Detector) -> None:
     taken = most = 0
 
@@ -232,6 +234,7 @@ def test_views_of_many_threads_share_batches_and_get_their_own_answers(detector:
         np.testing.assert_allclose(logits[0], direct[index], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_batching_engine_gives_the_same_rows(folder: Path, tmp_path: Path) -> None:
     with Detector() as detector:
         run(detector, folder, tmp_path / "a.jsonl")
@@ -245,6 +248,7 @@ def test_a_batching_engine_gives_the_same_rows(folder: Path, tmp_path: Path) -> 
         assert row.get("scores", []) == pytest.approx(second[key].get("scores", []), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_an_engine_that_fails_ends_the_run_and_a_bug_is_one_row(
     detector: Detector, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -296,6 +300,7 @@ def test_one_item_is_done_as_many_are(detector: Detector) -> None:
     assert "no such file" in str(outcome_of(gone, detector).error)
 
 
+@pytest.mark.slow
 def test_results_as_a_table(detector: Detector, folder: Path, tmp_path: Path) -> None:
     run(detector, folder, tmp_path / "r.jsonl")
     rows = {row["source"]: row for row in read_rows(tmp_path / "r.jsonl")}

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 import yaml
 from kubernetes_validate import validate
 
@@ -50,6 +51,7 @@ def test_what_is_copied_exists_and_is_let_through():
         assert path in allowed, path
 
 
+@pytest.mark.network
 def test_the_images_build_step_makes_a_service_that_runs_from_read_only_files(tmp_path):
     source, target = tmp_path / "source", tmp_path / "opt"
     source.mkdir()

@@ -23,6 +23,8 @@ from upright.service.spool import Spool
 
 from .conftest import Served, jpeg, problem_of
 
+pytestmark = pytest.mark.slow
+
 
 class Clock:
     now = 1000.0

@@ -17,6 +17,8 @@ import yaml
 
 from .conftest import jpeg
 
+pytestmark = pytest.mark.slow
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yaml"
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
 
 from ..errors import ModelError
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 #: ONNX TensorProto.DataType numbers (onnx.proto3) that classifiers cast to; float of any width is the module's own.
 _INTEGERS = {2: torch.uint8, 3: torch.int8, 6: torch.int32, 7: torch.int64, 9: torch.bool}
 _FLOATS = (1, 10, 16)
