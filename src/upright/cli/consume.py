@@ -1,0 +1,36 @@
+"""``upright consume``: the pre-consume script of paperless-ngx."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..errors import UsageError
+
+
+@click.command("consume")
+@click.argument("document", required=False, envvar="DOCUMENT_WORKING_PATH", type=click.Path(path_type=Path))
+@click.option("--careful", "promise", flag_value="careful", help="Turn only at the confidence set for 99.9 %.")
+@click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="Set for 99.5 % (the default).")
+def command(document: Path | None, promise: str) -> None:
+    """Set each page of a document upright before paperless-ngx stores it.
+
+    DOCUMENT is $DOCUMENT_WORKING_PATH, paperless-ngx's copy of the original; the original is not touched. What cannot
+    be set right stays as it is and is printed; the exit code is 0, so that paperless-ngx goes on.
+
+    \b
+    PAPERLESS_PRE_CONSUME_SCRIPT=/path/to/script, a file of two lines:
+    #!/bin/sh
+    exec upright consume
+    """
+    if document is None:
+        raise UsageError("DOCUMENT_WORKING_PATH is not set", remedy="run this as paperless-ngx's pre-consume script")
+    if not document.is_file():
+        raise UsageError("there is no such file", source=document, remedy="DOCUMENT_WORKING_PATH names the document")
+    from ..detector import Detector
+    from ..integrations.paperless import consume
+
+    with Detector() as detector:
+        for line in consume(document, detector, promise):
+            click.echo(line)

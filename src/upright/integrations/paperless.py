@@ -1,0 +1,40 @@
+"""Sets a document right before paperless-ngx stores it: what ``upright consume`` does as its pre-consume script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from upright import NotAPicture, UprightError, correct
+
+if TYPE_CHECKING:
+    from upright import Detector, Promise
+
+#: Stands in each signature of a PDF (ISO 32000-1, 12.8.1), outside compressed objects.
+_SIGNED = b"/ByteRange"
+
+
+def consume(path: Path, detector: Detector, promise: Promise | str) -> Iterator[str]:
+    """Set each page of a document right in place; a line for each that changed or could not be read.
+
+    A page that upright is unsure of, a signed PDF and what is no picture stay as they are. Nothing is raised for them:
+    paperless-ngx does not take in a document whose script fails.
+    """
+    try:
+        if path.suffix.lower() == ".pdf" and _SIGNED in path.read_bytes():
+            yield f"{path.name}: it is signed, so it stays as it is"
+            return
+        page, pages = 0, 1
+        while page < pages:
+            answer = detector.detect(path, promise=promise, page=page)
+            pages = answer.pages
+            if answer.turn:
+                done = correct(path, turn=answer, in_place=True, page=page)
+                change = f"turned by {int(answer.turn)}°" if done.written else f"stays as it is: {done.note}"
+                yield f"{path.name}: page {page + 1} {change}"
+            page += 1
+    except NotAPicture:
+        return
+    except (OSError, UprightError) as error:
+        yield f"{path.name}: it stays as it is: {error}"

@@ -1,0 +1,67 @@
+"""``upright consume``, run as paperless-ngx runs its pre-consume script."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image, ImageOps
+
+from upright import Turn
+from upright.cli import cli
+
+from .scans import page, scan, still_needed
+
+DEMO = Path(__file__).parents[2] / "testdata" / "demo"
+
+
+def consume(path: Path, *options: str) -> str:
+    environment = {"DOCUMENT_SOURCE_PATH": "/nowhere", "DOCUMENT_WORKING_PATH": str(path), "TASK_ID": "1"}
+    result = CliRunner().invoke(cli, ["consume", *options], env=environment, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_every_page_of_a_pdf(tmp_path: Path) -> None:
+    pages = [page("Latin")] * 3
+    source = scan([(pages[0], Turn.RIGHT), (pages[1], Turn.NONE), (pages[2], Turn.HALF)], tmp_path / "scan.pdf")
+    assert consume(source) == "scan.pdf: page 1 turned by 90°\nscan.pdf: page 3 turned by 180°\n"
+    assert still_needed(source, pages) == [Turn.NONE] * 3
+    once = source.read_bytes()
+    assert consume(source) == ""
+    assert source.read_bytes() == once
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_a_picture(suffix: str, tmp_path: Path) -> None:
+    upright = Image.fromarray(page("Latin"))
+    path = tmp_path / f"scan.{suffix}"
+    upright.transpose(Image.Transpose.ROTATE_90).save(path)
+    assert consume(path, "--careful") == f"scan.{suffix}: page 1 turned by 90°\n"
+    with Image.open(path) as image:
+        shown = ImageOps.exif_transpose(image)
+        assert abs(np.asarray(shown, float) - np.asarray(upright, float)).mean() < 3
+
+
+def test_a_signed_pdf_and_what_is_no_picture_stay_as_they_are(tmp_path: Path) -> None:
+    pages = [(page("Latin"), Turn.HALF)]
+    signed = scan(pages, tmp_path / "signed.pdf")
+    signed.write_bytes(signed.read_bytes() + b"% /ByteRange [0 1 2 3]\n")
+    mail = tmp_path / "letter.eml"
+    mail.write_text("From: a@b.example\n\nHello")
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes((DEMO / "page.jpg").read_bytes()[:300])
+    before = {path: path.read_bytes() for path in (signed, mail, broken)}
+    assert "signed.pdf: it is signed" in consume(signed)
+    assert consume(mail) == ""
+    assert "broken.jpg: it stays as it is: " in consume(broken)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_without_paperless() -> None:
+    for environment, cause in (
+        ({"DOCUMENT_WORKING_PATH": None}, "DOCUMENT_WORKING_PATH is not set"),
+        ({"DOCUMENT_WORKING_PATH": "/no/such"}, "there is no such file"),
+    ):
+        result = CliRunner().invoke(cli, ["consume"], env=environment)
+        assert result.exception is not None and cause in str(result.exception)
