@@ -152,6 +152,15 @@ def test_a_name_in_a_shard_never_leads_out_of_the_folder(tmp_path: Path, name: s
         assert done.returncode == 0 and (out / "a.tar" / "precious.jpg").exists()
 
 
+def test_results_replace_results_only(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("precious")
+    (tmp_path / "r.png").write_text("precious")
+    for arguments in (["-o", tmp_path / "r.csv"], ["-o", tmp_path / "x.csv", "--report", tmp_path / "r.html"]):
+        done = batch(folder / "0", *arguments)
+        assert done.returncode in (1, 2) and "another" in done.stderr and not list(tmp_path.glob("*.jsonl"))
+    assert (tmp_path / "r.csv").read_text() == (tmp_path / "r.png").read_text() == "precious"
+
+
 def test_what_is_passed_over_is_counted(folder: Path, tmp_path: Path) -> None:
     pictures = Path(shutil.copytree(folder / "0", tmp_path / "pictures"))
     (pictures / "notes.txt").write_text("these are my pictures")

@@ -130,6 +130,15 @@ def test_not_a_journal(tmp_path: Path, journal: Path, pictures: dict[Path, bytes
     assert isinstance(found[0], JournalError) and found[1] == "restored"
 
 
+@pytest.mark.parametrize("text", [b"my notes, without a newline at the end", b"{}\n", b'{"name": 1}\nx'])
+def test_another_file_is_never_written_to(pictures: dict[Path, bytes], tmp_path: Path, text: bytes) -> None:
+    notes, path = tmp_path / "notes.txt", next(iter(pictures))
+    notes.write_bytes(text)
+    with pytest.raises(JournalError, match="not a journal"):
+        correct(path, in_place=True, turn=90, journal=notes)
+    assert (notes.read_bytes(), path.read_bytes()) == (text, pictures[path])
+
+
 def test_backups_that_were_tampered_with(journal: Path, pictures: dict[Path, bytes]) -> None:
     path = next(iter(pictures))
     correct(path, in_place=True, turn=90, method="turn", journal=journal)

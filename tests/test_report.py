@@ -102,6 +102,16 @@ def test_a_picture_that_is_gone_is_a_line_without_a_thumbnail(tmp_path: Path) ->
     assert "cannot be opened any more" in (tmp_path / "r.html").read_text()
 
 
+@pytest.mark.parametrize("name", ["r.html", "r.png"])
+def test_a_report_replaces_reports_only(tmp_path: Path, name: str) -> None:
+    for _ in range(2):
+        write_report([], tmp_path / "r.html")
+    (tmp_path / name).write_bytes(b"precious")
+    with pytest.raises(WriteFailed, match="another file is where the report goes"):
+        write_report([], tmp_path / "r.html")
+    assert (tmp_path / name).read_bytes() == b"precious"
+
+
 def test_a_report_that_cannot_be_written_is_an_upright_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteFailed, match="report cannot be written"):

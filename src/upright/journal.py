@@ -21,6 +21,8 @@ from .errors import Damaged, JournalError, SourceMissing, UprightError, WriteFai
 from .formats import Edit, Window, applied, inverse
 
 VERSION = 1
+#: Every journal begins so; a file that does not is never written to.
+_BEGINNING = b'{"journal"'
 
 
 class Undone(NamedTuple):
@@ -94,6 +96,9 @@ class Journal:
             fresh = not self.path.exists()
             with self.path.open("ab+") as file:
                 atomic.lock(file.fileno(), wait=True)
+                file.seek(0)
+                if not _BEGINNING.startswith(file.read(len(_BEGINNING))):
+                    raise _no_journal(self.path)
                 _cut_torn_line(file)
                 file.write(json.dumps(line).encode("ascii") + b"\n")
                 file.flush()
@@ -106,6 +111,19 @@ class Journal:
                 source=self.path,
                 remedy="make room for it, or name another place for it",
             ) from None
+
+
+def is_journal(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as journals do."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(_BEGINNING)) == _BEGINNING
+    except OSError:
+        return False
+
+
+def _no_journal(path: object) -> JournalError:
+    return JournalError("not a journal of upright", source=path, remedy="name a new file, or one given to --journal")
 
 
 def _cut_torn_line(file: IO[bytes]) -> None:
@@ -153,7 +171,7 @@ def read_journal(path: str | os.PathLike[str]) -> list[Intent | JournalError]:
         except (ValueError, KeyError, TypeError) as error:
             found.append(JournalError(f"line {number} is not a journal's ({error})", source=name))
     if found and all(isinstance(entry, JournalError) for entry in found):
-        raise JournalError("this is not a journal of upright", source=name, remedy="name the file given to --journal")
+        raise _no_journal(name)
     return found
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 THUMBNAIL_PX = 160
+#: In the head of both files: only a report is replaced by a report.
+_MARK = "upright report"
 _BINS = 20
 _COLOURS = {"turned": "#2563eb", "upright": "#16a34a", "unsure": "#d97706"}
 
@@ -67,6 +69,7 @@ def write_report(
     ``shown`` limits how many of each group get a thumbnail. Raises `WriteFailed`.
     """
     page = Path(path)
+    check_report(page)
     seen = _Seen(shown)
     for outcome in outcomes:
         seen.add(outcome, _thumbnail)
@@ -77,6 +80,18 @@ def write_report(
     atomic.write(str(page), (piece.encode() for piece in _page(seen, title)))
     atomic.write(str(page.with_suffix(".png")), [_jpeg_or_png(_contact_sheet(seen), "PNG")])
     return seen.counts
+
+
+def check_report(path: str | os.PathLike[str]) -> None:
+    """Raise `WriteFailed` where a file that is no report is at the place of the page or of its contact sheet."""
+    for place in (Path(path), Path(path).with_suffix(".png")):
+        try:
+            with place.open("rb") as file:
+                head = file.read(1024)
+        except OSError:
+            continue
+        if head and _MARK.encode() not in head:
+            raise WriteFailed("another file is where the report goes", source=place, remedy="name another --report")
 
 
 def _thumbnail(outcome: Outcome) -> Image.Image | None:
@@ -117,7 +132,14 @@ def _turned(image: Image.Image, turn: Turn) -> Image.Image:
 
 def _jpeg_or_png(image: Image.Image, kind: str) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind, quality=78)
+    if kind == "PNG":
+        from PIL.PngImagePlugin import PngInfo
+
+        mark = PngInfo()
+        mark.add_text("Software", _MARK)
+        image.save(buffer, kind, pnginfo=mark)
+    else:
+        image.save(buffer, kind, quality=78)
     return buffer.getvalue()
 
 
@@ -138,7 +160,7 @@ table {{ border-collapse: collapse }} td, th {{ padding: .15rem 1rem .15rem 0; t
 def _page(seen: _Seen, title: str) -> Iterator[str]:
     total = sum(seen.counts.values())
     yield f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-    yield '<meta name="viewport" content="width=device-width">'
+    yield f'<meta name="viewport" content="width=device-width"><meta name="generator" content="{_MARK}">'
     yield f"<style>{_STYLE}</style><h1>{escape(title)}</h1><table>"
     for group, words in GROUPS.items():
         share = seen.counts[group] / total if total else 0

@@ -62,6 +62,12 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     check_sources(sources, options)
     in_shard, tally = shard_filter(options["shard"]), Tally()
     rows_path = output if output.suffix == ".jsonl" else output.with_name(output.name + ".jsonl")
+    if output != rows_path and output.exists() and not rows_path.exists():
+        raise UsageError(f"{output} is another file", remedy="remove it, or name another output")
+    if options["report"]:
+        from ..report import check_report, write_report
+
+        check_report(options["report"])
     with ResultsFile(rows_path, retry_errors=options["retry_errors"]) as results:
 
         def wanted(key: str) -> bool:
@@ -83,8 +89,6 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     if output != rows_path:
         write_table(read_rows(rows_path), output)
     if options["report"]:
-        from ..report import write_report
-
         write_report((Outcome.from_dict(row) for row in read_rows(rows_path)), options["report"])
     finish(tally, f"{_summary(tally)}: {output}", options)
 

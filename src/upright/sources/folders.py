@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from .. import atomic
 from ..errors import SourceMissing, TooLarge
 from ..formats import HEAD_BYTES, sniff
+from ..journal import is_journal
 from ..limits import Limits
 from .item import Item, Wanted
 
@@ -53,7 +54,11 @@ def _search(folder: str) -> Iterator[tuple[str, str]]:
     for parent, folders, files in os.walk(folder, onerror=unreadable):
         for name in sorted(folders):
             path = _joined(parent, name)
-            if reason := "a folder behind a link" if Path(path).is_symlink() else _backups(path):
+            reason = "a folder behind a link" if Path(path).is_symlink() else ""
+            # Turned, the originals that a journal keeps would be originals no more.
+            if not reason and name.endswith(".d") and is_journal(path[:-2]):
+                reason = "the backups of a journal"
+            if reason:
                 folders.remove(name)
                 yield path, reason
         folders.sort()
@@ -65,15 +70,6 @@ def _search(folder: str) -> Iterator[tuple[str, str]]:
 
 def _joined(parent: str, name: str) -> str:
     return os.path.join(parent, name)  # noqa: PTH118 -- pathlib would normalise the user's spelling away
-
-
-def _backups(folder: str) -> str:
-    """A reason where a folder holds the originals of the journal beside it: turned they would be originals no more."""
-    try:
-        with open(folder.removesuffix(".d"), "rb") as journal:  # noqa: PTH123
-            return "the backups of a journal" if journal.read(10) == b'{"journal"' else ""
-    except OSError:
-        return ""
 
 
 def _no_picture(path: str) -> str:
