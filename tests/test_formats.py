@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from upright.carriers import read_exif_orientation
-from upright.correct import corrected_bytes
+from upright.correction import corrected_bytes
 from upright.formats import FORMATS, HEAD_BYTES, Window, format_of_suffix, sniff
 from upright.pictures import open_picture
 from upright.results import Method

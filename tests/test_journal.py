@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from upright.correct import correct
+from upright.correction import correct
 from upright.errors import JournalError, UprightError, WriteFailed
 from upright.journal import undo
 

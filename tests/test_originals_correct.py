@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from upright.correct import corrected_bytes
+from upright.correction import corrected_bytes
 from upright.errors import NotLossless
 from upright.formats import HEAD_BYTES, sniff
 from upright.results import Method

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from upright import Detector, Turn
-from upright.correct import corrected_bytes
+from upright.correction import corrected_bytes
 from upright.pictures import open_picture
 
 from .conftest import ORIGINALS, ROOT

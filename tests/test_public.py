@@ -1,5 +1,6 @@
 """The public surface: one sorted list, every name is there, and a bare import costs nothing."""
 
+import pkgutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -17,6 +18,8 @@ HEAVY = ("numpy", "PIL", "pyvips", "onnxruntime", "pi_heif", "torch", "fastapi",
 def test_public_names() -> None:
     assert upright.__all__ == sorted(upright.__all__)
     assert dir(upright) == upright.__all__
+    modules = {module.name for module in pkgutil.iter_modules(upright.__path__)}
+    assert not modules.intersection(upright.__all__), "importing the module would hide the public name"
     for name in upright.__all__:
         assert getattr(upright, name).__doc__ or name == "__version__"
     errors = [value for value in vars(upright.errors).values() if isinstance(value, type)]

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from upright.carriers.rotate import rotated
-from upright.correct import correct, corrected_bytes, undo
+from upright.correction import correct, corrected_bytes, undo
 from upright.errors import NotLossless
 from upright.results import Method
 from upright.turns import Turn, turn_array

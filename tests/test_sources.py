@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from upright.correct import correct
+from upright.correction import correct
 from upright.errors import SourceMissing, UprightError, UsageError
 from upright.sources import count_items, find_items, item_of, shard_filter, stores
 

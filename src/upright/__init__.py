@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .correct import correct, undo
+    from .correction import correct, undo
     from .detector import Detector, detect
     from .errors import (
         BrokenPicture,
@@ -69,7 +69,7 @@ __all__ = [
 ]
 
 _HOME = {
-    **dict.fromkeys(("correct", "undo"), "correct"),
+    **dict.fromkeys(("correct", "undo"), "correction"),
     **dict.fromkeys(("Detector", "detect"), "detector"),
     **dict.fromkeys(("Limits", "open_picture"), "pictures"),
     **dict.fromkeys(("Correction", "Method", "Orientation", "Promise", "Reason", "Scores"), "results"),

@@ -21,7 +21,7 @@ from .machine import processors
 from .results import Outcome
 
 if TYPE_CHECKING:
-    from .correct.corrector import SetRight
+    from .correction.corrector import SetRight
     from .detector import Detector
     from .sources import Item
 
@@ -36,7 +36,7 @@ STAGES = ("load", "fetch", "read", "infer", "write")
 
 
 class Corrector(Protocol):
-    """Sets items right: see `upright.correct.corrector.Corrector`."""
+    """Sets items right: see `upright.correction.corrector.Corrector`."""
 
     def looking_at(self, item: Item) -> AbstractContextManager[SetRight]:
         """Hold an item open while it is decided; what is given corrects it by the answer."""

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from upright.correct import correct, corrected_bytes, undo
+from upright.correction import correct, corrected_bytes, undo
 from upright.detector import Detector
 from upright.doctor import examine
 from upright.errors import UsageError

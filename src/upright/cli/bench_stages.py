@@ -127,7 +127,7 @@ def _full(detector: Detector, picture: Path, folder: Path, infer: Callable[[Any]
 
 
 def _lean(detector: Detector, picture: Path, folder: Path) -> Seconds:
-    from ..correct import correct
+    from ..correction import correct
 
     orientation = detector.detect(picture, flow="whole")
     clock = _Clock()

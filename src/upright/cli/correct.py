@@ -18,9 +18,9 @@ from .options import correction_options, corrector_of, form_options, picture_opt
 from .running import finish, go_through
 
 if TYPE_CHECKING:
-    from ..correct import Change
-    from ..correct.corrector import Corrector
-    from ..correct.writer import Writer
+    from ..correction import Change
+    from ..correction.corrector import Corrector
+    from ..correction.writer import Writer
     from ..results import Correction
 
 
@@ -66,7 +66,7 @@ def _corrector(sources: tuple[str, ...], options: dict[str, Any]) -> Corrector:
 
 
 def _stdout_writer() -> Writer:
-    from ..correct.writer import Writer
+    from ..correction.writer import Writer
 
     class Stdout(Writer):
         def write(self, change: Change) -> Correction:

@@ -13,8 +13,8 @@ from ..engines import ENGINES
 from ..errors import UsageError, printable
 
 if TYPE_CHECKING:
-    from ..correct.corrector import Corrector
-    from ..correct.writer import Writer
+    from ..correction.corrector import Corrector
+    from ..correction.writer import Writer
     from ..detector import Detector
     from ..pictures import Limits
 
@@ -174,8 +174,8 @@ def corrector_of(
     options: dict[str, Any], folder: str | None, *, single: str | None = None, writer: Writer | None = None
 ) -> Corrector:
     """The corrector that the options describe, into ``folder``, or in place; see `Corrector` for ``single``."""
-    from ..correct import Request, Writer, method_named
-    from ..correct.corrector import Corrector
+    from ..correction import Request, Writer, method_named
+    from ..correction.corrector import Corrector
     from ..journal import Journal
 
     if options["journal"] and not options["in_place"]:

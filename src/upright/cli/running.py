@@ -20,7 +20,7 @@ from ..sources import count_items, find_items
 from .options import open_detector
 
 if TYPE_CHECKING:
-    from ..correct.corrector import Corrector
+    from ..correction.corrector import Corrector
 
 
 def go_through(

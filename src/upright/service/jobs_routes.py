@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from starlette.responses import JSONResponse, StreamingResponse
 
-from ..correct import Edge
+from ..correction import Edge
 from ..results import Method, Promise
 from . import answers
 from .access import access

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import JSONResponse
 
 from .. import results
-from ..correct import Edge
+from ..correction import Edge
 from ..errors import UprightError
 from ..results import Method, Promise
 from ..turns import Turn

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.types import Receive
 
-from ..correct import Edge, corrected_bytes
+from ..correction import Edge, corrected_bytes
 from ..errors import Overloaded, UprightError
 from ..pictures import Picture, open_picture
 from ..results import Correction, Method, Orientation, Promise

@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 
 import upright.atomic
 from upright.carriers import patch_exif_orientation, read_exif_orientation
-from upright.correct import Change, Opened, Request, Target, Writer, correct, corrected_bytes, opened, plan, undo
+from upright.correction import Change, Opened, Request, Target, Writer, correct, corrected_bytes, opened, plan, undo
 from upright.errors import JournalError, NotAPicture, NotLossless, SourceMissing, UprightError, UsageError, WriteFailed
 from upright.journal import Journal
 from upright.results import Method, Orientation, Promise, Reason, Scores
@@ -481,7 +481,7 @@ def test_a_created_file_that_was_changed_since_is_not_removed(photo: Path, tmp_p
 
 CHILD = """
 import sys
-from upright.correct import correct
+from upright.correction import correct
 print("ready", flush=True)
 while True:
     for method in ("tag", "turn"):
