@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,9 @@ DEMO = Path(__file__).parents[2] / "testdata" / "demo"
 class Served:
     """A running service: its address, its log so far, and how to stop it."""
 
-    def __init__(self, *options: str, env: dict[str, str] | None = None) -> None:
+    def __init__(self, *options: str, env: dict[str, str] | None = None, prefix: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "upright", "serve", "--port", "0", *options],
+            [*prefix, sys.executable, "-m", "upright", "serve", "--port", "0", *options],
             env=os.environ | (env or {}),
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Jobs: the store alone, and a service that is killed."""
+"""Jobs by their routes, and in a service that is killed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import random
 import sqlite3
 import tarfile
-import threading
 import time
 import zipfile
 from pathlib import Path
@@ -15,159 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from upright import UsageError
-from upright.service.archive import safe_name
-from upright.service.jobs_store import JobsStore
-from upright.service.problems import NotHere, StorageFull
-from upright.service.spool import Spool
-
 from .conftest import Served, jpeg, problem_of
 
 pytestmark = pytest.mark.slow
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def store(tmp_path):
-    return JobsStore(str(tmp_path / "jobs.sqlite"), max_mb=100, clock=Clock())
-
-
-def add(store: JobsStore, count: int, owner: str = "", **ask) -> str:
-    return store.add(owner, ask, [(f"{n}.jpg", b"%d" % n) for n in range(count)])
-
-
-def test_a_result_is_committed_once_whoever_comes_late(store):
-    job = add(store, 1)
-    (first,) = store.lease(5, 10)
-    assert store.lease(5, 10) == []
-    store._clock.now += 11
-    (second,) = store.lease(5, 10)
-    assert (second.id, second.fence) == (first.id, first.fence + 1)
-    assert not store.finish(first, {"by": "first"}, None)
-    assert store.finish(second, {"by": "second"}, None)
-    assert not store.finish(second, {"by": "second again"}, None)
-    assert list(store.results(job)) == [(0, "0.jpg", {"by": "second"})]
-    assert store.status(job, "")["state"] == "done"
-
-
-def test_a_renewed_lease_is_not_taken_over(store):
-    add(store, 2)
-    held = store.lease(1, 10)
-    store._clock.now += 9
-    store.renew(held, 10)
-    store._clock.now += 9
-    assert [each.name for each in store.lease(5, 10)] == ["1.jpg"]
-    assert store.finish(held[0], {}, None)
-
-
-def test_what_is_given_back_is_tried_again_and_does_not_count(store):
-    add(store, 1)
-    for _ in range(50):
-        (held,) = store.lease(1, 10)
-        assert held.fence == 1
-        store.give_back(held)
-
-
-def test_workers_never_share_a_picture(store):
-    job = add(store, 60)
-    taken: list[int] = []
-
-    def work() -> None:
-        while leased := store.lease(3, 1000):
-            for each in leased:
-                taken.append(each.id)
-                assert store.finish(each, {"data": each.data.decode()}, None)
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    assert len(taken) == len(set(taken)) == 60
-    assert [result["data"] for _, _, result in store.results(job)] == [str(n) for n in range(60)]
-
-
-def test_a_job_belongs_to_its_key_and_can_be_deleted(store):
-    job = add(store, 3, owner="anna")
-    for attempt in (
-        lambda: store.status(job, "bob"),
-        lambda: store.delete(job, "bob"),
-        lambda: store.status("none", "anna"),
-    ):
-        with pytest.raises(NotHere):
-            attempt()
-    (held, *_) = store.lease(1, 10)
-    store.delete(job, "anna")
-    assert not store.finish(held, {}, None)
-    assert store.waiting() == 0
-    with sqlite3.connect(store._path) as db:
-        assert db.execute("SELECT (SELECT count(*) FROM pictures) + (SELECT count(*) FROM blobs)").fetchone() == (0,)
-    db.close()
-
-
-def test_finished_jobs_are_kept_for_a_while(store):
-    old, running = add(store, 1), add(store, 1)
-    (held,) = store.lease(1, 10)
-    store.finish(held, {}, None)
-    store._clock.now += 3600
-    assert store.sweep(3601) == 0
-    assert store.sweep(3599) == 1
-    with pytest.raises(NotHere):
-        store.status(old, "")
-    assert store.status(running, "")["state"] == "waiting"
-
-
-def test_a_full_disk_takes_no_job_and_loses_none(tmp_path):
-    store = JobsStore(str(tmp_path / "jobs.sqlite"), max_mb=1)
-    job = store.add("", {}, [("a.jpg", bytes(300_000))])
-    with pytest.raises(StorageFull, match="no room"):
-        store.add("", {}, [(f"{n}", bytes(200_000)) for n in range(10)])
-    assert store.waiting() == 1
-    (held,) = store.lease(5, 10)
-    assert held.data == bytes(300_000)
-    with pytest.raises(StorageFull):
-        store.finish(held, {}, bytes(2_000_000))
-    assert store.finish(held, {"turn": 90}, None)
-    assert list(store.results(job)) == [(0, "a.jpg", {"turn": 90})]
-
-
-def test_an_upload_that_finds_the_disk_full_is_told(store):
-    spool = Spool(store.folder, 10)
-    spool.file.close()
-    with Path("/dev/full").open("wb", buffering=0) as spool.file, pytest.raises(StorageFull, match="No space left"):
-        spool.write(bytes(100))
-
-
-def test_a_file_that_is_no_database_is_told(tmp_path):
-    (tmp_path / "jobs.sqlite").write_text("something else, and rather longer than a header would be" * 100)
-    with pytest.raises(UsageError, match="cannot be used"):
-        JobsStore(str(tmp_path / "jobs.sqlite"), max_mb=1)
-
-
-@pytest.mark.parametrize(
-    ("name", "safe"),
-    [
-        ("a/b.jpg", "a/b.jpg"),
-        ("../../etc/passwd", "etc/passwd"),
-        ("/etc/passwd", "etc/passwd"),
-        ("..\\..\\x.jpg", "x.jpg"),
-        ("C:\\x.jpg", "C_/x.jpg"),
-        ("a/./../b", "a/b"),
-        ("...", "picture-7"),
-        ("", "picture-7"),
-        ("a\nb\0c", "a_b_c"),
-        ("\udcff.jpg", "_.jpg"),
-        ("猫.jpg", "猫.jpg"),
-    ],
-)
-def test_names_stay_inside(name, safe):
-    assert safe_name(name, 7) == safe
 
 
 def tar_of(pictures: dict[str, bytes]) -> bytes:

@@ -131,4 +131,5 @@ class ModelFacts(BaseModel):
 class Status(Answer):
     """Whether a process lives, or takes requests."""
 
-    status: Literal["ok", "ready", "stopping"]
+    status: Literal["ok", "ready", "stopping", "unusable"]
+    jobs: str = Field("", description="What is wrong with the jobs file.")

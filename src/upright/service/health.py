@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse
 
 from . import answers
 from .access import access
+from .problems import JobsUnusable
 from .state import state_of
 
 router = APIRouter(tags=["service"])
@@ -24,9 +25,12 @@ async def healthz() -> Response:
 @router.get("/readyz", responses={200: {"model": answers.Status}, 503: {"model": answers.Status}})
 @access(key=False, lane="free")
 async def readyz(request: Request) -> Response:
-    """Whether new requests should come here; turns to 503 first when the service is told to stop."""
-    ready = state_of(request).ready
-    return JSONResponse({"status": "ready" if ready else "stopping"}, 200 if ready else 503)
+    """Whether new requests should come here: 503 when the service is told to stop, or cannot use its jobs file."""
+    state = state_of(request)
+    trouble = state.jobs and state.jobs.store.trouble
+    status = "stopping" if state.draining else "unusable" if isinstance(trouble, JobsUnusable) else "ready"
+    told = {"status": status} | ({"jobs": str(trouble)} if trouble else {})
+    return JSONResponse(told, 200 if status == "ready" else 503)
 
 
 @router.get("/v1/model", responses={200: {"model": answers.ModelFacts}})

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,9 +38,10 @@ class Jobs:
         self.store = JobsStore(settings.jobs, max_mb=settings.jobs_mb)
         self._settings, self._runner, self._metrics = settings, runner, metrics
         self._held: set[Leased] = set()
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="upright-jobs")
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="upright-jobs")
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._reported = ""
 
     async def call(self, function: Callable[..., T], *args: Any) -> T:
         """Run something of the store in a thread."""
@@ -60,7 +62,8 @@ class Jobs:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for leased in self._held.copy():
-            await self.call(self.store.give_back, leased)
+            with suppress(UprightError):  # its lease ends by itself
+                await self.call(self.store.give_back, leased)
         self._threads.shutdown()
 
     async def _work(self) -> None:
@@ -82,10 +85,11 @@ class Jobs:
     async def _lease(self, busy: int) -> list[Leased]:
         if busy >= self._runner.threads:
             return []
+        count, lease_s, most = self._runner.threads - busy, self._settings.job_lease_s, self._settings.max_queue_mb
         try:
-            leased = await self.call(self.store.lease, self._runner.threads - busy, self._settings.job_lease_s)
-        except Exception:
-            logger.exception("no picture could be leased; trying again")
+            leased = await self.call(self.store.lease, count, lease_s, most << 20)
+        except UprightError as error:
+            self._report(error)
             return []
         self._held.update(leased)
         return leased
@@ -93,18 +97,22 @@ class Jobs:
     async def _one(self, leased: Leased) -> None:
         """Work on one picture. What fails here is not held any longer: its lease ends and it is tried again."""
         try:
-            try:
-                result, corrected = await self._decide(leased)
-            except Overloaded:
-                await asyncio.sleep(_LOOK_S)
-                await self.call(self.store.give_back, leased)
-                return
-            while not await self._committed(leased, result, corrected):
-                await asyncio.sleep(_LOOK_S)
-            self._held.discard(leased)
+            await self._finish(leased)
+        except UprightError as error:
+            self._report(error)
         except Exception:
             logger.exception("a picture of a job is left for later", extra={"fields": {"job": leased.job}})
-            self._held.discard(leased)
+        self._held.discard(leased)  # not where it is cancelled: then it is given back
+
+    async def _finish(self, leased: Leased) -> None:
+        try:
+            result, corrected = await self._decide(leased)
+        except Overloaded:
+            await asyncio.sleep(_LOOK_S)
+            await self.call(self.store.give_back, leased)
+            return
+        while not await self._committed(leased, result, corrected):
+            await asyncio.sleep(_LOOK_S)
 
     async def _committed(self, leased: Leased, result: dict[str, Any], corrected: bytes | None) -> bool:
         try:
@@ -149,7 +157,15 @@ class Jobs:
                     swept = _SWEEP_S
                     await self.call(self.store.sweep, self._settings.job_keep_h * 3600)
                 self._metrics.jobs_waiting.set(await self.call(self.store.waiting))
-            except Exception:
-                logger.exception("the jobs file could not be kept; trying again")
+                await self.call(self.store.check)
+                self._reported = ""
+            except UprightError as error:
+                self._report(error)
             await asyncio.sleep(every_s)
             swept -= every_s
+
+    def _report(self, error: UprightError) -> None:
+        """Log what is wrong with the jobs file, once until it is well again."""
+        if self._reported != (text := str(error)):
+            self._reported = text
+            logger.error("the jobs file is in trouble; trying again", extra={"fields": {"error": text}})

@@ -60,10 +60,14 @@ async def start_job(
     edge: Edge = "tag",
 ) -> Response:
     """Take a form of files, or an uncompressed tar (`application/x-tar`). With `correct` the files are set right."""
-    jobs, max_pictures = _jobs(request), state_of(request).settings.job_pictures
-    spool = Spool(jobs.store.folder, max_pictures)
+    jobs, settings = _jobs(request), state_of(request).settings
+    if jobs.store.trouble is not None:
+        await jobs.call(jobs.store.check)
+    if jobs.store.trouble is not None:
+        raise jobs.store.trouble
+    spool = Spool(jobs.store.folder, settings.job_pictures, settings.job_picture_mb)
     with spool.file:
-        await _receive(request, jobs, spool, max_pictures)
+        await _receive(request, jobs, spool, settings.job_pictures)
         ask = {
             "promise": promise and promise.value, "correct": correct, "method": method and method.value, "edge": edge
         }  # fmt: skip

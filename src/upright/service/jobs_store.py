@@ -11,35 +11,41 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UprightError
+from .jobs_file import JobsFile
 from .problems import NotHere, StorageFull
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY, owner TEXT NOT NULL, ask TEXT NOT NULL, created REAL NOT NULL,
-    ready INTEGER NOT NULL DEFAULT 0, finished REAL
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, ask TEXT NOT NULL, created REAL NOT NULL, finished REAL
 );
 CREATE TABLE IF NOT EXISTS pictures (
     id INTEGER PRIMARY KEY, job TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE, number INTEGER NOT NULL,
-    name TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', fence INTEGER NOT NULL DEFAULT 0,
+    name TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'coming', fence INTEGER NOT NULL DEFAULT 0,
     leased_until REAL NOT NULL DEFAULT 0, result TEXT
 );
 CREATE INDEX IF NOT EXISTS pictures_of_job ON pictures (job, number, state);
-CREATE INDEX IF NOT EXISTS pictures_open ON pictures (leased_until, id) WHERE state IN ('waiting', 'leased');
+CREATE INDEX IF NOT EXISTS pictures_by_state ON pictures (state, id);
 CREATE TABLE IF NOT EXISTS blobs (
     picture INTEGER PRIMARY KEY REFERENCES pictures ON DELETE CASCADE, data BLOB NOT NULL
 );
 """
-#: A picture that was being worked on each time when so many services died is taken to be what kills them.
+#: A picture in progress during this many crashes is assumed to cause them.
 MAX_TRIES = 10
+#: Services that share a file may lease for different times; what ends later than this after a lease is no lease.
+_SLACK_S = 60.0
+#: How much of a job is written at once, and how long writing all of it may take.
+_PART_BYTES, _COMING_S = 16 << 20, 3600.0
+
+
+#: Numbers, names and bytes of pictures that are written at once.
+Part = list[tuple[int, str, bytes]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,57 +60,75 @@ class Leased:
     data: bytes
 
 
-class JobsStore:
-    """The SQLite file. Safe to share between threads, and the file between processes of one machine."""
+class JobsStore(JobsFile):
+    """Jobs, their pictures and results. Leases go by a clock that nobody sets; only dates go by the time of day."""
 
-    def __init__(self, path: str, *, max_mb: int, clock: Callable[[], float] = time.time) -> None:
-        self._path, self._clock = path, clock
-        self._local = threading.local()
-        self._max_mb = max_mb
-        try:
-            self._db().executescript(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
-            raise UsageError(f"the jobs file cannot be used: {error}", source=path, remedy="check --jobs") from error
-
-    @property
-    def folder(self) -> Path:
-        """Where uploads may wait: on the disk that will hold them."""
-        return Path(self._path).resolve().parent
+    def __init__(
+        self,
+        path: str,
+        *,
+        max_mb: int,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(path, _SCHEMA, max_mb=max_mb)
+        self._clock, self._steady = clock, steady
 
     def add(self, owner: str, ask: dict[str, Any], pictures: Iterable[tuple[str, bytes]]) -> str:
-        """Accept a job, all of it or nothing; its id. Raises `StorageFull`."""
-        job = secrets.token_urlsafe(16)
-        with self._writing() as db:
-            db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, 1, NULL)", (job, owner, json.dumps(ask), self._clock()))
-            for number, (name, data) in enumerate(pictures):
-                row = db.execute("INSERT INTO pictures (job, number, name) VALUES (?, ?, ?)", (job, number, name))
-                db.execute("INSERT INTO blobs VALUES (?, ?)", (row.lastrowid, data))
+        """Accept a job, all of it or nothing; its id. Raises `StorageFull`.
+
+        A large one is written in several transactions, so that others write in between; nobody sees it before its end.
+        """
+        job, parts = secrets.token_urlsafe(16), _parts(pictures)
+        part, following = next(parts, []), next(parts, None)
+        try:
+            with self.writing() as db:
+                row = (job, owner, json.dumps(ask), self._clock())
+                db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, NULL)", row)
+                _insert(db, job, part, is_last=following is None)
+            while following is not None:
+                part, following = following, next(parts, None)
+                with self.writing() as db:
+                    _insert(db, job, part, is_last=following is None)
+        except BaseException:
+            with suppress(UprightError):
+                self._delete("id = ?", job)
+            raise
         return job
 
-    def lease(self, count: int, lease_s: float) -> list[Leased]:
-        """Up to ``count`` pictures, oldest first; those whose worker died come before new ones."""
-        now = self._clock()
-        with self._writing() as db:
-            rows = db.execute(
-                "UPDATE pictures SET state = 'leased', leased_until = ?, fence = fence + 1 WHERE id IN "
-                "(SELECT id FROM pictures WHERE state IN ('waiting', 'leased') AND leased_until < ?"
-                " ORDER BY state = 'waiting', id LIMIT ?) RETURNING id, job, name, fence",
-                (now + lease_s, now, count),
+    def lease(self, count: int, lease_s: float, max_bytes: int = 1 << 40) -> list[Leased]:
+        """Up to ``count`` pictures of ``max_bytes`` in all, at least one; those whose worker died come first.
+
+        A lease that ends later than one that begins now is of another boot of the machine: it has run out.
+        """
+        now = self._steady()
+        with self.writing() as db:
+            found = db.execute(
+                "SELECT id FROM pictures WHERE state = 'leased' AND leased_until NOT BETWEEN ? AND ? LIMIT ?",
+                (now, now + lease_s + _SLACK_S, count),
             ).fetchall()
-            return [
-                Leased(
-                    id, job, name,
-                    json.loads(db.execute("SELECT ask FROM jobs WHERE id = ?", (job,)).fetchone()[0]),
-                    fence,
-                    db.execute("SELECT data FROM blobs WHERE picture = ?", (id,)).fetchone()[0],
-                )
-                for id, job, name, fence in rows
-            ]  # fmt: skip
+            found += db.execute(
+                "SELECT id FROM pictures WHERE state = 'waiting' ORDER BY id LIMIT ?", (count - len(found),)
+            ).fetchall()
+            leased: list[Leased] = []
+            for (picture,) in found:
+                (size,) = db.execute("SELECT length(data) FROM blobs WHERE picture = ?", (picture,)).fetchone()
+                max_bytes -= size
+                if leased and max_bytes < 0:
+                    break
+                job, name, fence, ask, data = db.execute(
+                    "UPDATE pictures SET state = 'leased', leased_until = ?, fence = fence + 1 WHERE id = ?"
+                    " RETURNING job, name, fence, (SELECT ask FROM jobs WHERE jobs.id = job),"
+                    " (SELECT data FROM blobs WHERE picture = pictures.id)",
+                    (now + lease_s, picture),
+                ).fetchone()
+                leased.append(Leased(picture, job, name, json.loads(ask), fence, data))
+            return leased
 
     def renew(self, held: Iterable[Leased], lease_s: float) -> None:
         """Keep what a worker is at work on."""
-        with self._writing() as db:
-            until = self._clock() + lease_s
+        with self.writing() as db:
+            until = self._steady() + lease_s
             db.executemany(
                 "UPDATE pictures SET leased_until = ? WHERE id = ? AND fence = ? AND state = 'leased'",
                 [(until, each.id, each.fence) for each in held],
@@ -112,7 +136,7 @@ class JobsStore:
 
     def give_back(self, leased: Leased) -> None:
         """Let someone work on a picture later; this try does not count."""
-        with self._writing() as db:
+        with self.writing() as db:
             db.execute(
                 "UPDATE pictures SET state = 'waiting', leased_until = 0, fence = fence - 1"
                 " WHERE id = ? AND fence = ? AND state = 'leased'",
@@ -121,7 +145,7 @@ class JobsStore:
 
     def finish(self, leased: Leased, result: dict[str, Any], corrected: bytes | None) -> bool:
         """Commit a result and drop the picture; ``False`` where another worker holds it now, or the job is gone."""
-        with self._writing() as db:
+        with self.writing() as db:
             done = db.execute(
                 "UPDATE pictures SET state = 'done', result = ? WHERE id = ? AND fence = ? AND state = 'leased'",
                 (json.dumps(result), leased.id, leased.fence),
@@ -141,11 +165,13 @@ class JobsStore:
 
     def status(self, job: str, owner: str) -> dict[str, Any]:
         """State and counts. Raises `NotHere`, also for jobs of another key."""
-        db = self._db()
-        row = db.execute("SELECT created, finished, ask FROM jobs WHERE id = ? AND owner = ?", (job, owner)).fetchone()
+        with self.reading() as db:
+            row = db.execute(
+                "SELECT created, finished, ask FROM jobs WHERE id = ? AND owner = ?", (job, owner)
+            ).fetchone()
+            counts = dict(db.execute("SELECT state, count(*) FROM pictures WHERE job = ? GROUP BY state", (job,)))
         if row is None:
             raise NotHere("there is no such job", remedy="it may have been deleted, or kept for long enough")
-        counts = dict(db.execute("SELECT state, count(*) FROM pictures WHERE job = ? GROUP BY state", (job,)))
         done = counts.get("done", 0)
         return {
             "id": job,
@@ -171,50 +197,67 @@ class JobsStore:
         after = -1
         text = f"{select} WHERE job = ? AND number > ? AND state = 'done' ORDER BY number LIMIT ?"
         # A page at a time, because a cursor left open by a slow reader would keep the log from being folded in.
-        while page := self._db().execute(text, (job, after, size)).fetchall():
+        while True:
+            with self.reading() as db:
+                page = db.execute(text, (job, after, size)).fetchall()
+            if not page:
+                return
             yield page
             after = page[-1][0]
 
     def delete(self, job: str, owner: str) -> None:
-        """Forget a job; what is being worked on is thrown away when done. Raises `NotHere`."""
-        with self._writing() as db:
-            if not db.execute("DELETE FROM jobs WHERE id = ? AND owner = ?", (job, owner)).rowcount:
-                raise NotHere("there is no such job", remedy="it may have been deleted already")
+        """Forget a job; what is being worked on is thrown away when done. Works on a full disk. Raises `NotHere`."""
+        if not self._delete("id = ? AND owner = ?", job, owner):
+            raise NotHere("there is no such job", remedy="it may have been deleted already")
 
     def sweep(self, keep_s: float) -> int:
-        """Delete jobs that finished longer ago than that; how many."""
-        with self._writing() as db:
-            return db.execute("DELETE FROM jobs WHERE finished < ?", (self._clock() - keep_s,)).rowcount
+        """Delete jobs that finished longer ago than that; how many. Takes the reserve again where there is room."""
+        swept = self._delete("finished < ?", self._clock() - keep_s)
+        # What a service that died while it took a job in has left.
+        coming = "created < ? AND EXISTS (SELECT 1 FROM pictures WHERE job = jobs.id AND state = 'coming')"
+        self._delete(coming, self._clock() - _COMING_S)
+        self.fill_reserve()
+        return swept
 
     def waiting(self) -> int:
         """Pictures that are not done."""
-        row = self._db().execute("SELECT count(*) FROM pictures WHERE state IN ('waiting', 'leased')").fetchone()
+        with self.reading() as db:
+            row = db.execute("SELECT count(*) FROM pictures WHERE state IN ('waiting', 'leased')").fetchone()
         return int(row[0])
 
-    def _db(self) -> sqlite3.Connection:
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            db = self._local.db = sqlite3.connect(self._path, timeout=30, isolation_level=None)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")  # what was accepted survives a loss of power, too
-            db.execute("PRAGMA foreign_keys = ON")
-            size = db.execute("PRAGMA page_size").fetchone()[0]
-            db.execute(f"PRAGMA max_page_count = {max(16, (self._max_mb << 20) // size)}")
-        return db
+    def _delete(self, where: str, *values: object) -> int:
+        """Delete jobs, with the help of the reserve where need be, and give their space back to the disk."""
+        for again in (True, False):
+            try:
+                with self.writing() as db:
+                    deleted = db.execute(f"DELETE FROM jobs WHERE {where}", values).rowcount
+                break
+            except StorageFull:
+                if not again or not self.free_reserve():
+                    raise
+        if deleted:
+            with suppress(UprightError):  # the rows are gone, and the next time may do
+                self.shrink()
+        return deleted
 
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that takes the write lock at once, and leaves nothing behind where it fails."""
-        db = self._db()
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield db
-            db.execute("COMMIT")
-        except BaseException as error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise StorageFull(
-                    "there is no room for it", remedy="fetch and delete finished jobs, or raise --jobs-mb"
-                ) from error
-            raise
+
+def _parts(pictures: Iterable[tuple[str, bytes]]) -> Iterator[Part]:
+    """Numbered pictures of at least `_PART_BYTES` together, the last ones of fewer."""
+    part, size = [], 0
+    for number, (name, data) in enumerate(pictures):
+        part.append((number, name, data))
+        size += len(data)
+        if size >= _PART_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _insert(db: sqlite3.Connection, job: str, part: Part, *, is_last: bool) -> None:
+    """Write a part of a job; with the last one the job may be seen."""
+    for number, name, data in part:
+        picture = db.execute("INSERT INTO pictures (job, number, name) VALUES (?, ?, ?)", (job, number, name))
+        db.execute("INSERT INTO blobs VALUES (?, ?)", (picture.lastrowid, data))
+    if is_last:
+        db.execute("UPDATE pictures SET state = 'waiting' WHERE job = ?", (job,))

@@ -11,6 +11,7 @@
     │   ├── WrongType       415  a content type or encoding that this route does not take
     │   ├── TooOften        429  this key's rate is used up
     │   ├── ClientGone      499  nobody reads the answer
+    │   ├── JobsUnusable    503  the jobs file is damaged, read-only or gone
     │   ├── DeadlinePassed  504  not done within the time that was given
     │   └── StorageFull     507  no room for another job
 
@@ -94,6 +95,12 @@ class ClientGone(Refused):
     """The client closed its connection before it was answered; the status is only for log and metrics."""
 
     http_status = 499
+
+
+class JobsUnusable(Refused):
+    """The jobs file is damaged, read-only or gone; ``/readyz`` says so."""
+
+    http_status = 503
 
 
 class DeadlinePassed(Refused):

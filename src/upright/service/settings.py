@@ -77,6 +77,7 @@ class Settings:
     jobs_mb: int = _setting(10_240, "MiB that the jobs file may take.", least=1)
     job_mb: int = _setting(2_048, "MiB of one job's upload.", least=1)
     job_pictures: int = _setting(100_000, "Pictures in one job.", least=1)
+    job_picture_mb: int = _setting(512, "MiB of one picture of a job.", least=1)
 
     job_keep_h: float = _setting(24.0, "Hours that a finished job is kept.", least=0)
     job_lease_s: float = _setting(30.0, "Seconds after which a dead worker's pictures are taken over.", least=0.1)

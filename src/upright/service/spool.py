@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import tarfile
 import tempfile
@@ -10,14 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from ..errors import printable
 from .problems import BodyTooLarge, Refused, StorageFull
+
+_MAX_NAME_BYTES = 1024
+#: A tar may call its heads, and what follows them, as long as it likes; a long name or a pax head is some kilobytes.
+_MAX_HEAD_BYTES = 1 << 20
 
 
 class Spool:
     """A file with where each of its pictures begins and how long it is."""
 
-    def __init__(self, folder: Path, max_pictures: int) -> None:
-        self._max = max_pictures
+    def __init__(self, folder: Path, max_pictures: int, max_picture_mb: int) -> None:
+        self._max, self._max_mb = max_pictures, max_picture_mb
         self._pictures: list[tuple[str, int, int]] = []
         with _full_is_raised():
             # Unbuffered, so that a full disk fails on write, not on close.
@@ -47,27 +53,52 @@ class Spool:
     def index_tar(self) -> None:
         """Find the pictures of an uncompressed tar. Nothing is unpacked: names are only labels."""
         self.file.seek(0)
+        entries = 0
         try:
-            with tarfile.open(fileobj=self.file, mode="r:") as tar:
-                for member in tar:
+            with tarfile.open(fileobj=_Heads(self.file.fileno(), closefd=False), mode="r:") as tar:
+                while (member := tar.next()) is not None:
+                    tar.members.clear()  # type: ignore[attr-defined] # which it would keep, all of them
+                    entries += 1
+                    self._check_count(entries)
                     if member.isreg() and not member.issparse():
                         self._add(member.name, member.offset_data, member.size)
-        except (tarfile.TarError, UnicodeError, ValueError, OverflowError) as error:
+        except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
             raise Refused(f"the tar cannot be read: {error}", remedy="send an uncompressed tar") from error
         end = self.file.seek(0, os.SEEK_END)
         if any(start + size > end for _, start, size in self._pictures):
             raise Refused("the tar ends within a picture", remedy="send all of it")
 
-    def _add(self, name: str, start: int, size: int) -> None:
-        if len(self._pictures) >= self._max:
+    def _check_count(self, count: int) -> None:
+        if count > self._max:
             remedy = "send several jobs; the operator can raise --job-pictures"
             raise BodyTooLarge(f"more than {self._max} pictures in one job", remedy=remedy)
+
+    def _add(self, name: str, start: int, size: int) -> None:
+        self._check_count(len(self._pictures) + 1)
+        name = name.encode("utf-8", "backslashreplace").decode()  # a tar may hold bytes that are no UTF-8
+        if len(name) > _MAX_NAME_BYTES:
+            cause = f"the name of picture {len(self._pictures)} has {len(name):,} characters"
+            raise Refused(cause, remedy=f"give it at most {_MAX_NAME_BYTES:,}")
+        if size > self._max_mb << 20:
+            remedy = "send it by another way; the operator can raise --job-picture-mb"
+            raise BodyTooLarge(f"{printable(name)} is over {self._max_mb} MiB", remedy=remedy)
         self._pictures.append((name, start, size))
 
     def _end(self) -> None:
         if self._pictures and self._pictures[-1][2] < 0:
-            name, start, _ = self._pictures[-1]
-            self._pictures[-1] = (name, start, self.file.tell() - start)
+            name, start, _ = self._pictures.pop()
+            self._add(name, start, self.file.tell() - start)
+
+
+class _Heads(io.FileIO):
+    """The spool as `tarfile` sees it, which skips the pictures and reads the rest: no long part into memory."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Some bytes of a head. Raises `Refused` for too many."""
+        if size is None or not 0 <= size <= _MAX_HEAD_BYTES:
+            remedy = f"give its files names of at most {_MAX_NAME_BYTES:,} characters"
+            raise Refused(f"the tar has a head of {size:,} bytes", remedy=remedy)
+        return super().read(size)
 
 
 @contextlib.contextmanager
