@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import TooLarge, UsageError
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -26,25 +24,3 @@ class Limits:
     max_metadata_bytes: int = 64 << 20
     max_stream_bytes: int = 1 << 30
     timeout_s: float = 300.0
-
-    def check_pages(self, page: int, pages: int, source: str) -> None:
-        """Raise `TooLarge` if a file claims too many pages, `UsageError` if it has no such page."""
-        if pages > self.max_pages:
-            raise TooLarge(
-                f"{pages:,} pages are over the limit max_pages of {self.max_pages:,}",
-                source=source,
-                remedy="raise max_pages if you trust the file",
-            )
-        if not 0 <= page < pages:
-            raise UsageError(f"it has no page {page}", source=source, remedy=f"its pages are 0 to {pages - 1}")
-
-    def check_whole(self, width_px: int, height_px: int, source: str, why: str) -> None:
-        """Raise `TooLarge` if a picture that has to be decoded whole, because of ``why``, is over the limit."""
-        megapixels = width_px * height_px / 1e6
-        if megapixels > self.max_megapixels:
-            raise TooLarge(
-                f"{width_px} x {height_px} is {megapixels:.0f} megapixels and {why} has to be decoded whole; the limit"
-                f" max_megapixels is {self.max_megapixels:g}",
-                source=source,
-                remedy=f"raise it with --max-megapixels {megapixels + 1:.0f} if you trust the file",
-            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,29 @@ class Blocks:
     tiff: Span | None = None
     xmp: Span | None = None
     mpf: int | None = None
+
+
+def blocks_of(
+    window: Window, chunks: Iterable[tuple[bytes, int, int]], exif: bytes, xmp: bytes, prefix: bytes = b""
+) -> Blocks:
+    """The first EXIF and the first XMP among ``(type, start, length of data)`` of chunks with heads of 8 bytes."""
+    tiff = packet = None
+    for kind, start, length in chunks:
+        body, end = start + 8, min(start + 8 + length, window.size)
+        if kind == exif and tiff is None:
+            # Some writers put the JPEG prefix in front.
+            tiff = Span(body + 6 * (window.at(body, 6) == b"Exif\0\0"), end)
+        elif kind == xmp and packet is None and window.at(body, len(prefix)) == prefix:
+            packet = Span(body + len(prefix), end)
+    return Blocks(tiff, packet)
+
+
+def chunk_of(chunks: Iterable[tuple[bytes, int, int]], span: Span) -> int:
+    """Where the chunk starts whose data ends with ``span``. Raises Damaged."""
+    for _, start, length in chunks:
+        if start + 8 <= span.start and start + 8 + length == span.end:
+            return start
+    raise Damaged("a metadata chunk is cut short")
 
 
 class Container(Protocol):

@@ -7,11 +7,12 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from ..errors import Damaged
-from .container import Blocks, Container
-from .edits import MAX_BLOCK, Edit, Span, Window
+from .container import Blocks, Container, blocks_of, chunk_of
+from .edits import MAX_BLOCK, Edit, Window
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_XMP = b"XML:com.adobe.xmp\0"
+#: Of a packet that is not compressed.
+_XMP = b"XML:com.adobe.xmp\0\0"
 _MAX_CHUNKS = 1 << 16
 
 
@@ -49,15 +50,7 @@ class Png(Container):
 
     def find(self, window: Window, page: int = 0) -> Blocks:
         """The first eXIf chunk and the first XMP packet that is not compressed."""
-        tiff = xmp = None
-        for kind, start, length in chunks(window):
-            body, end = start + 8, min(start + 8 + length, window.size)
-            if kind == b"eXIf" and tiff is None:
-                # Some writers put the JPEG prefix in front.
-                tiff = Span(body + 6 * (window.at(body, 6) == b"Exif\0\0"), end)
-            elif kind == b"iTXt" and xmp is None and window.at(body, len(_XMP) + 1) == _XMP + b"\0":
-                xmp = Span(body + len(_XMP), end)
-        return Blocks(tiff, xmp)
+        return blocks_of(window, chunks(window), b"eXIf", b"iTXt", _XMP)
 
     def insert(self, window: Window, blocks: Blocks, block: bytes) -> list[Edit]:
         """A new eXIf chunk before the pixels."""
@@ -69,7 +62,7 @@ class Png(Container):
     def enlarge(self, window: Window, blocks: Blocks, edits: list[Edit], addition: bytes) -> list[Edit]:
         """The eXIf chunk grows at its end."""
         assert blocks.tiff is not None
-        start = _chunk_of(window, blocks.tiff)
+        start = chunk_of(chunks(window), blocks.tiff)
         length = int.from_bytes(window.exactly(start, 4), "big")
         grown = window.edit(start, struct.pack(">I", length + len(addition)))
         return [*edits, grown, Edit(blocks.tiff.end, b"", addition)]
@@ -81,7 +74,7 @@ class Png(Container):
             inside = [edit for edit in edits if span.start <= edit.offset <= span.end]
             if not inside:
                 continue
-            start = _chunk_of(window, span)
+            start = chunk_of(chunks(window), span)
             if span.end - start > MAX_BLOCK:
                 raise Damaged("a metadata chunk is over 1 MB")
             body = bytearray(window.exactly(start + 4, span.end - start - 4))
@@ -90,10 +83,3 @@ class Png(Container):
                 body[at : at + len(edit.old)] = edit.new
             seals.append(window.edit(span.end, struct.pack(">I", zlib.crc32(body))))
         return seals
-
-
-def _chunk_of(window: Window, span: Span) -> int:
-    for _, start, length in chunks(window):
-        if start + 8 <= span.start and span.end == start + 8 + length:
-            return start
-    raise Damaged("a metadata chunk is cut short")

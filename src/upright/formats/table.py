@@ -108,9 +108,9 @@ _ROWS = (
     ),
     _vips("PNG", ".png", rb"\x89PNG\r\n\x1a\n", container=Png(), carriers=_EXIF, turner="png:turned"),
     _vips("TIFF", ".tif .tiff", _TIFF, container=Tiff(), carriers=_EXIF, turner="tiff:turned", holds="pages"),
-    _frames("WEBP", ".webp", rb"RIFF....WEBP", container=Webp(), carriers=_EXIF, turner="pillow:turned_webp"),
-    _frames("GIF", ".gif", rb"GIF8[79]a", container=Gif(), turner="pillow:turned_gif"),
-    _pillow("BMP", ".bmp", rb"BM", container=Bmp(), turner="pillow:turned_bmp", written=True),
+    _frames("WEBP", ".webp", rb"RIFF....WEBP", container=Webp(), carriers=_EXIF, turner="pillow:turned"),
+    _frames("GIF", ".gif", rb"GIF8[79]a", container=Gif(), turner="pillow:turned"),
+    _pillow("BMP", ".bmp", rb"BM", container=Bmp(), turner="pillow:turned", written=True),
     _frames("AVIF", ".avif", _HEIF + rb"avi[fs]", container=Heif(), carriers=("irot",)),
     _row(
         "HEIC",

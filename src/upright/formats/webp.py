@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterator
 
 from ..errors import Damaged
-from .container import Blocks, Container
-from .edits import Edit, Span, Window
+from .container import Blocks, Container, blocks_of, chunk_of
+from .edits import Edit, Window
 
 _MAX_CHUNKS = 1 << 16
 _EXIF_FLAG, _ALPHA_FLAG = 0x08, 0x10
@@ -38,14 +38,7 @@ class Webp(Container):
 
     def find(self, window: Window, page: int = 0) -> Blocks:
         """The first EXIF and the first XMP chunk."""
-        tiff = xmp = None
-        for kind, start, length in chunks(window):
-            body, end = start + 8, min(start + 8 + length, window.size)
-            if kind == b"EXIF" and tiff is None:
-                tiff = Span(body + 6 * (window.at(body, 6) == b"Exif\0\0"), end)
-            elif kind == b"XMP " and xmp is None:
-                xmp = Span(body, end)
-        return Blocks(tiff, xmp)
+        return blocks_of(window, chunks(window), b"EXIF", b"XMP ")
 
     def insert(self, window: Window, blocks: Blocks, block: bytes) -> list[Edit]:
         """A new EXIF chunk after the pixels and before XMP, the flag set, the RIFF grown."""
@@ -65,18 +58,12 @@ class Webp(Container):
     def enlarge(self, window: Window, blocks: Blocks, edits: list[Edit], addition: bytes) -> list[Edit]:
         """The EXIF chunk grows at its end."""
         assert blocks.tiff is not None
-        for _, start, length in chunks(window):
-            if start + 8 <= blocks.tiff.start and start + 8 + length == blocks.tiff.end:
-                break
-        else:
-            raise Damaged("the EXIF chunk is cut short")
+        start = chunk_of(chunks(window), blocks.tiff)
+        length = blocks.tiff.end - start - 8
         grown = length + len(addition)
         pad = window.at(blocks.tiff.end, length % 2)
-        edits = [
-            *edits,
-            window.edit(start + 4, struct.pack("<I", grown)),
-            Edit(blocks.tiff.end, pad, addition + b"\0" * (grown % 2)),
-        ]
+        longer = window.edit(start + 4, struct.pack("<I", grown))
+        edits = [*edits, longer, Edit(blocks.tiff.end, pad, addition + b"\0" * (grown % 2))]
         return [*edits, _riff(window, edits)]
 
 

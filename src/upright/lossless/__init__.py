@@ -5,13 +5,18 @@ from __future__ import annotations
 from importlib import import_module
 
 from ..carriers import patch_exif_orientation, read_exif_orientation, sides_swapped
-from ..errors import NotLossless
+from ..errors import NotLossless, TooLarge
 from ..formats import HEAD_BYTES, Window, format_of, sniff
 from ..turns import ExifOrientation
-from .proof import decoding
+from .proof import TAG, decoding
 from .reencode import reencoded
 
 __all__ = ["reencoded", "turned"]
+
+#: Coefficients take about 6 bytes of memory a pixel, and the proof holds them twice.
+_MOST_PIXELS = {"JPEG": 500_000_000}
+#: What Pillow refuses to open; libvips, which reads what Pillow cannot, has no such guard.
+_MOST_DECODED_PIXELS = 2 * 89_478_485
 
 
 def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse") -> bytes:
@@ -24,13 +29,16 @@ def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse") -> bytes:
     row = format_of(sniff(data[:HEAD_BYTES]))
     if row is None or row.container is None or not row.turner:
         form = row.name if row else "this format"
-        raise NotLossless(f"pixels of {form} cannot be turned without loss", remedy="use --method tag")
+        raise NotLossless(f"pixels of {form} cannot be turned without loss", remedy=TAG)
     tag = read_exif_orientation(data)
     plain = patch_exif_orientation(data, ExifOrientation.TOP_LEFT) if tag.present or tag.xmp else data
     plain = sides_swapped(plain) if exif.swaps_sides else plain
-    pages = row.container.pages(Window(plain))
-    if pages != 1:
+    window = Window(plain)
+    if (pages := row.container.pages(window)) != 1:
         raise NotLossless(f"it has {pages} {row.holds or 'frames'}")
+    width, height = row.container.size_px(window)
+    if width * height > _MOST_PIXELS.get(row.name, _MOST_DECODED_PIXELS):
+        raise TooLarge("it has too many pixels to be turned in memory", remedy=TAG)
     module, function = row.turner.split(":")
     with decoding():
         result: bytes = getattr(import_module(module), function)(plain, exif, edge)

@@ -6,23 +6,17 @@ then: "refuse", or "trim" them off (the picture loses up to 15 rows or columns).
 
 from __future__ import annotations
 
-from ..errors import NotLossless, TooLarge
+from ..errors import NotLossless
 from ..formats import Window
 from ..formats.jpeg import EOI, Jpeg, segments
 from ..turns import ExifOrientation
 from . import turbojpeg
 from .proof import TAG
 
-#: Coefficients take about 6 bytes of memory a pixel, and the proof holds them twice.
-_MAX_MEGAPIXELS = 500
-
 
 def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     """The JPEG whose stored pixels are what ``exif`` shows, proven equal in every coefficient. Raises NotLossless."""
     window = Window(data)
-    width, height = Jpeg().size_px(window)
-    if width * height > _MAX_MEGAPIXELS * 1_000_000:
-        raise TooLarge(f"it has over {_MAX_MEGAPIXELS} megapixels, too many to be turned in memory", remedy=TAG)
     end = next((segment.end for segment in segments(window, scans=True) if segment.marker == EOI), None)
     if end is None:
         raise NotLossless("the JPEG is cut short", remedy=TAG)

@@ -15,9 +15,26 @@ from .proof import prove, same_picture, same_samples
 if TYPE_CHECKING:
     from PIL import Image
 
+#: How each format is written so that nothing is lost, and which of the opened picture's facts are handed on.
+_WRITTEN: dict[str | None, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "BMP": ({}, ()),
+    "GIF": ({"optimize": False}, ("transparency", "comment", "background", "duration", "loop", "version")),
+    "WEBP": ({"lossless": True, "exact": True}, ("icc_profile", "exif", "xmp")),
+}
+
+
+def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
+    """The file whose stored pixels are what ``exif`` shows. Raises NotLossless."""
+    webp = data[:4] == b"RIFF"
+    if webp and all(kind != b"VP8L" for kind, _, _ in chunks(Window(data))):
+        raise NotLossless("its pixels are compressed with loss")
+    result = rewritten(data, exif, _options)
+    prove(data, result, exif, *[same_samples] * webp, same_picture)
+    return result
+
 
 def rewritten(data: bytes, exif: ExifOrientation, options: Callable[[Image.Image], dict[str, Any]]) -> bytes:
-    """The file turned, with what ``options`` makes of the opened picture so that nothing is lost in writing."""
+    """The file turned by Pillow and written with what ``options`` makes of the opened picture."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as picture:
@@ -30,31 +47,11 @@ def rewritten(data: bytes, exif: ExifOrientation, options: Callable[[Image.Image
     return out.getvalue()
 
 
-def turned_bmp(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
-    """A BMP of any mode that Pillow writes."""
-    result = rewritten(data, exif, lambda picture: {})
-    prove(data, result, exif, same_picture)
-    return result
-
-
-def turned_gif(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
-    """A GIF of one picture with its palette as it is."""
-    kept = ("transparency", "comment", "background", "duration", "loop", "version")
-    result = rewritten(data, exif, lambda picture: {"optimize": False} | told(picture, kept))
-    prove(data, result, exif, same_picture)
-    return result
-
-
-def turned_webp(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
-    """A WebP without loss."""
-    if all(kind != b"VP8L" for kind, _, _ in chunks(Window(data))):
-        raise NotLossless("its pixels are compressed with loss")
-    kept = ("icc_profile", "exif", "xmp")
-    result = rewritten(data, exif, lambda picture: {"lossless": True, "exact": True} | told(picture, kept))
-    prove(data, result, exif, same_samples, same_picture)
-    return result
-
-
 def told(picture: Image.Image, names: tuple[str, ...]) -> dict[str, Any]:
     """Those facts of these names that the picture has."""
     return {name: picture.info[name] for name in names if picture.info.get(name) is not None}
+
+
+def _options(picture: Image.Image) -> dict[str, Any]:
+    options, kept = _WRITTEN[picture.format]
+    return options | told(picture, kept)

@@ -16,7 +16,7 @@ from ..errors import NotLossless
 from ..formats import Window
 from ..formats.png import SIGNATURE, chunk, chunks
 from ..turns import ExifOrientation, show_array
-from .proof import check_size, prove, same_picture, same_samples
+from .proof import prove, same_picture, same_samples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,6 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     if not found or found[0][0] != b"IHDR" or len(found[0][1]) != 13:
         raise NotLossless("the PNG does not begin with its header")
     width, height, depth, colour, *_ = struct.unpack(">IIBBBBB", found[0][1])
-    check_size(width, height)
     compressed = sum(len(body) for kind, body in found if kind == b"IDAT")
     if height * (width * depth * _CHANNELS.get(colour, 1) // 8) > _DEFLATE_RATIO * compressed:
         raise NotLossless("the PNG is cut short")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,26 +20,12 @@ def decoding() -> Iterator[None]:
         yield
     except UprightError:
         raise
-    except MemoryError:
-        raise TooLarge("there is not enough memory to turn its pixels", remedy=TAG) from None
     except Exception as error:
-        # None of them promises a type. Pillow's bombs are known by name, so that a JPEG needs no Pillow.
-        if type(error).__name__.startswith("DecompressionBomb"):
-            raise _too_large() from None
+        # No decoder promises a type. Pillow's bombs are known by name, so that a JPEG needs no Pillow.
+        if isinstance(error, MemoryError) or type(error).__name__.startswith("DecompressionBomb"):
+            raise TooLarge("it has too many pixels to be turned in memory", remedy=TAG) from None
         cause = next(iter(str(error).strip().splitlines()), repr(error))
         raise BrokenPicture(f"its pixels cannot be read or written ({cause})", remedy=TAG) from error
-
-
-def check_size(width_px: int, height_px: int) -> None:
-    """Raise TooLarge where Pillow would: libvips, which reads what Pillow cannot, has no such guard."""
-    from PIL import Image
-
-    if width_px * height_px > 2 * (Image.MAX_IMAGE_PIXELS or sys.maxsize):
-        raise _too_large()
-
-
-def _too_large() -> TooLarge:
-    return TooLarge("it has too many pixels to be turned in memory", remedy=TAG)
 
 
 def prove(

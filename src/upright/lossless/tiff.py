@@ -13,7 +13,7 @@ from ..formats import Span, Window
 from ..formats.tiff import directory
 from ..turns import VIPS_ANGLE, ExifOrientation
 from .pillow import rewritten, told
-from .proof import check_size, prove, same_picture, same_samples
+from .proof import prove, same_picture, same_samples
 
 _SUB_IFDS, _COMPRESSION, _BITS = 0x014A, 0x0103, 0x0102
 _EXIF_IFDS = {0x8769, 0x8825}
@@ -72,7 +72,6 @@ def _by_vips(data: bytes, exif: ExifOrientation, compression: str | None) -> byt
     import pyvips
 
     image = pyvips.Image.new_from_buffer(data, "", fail_on="error")
-    check_size(image.width, image.height)
     if compression is None:
         raise NotLossless("it cannot be written again in the same compression")
     shown = (image.fliphor() if exif.mirrored else image).rot(VIPS_ANGLE[exif.turn])

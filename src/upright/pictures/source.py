@@ -61,7 +61,13 @@ class OpenSource:
 
     def check_pages(self, pages: int) -> None:
         """Raise `TooLarge` if there are too many pages, `UsageError` if the wanted one is not there."""
-        self.limits.check_pages(self.page, pages, self.name)
+        most = self.limits.max_pages
+        if pages > most:
+            cause = f"{pages:,} pages are over the limit max_pages of {most:,}"
+            raise TooLarge(cause, source=self.name, remedy="raise max_pages if you trust the file")
+        if not 0 <= self.page < pages:
+            remedy = f"its pages are 0 to {pages - 1}"
+            raise UsageError(f"it has no page {self.page}", source=self.name, remedy=remedy)
 
     def check_bands(self, count: int) -> None:
         """Raise `UsageError` where a picture of ``count`` bands lacks a wanted one."""
@@ -71,7 +77,15 @@ class OpenSource:
 
     def check_whole(self, size: tuple[int, int], why: str) -> None:
         """Raise `TooLarge` if a picture that has to be decoded whole, because of ``why``, is over the limit."""
-        self.limits.check_whole(*size, self.name, why)
+        (width, height), most = size, self.limits.max_megapixels
+        megapixels = width * height / 1e6
+        if megapixels > most:
+            raise TooLarge(
+                f"{width} x {height} is {megapixels:.0f} megapixels and {why} has to be decoded whole; the limit"
+                f" max_megapixels is {most:g}",
+                source=self.name,
+                remedy=f"raise it with --max-megapixels {megapixels + 1:.0f} if you trust the file",
+            )
 
 
 def open_source(source: object, limits: Limits, page: int = 0, bands: Bands | None = None) -> OpenSource:
