@@ -37,7 +37,7 @@ CROP_PX = 448
 def cropped(path: Path) -> Any:
     """The middle of the picture, at most 448 pixels each way, as it was decoded whole."""
     with open_picture(path) as picture:
-        pixels = picture.shrunk(224, "full")
+        pixels = np.asarray(picture.image(224, "full"))
     height, width = pixels.shape[:2]
     top, left = max(0, height - CROP_PX) // 2, max(0, width - CROP_PX) // 2
     return np.ascontiguousarray(pixels[top : top + CROP_PX, left : left + CROP_PX])

@@ -48,9 +48,9 @@ def test_bands_of_a_tiff(tmp_path, size, dtype, divisor, options):
 def test_bands_of_an_array():
     values = bands_of(90, 60, np.uint16)
     with open_picture(values, bands=(4, 3, 2)) as picture:
-        assert np.abs(picture.shrunk(60) - values[:, :, [3, 2, 1]] / 257.0).max() < 1
+        assert np.abs(np.asarray(picture.image(60)) - values[:, :, [3, 2, 1]] / 257.0).max() < 1
     with open_picture(values[:, :, 0], bands=(1, 1, 1)) as picture:
-        assert picture.shrunk(60).shape == (60, 90, 3)
+        assert np.asarray(picture.image(60)).shape == (60, 90, 3)
     with pytest.raises(UsageError, match="1 to 4"):
         open_picture(values)
 
@@ -60,7 +60,7 @@ def test_values_of_little_range_are_stretched_over_the_three_bands_together(tmp_
     values = (bands_of(200, 100, np.uint16) // 16).astype(np.uint16)
     values[:, :, 4] //= 8
     with open_picture(saved(tmp_path / "scan.tif", values), bands=(5, 3, 2)) as picture:
-        seen = picture.shrunk(100).astype(int)
+        seen = np.asarray(picture.image(100)).astype(int)
     low, high = np.percentile(values[:, :, [4, 2, 1]], (0.5, 99.5))
     wanted = np.clip((values[:, :, [4, 2, 1]] - low) * 255 / (high - low), 0, 255)
     assert np.abs(seen - wanted).max() < 1.5

@@ -96,7 +96,6 @@ def check_report(path: str | os.PathLike[str]) -> None:
 
 def _thumbnail(outcome: Outcome) -> Image.Image | None:
     """The picture as it was shown before, or ``None`` where it cannot be read any more."""
-    from PIL import Image
 
     from .pictures import open_picture
 
@@ -109,7 +108,7 @@ def _thumbnail(outcome: Outcome) -> Image.Image | None:
     try:
         source = name if written else item_of(name).open()
         with open_picture(source, page=page) as picture:
-            image = Image.fromarray(picture.shrunk(THUMBNAIL_PX))
+            image = picture.image(THUMBNAIL_PX)
             longest = max(picture.width_px, picture.height_px)
             # A picture may be shrunk by different factors along its sides: its own shape is given back here.
             sides = [max(1, round(side * THUMBNAIL_PX / longest)) for side in (picture.width_px, picture.height_px)]

@@ -85,8 +85,8 @@ class Picture(ABC):
         """What was odd about it so far."""
         return tuple(self._warnings)
 
-    def shrunk(self, side_px: int | tuple[int, int], policy: Policy = "lean") -> NDArray[np.uint8]:
-        """The whole picture as shown, sRGB ``[h, w, 3]``, shrunk while it is decoded.
+    def image(self, side_px: int | tuple[int, int], policy: Policy = "lean") -> Image.Image:
+        """The whole picture as shown, a Pillow image of mode RGB in sRGB, shrunk while it is decoded.
 
         Neither side is under ``side_px`` (or width and height) where the picture has as many pixels; the two sides may
         be shrunk by different factors, since a view is a square whatever the picture's shape.
@@ -94,12 +94,6 @@ class Picture(ABC):
         Raises:
             BrokenPicture, TooLarge: it cannot be decoded; see `upright.errors`.
         """
-        import numpy as np
-
-        return np.asarray(self.image(side_px, policy))
-
-    def image(self, side_px: int | tuple[int, int], policy: Policy = "lean") -> Image.Image:
-        """As `shrunk`, as a Pillow image of mode RGB, which spares a copy."""
         shown = _pair(side_px)
         wanted = shown[::-1] if self.exif.swaps_sides else shown
         width, height = _decoded_size(self._stored_size, wanted, policy)
