@@ -67,7 +67,9 @@ check-benchmark: .venv/test
 
 # The public benchmark, in an environment of its own with the peers that bring their weights (benchmark/README.md).
 # FROM=FOLDER or FROM=ADDRESS takes the real pictures from a mirror instead of from where they are published.
+# REAL=2000 takes all of them.
 FROM ?=
+REAL ?= 120
 JOBS ?= 2
 BENCHMARK := benchmark/.venv/bin
 benchmark/.venv/ready: pyproject.toml benchmark/pyproject.toml
@@ -77,7 +79,9 @@ benchmark/.venv/ready: pyproject.toml benchmark/pyproject.toml
 
 benchmark: benchmark/.venv/ready
 	$(BENCHMARK)/upright-benchmark render benchmark/out/rendered --workers $(JOBS)
-	$(BENCHMARK)/upright-benchmark run benchmark/out/rendered -o benchmark/out/results --jobs $(JOBS) --slow-each 10
+	$(BENCHMARK)/upright-benchmark fetch benchmark/out/real --number $(REAL) $(if $(FROM),--from $(FROM))
+	$(BENCHMARK)/upright-benchmark run benchmark/out/rendered benchmark/out/real -o benchmark/out/results \
+		--jobs $(JOBS) --slow-each 4
 
 # The judge: all four turns of every held-out picture, by kind and promise; then the peers that are installed.
 evaluate: .venv/test

@@ -87,7 +87,7 @@ def test_entrants_that_crash_babble_or_hang_do_not_stop_it(tmp_path: Path, monke
 def test_an_entrant_that_always_crashes_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "MOST_CRASHES", 2)
     _, rows, _ = judged(tmp_path, pictures_in(tmp_path, 2), "rude")
-    assert [row["note"].startswith("given up") for row in rows] == [False] * 3 + [True] * 5
+    assert sum(row["note"].startswith("given up") for row in rows) == 5 and len(rows) == 8
 
 
 def test_a_picture_that_cannot_be_read_is_reported(tmp_path: Path) -> None:

@@ -6,17 +6,21 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
+from upright_benchmark import fetch as fetching
+from upright_benchmark import manifest as manifests
 from upright_benchmark import page
 from upright_benchmark import render as rendering
 from upright_benchmark import report as reporting
 from upright_benchmark.entrants import NAMES
+from upright_benchmark.harden import hardened
+from upright_benchmark.hashes import Hashes, near, shard_hashes
 from upright_benchmark.machine import machine
-from upright_benchmark.pictures import Picture, read_list, sha256_of
+from upright_benchmark.pictures import Picture, open_upright, read_list, sha256_of, write_list
 from upright_benchmark.runner import Run, run
 from upright_benchmark.workers import Entry
 
@@ -55,6 +59,49 @@ def render(folder: Path, number: int | None, workers: int, seed: int) -> None:
     except rendering.MissingFonts as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{len(pictures)} pictures in {folder}")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--from", "base", default=manifests.ADDRESS, show_default=True, help="a mirror: an address or a folder")
+@click.option("--number", type=int, help="a sample of so many pictures, the same everywhere")
+@click.option("--workers", type=int, default=4, show_default=True, help="downloads at the same time")
+@click.option("--hard-each", type=int, default=20, show_default=True, help="hard forms to make of each sort")
+@click.option("--training", type=click.Path(path_type=Path), help="folder of train-*.tar: refuse what is among them")
+def fetch(folder: Path, base: str, number: int | None, workers: int, hard_each: int, training: Path | None) -> None:
+    """Fetches the real pictures of the manifest into FOLDER and makes hard forms of some.
+
+    What cannot be had, or is not the picture of the manifest, is named and left out."""
+    manifest = manifests.read()
+    for problem in manifest.problems:
+        click.echo(f"manifest: {problem}", err=True)
+    chosen = fetching.sample(manifest.entries, number) if number else list(manifest.entries)
+    got = fetching.fetch(manifest, chosen, folder, base, workers, progress("fetched"))
+    for identity, failure in got.failures.items():
+        click.echo(f"{identity}: {failure}", err=True)
+    pictures = got.pictures
+    if training:
+        hashes, names = shard_hashes(training)
+        trained = near_duplicates(pictures, folder, hashes, names)
+        for identity, name in trained.items():
+            click.echo(f"{identity}: refused, a near duplicate of the training picture {name}", err=True)
+        pictures = [picture for picture in pictures if picture.id not in trained]
+    pictures = [*pictures, *hardened(pictures, folder, hard_each)]
+    write_list(pictures, folder / rendering.LIST)
+    click.echo(f"{len(pictures)} pictures in {folder}, {len(got.failures)} could not be fetched")
+
+
+def near_duplicates(pictures: Sequence[Picture], folder: Path, hashes: Hashes, names: Sequence[str]) -> dict[str, str]:
+    """Pictures that are near duplicates of one in `hashes`, with the name of that one."""
+    found = {}
+    for picture in pictures:
+        try:
+            rows = near(hashes, open_upright(folder / picture.file, picture.turn))
+        except OSError:
+            continue  # the run reports it
+        if rows:
+            found[picture.id] = names[rows[0]]
+    return found
 
 
 def entries(entrants: str, commands: tuple[str, ...], pythons: tuple[str, ...]) -> list[Entry]:

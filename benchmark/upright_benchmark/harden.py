@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
+from upright_benchmark.pictures import PLAIN, Picture, open_upright, sha256_of
+
+QUALITY = 93
 Rng = np.random.Generator
 Hardened = tuple[Image.Image, float | None]  # the picture, and the clockwise degrees that straighten it if that changed
 
@@ -69,6 +75,37 @@ HARD: dict[str, Callable[[Rng, Image.Image], Hardened]] = {
     "blurred": blurred,
     "small": small,
 }
+
+
+def hardened(pictures: Sequence[Picture], folder: Path, each: int) -> list[Picture]:
+    """Writes `each` hard forms of every sort from the plain pictures of a folder, beside them, the same everywhere.
+
+    Every form is made of other pictures, drawn by the hash of their ids. What cannot be read is passed over."""
+    plain = sorted((p for p in pictures if p.hardness == PLAIN), key=lambda p: hashlib.sha256(p.id.encode()).digest())
+    made = []
+    for number, (name, form) in enumerate(HARD.items()):
+        for picture in plain[number * each : (number + 1) * each]:
+            seed = int.from_bytes(hashlib.sha256(f"{name} {picture.id}".encode()).digest()[:8], "big")
+            try:
+                upright = open_upright(folder / picture.file, picture.turn)
+            except (OSError, ValueError):
+                continue
+            image, tilt = form(np.random.default_rng(seed), upright)
+            path = folder / f"{picture.id}-{name}.jpg"
+            image.save(path, "JPEG", quality=QUALITY)
+            made.append(
+                replace(
+                    picture,
+                    id=f"{picture.id}-{name}",
+                    file=path.name,
+                    hardness=name,
+                    turn=0,
+                    tilt="" if tilt is None else f"{tilt:.2f}",
+                    mirrored=int(name == "mirrored"),
+                    sha256=sha256_of(path),
+                )
+            )
+    return made
 
 
 def no_up(rng: Rng) -> Image.Image:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from upright_benchmark.capture import CAPTURES
-from upright_benchmark.harden import HARD, no_up
+from upright_benchmark.harden import HARD, QUALITY, no_up
 from upright_benchmark.layouts import KINDS
 from upright_benchmark.pictures import NO_UP, PLAIN, Picture, read_list, sha256_of, write_list
 from upright_benchmark.scripts import BY_CODE, SCRIPTS
@@ -23,7 +23,6 @@ from upright_benchmark.scripts import BY_CODE, SCRIPTS
 SEED = 2026
 HARD_EACH, NO_UP_PICTURES = 20, 25
 LIST = "pictures.csv"
-QUALITY = 93
 FONT_PACKAGES = "fontconfig fonts-noto-core fonts-noto-cjk"
 
 

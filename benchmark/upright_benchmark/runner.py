@@ -47,7 +47,8 @@ def run(plan: Run, progress: Callable[[int, int], object] = lambda done, of: Non
     kept = [row for row in _read(path) if row["sha256"] == hashes.get(row["picture"])]
     done = {(row["picture"], row["turn"], row["entrant"]): row for row in kept}
     sample = sampled(plan.pictures, plan.slow_each)
-    todo = [p for p in plan.pictures if _missing(p, present, sample, done)]
+    # In the order of a hash, so that what a run has done when it is cut off is a random sample.
+    todo = sorted((p for p in plan.pictures if _missing(p, present, sample, done)), key=_shuffled)
     crew = _Crew(present, plan.out)
     lock = threading.Lock()
     with path.open("a", encoding="utf-8") as file, ThreadPoolExecutor(plan.jobs) as pool:
@@ -70,10 +71,13 @@ def sampled(pictures: Sequence[Picture], each: int) -> set[str]:
     if not each:
         return {picture.id for picture in pictures}
     cells: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for picture in pictures:
+    for picture in sorted(pictures, key=_shuffled):
         cells[picture.part, picture.group, picture.hardness].append(picture.id)
-    by_hash = {key: sorted(ids, key=lambda i: hashlib.sha256(i.encode()).digest()) for key, ids in cells.items()}
-    return {identity for ids in by_hash.values() for identity in ids[:each]}
+    return {identity for ids in cells.values() for identity in ids[:each]}
+
+
+def _shuffled(picture: Picture) -> bytes:
+    return hashlib.sha256(picture.id.encode()).digest()
 
 
 def _present(plan: Run) -> list[Entry]:
