@@ -1,0 +1,100 @@
+"""Requests to a program that keeps photographs, with errors in one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPMessage
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from upright import SourceError, SourceMissing, UsageError
+
+#: A preview is rendered on demand by some servers.
+_TIMEOUT_S = 60
+#: An original of a hundred megapixels is smaller than this.
+_MOST_BYTES = 512 << 20
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """A key is sent to the server that it belongs to, and to no other."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+class Api:
+    """A program's HTTP interface under one address, with the headers that say who asks.
+
+    Args:
+        address: of the server, as in the browser.
+        program: its name, for errors.
+        headers: sent with each request; they hold the key.
+        key_remedy: what to do when the key is refused.
+    """
+
+    def __init__(self, address: str, program: str, headers: dict[str, str], key_remedy: str) -> None:
+        if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
+            raise UsageError(f"{address!r} is no address of a server", remedy="write it as http://photos.example:2283")
+        self._base = address.rstrip("/")
+        self._program = program
+        self._headers = headers
+        self._key_remedy = key_remedy
+        self._opener = build_opener(_NoRedirect)
+
+    def bytes(self, method: str, path: str, body: Any = None) -> tuple[bytes, HTTPMessage]:
+        """The answer's content and headers. Raises SourceError."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = self._headers | ({} if data is None else {"Content-Type": "application/json"})
+        url = f"{self._base}{path}"
+        try:
+            with self._opener.open(Request(url, data, headers, method=method), timeout=_TIMEOUT_S) as answer:
+                content = answer.read(_MOST_BYTES + 1)
+        except HTTPError as error:
+            with error:
+                raise self._refused(error, url) from None
+        except (OSError, HTTPException) as error:
+            why = getattr(error, "reason", error)
+            raise SourceError(
+                f"{self._program} cannot be reached: {why}", source=url, remedy="check the address"
+            ) from None
+        if len(content) > _MOST_BYTES:
+            raise SourceError(f"{self._program} sent more than {_MOST_BYTES >> 20} MB", source=url)
+        return content, answer.headers
+
+    def json(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer's JSON; ``None`` where it has no content. Raises SourceError."""
+        return self.json_and_headers(method, path, body)[0]
+
+    def json_and_headers(self, method: str, path: str, body: Any = None) -> tuple[Any, HTTPMessage]:
+        """The answer's JSON, ``None`` where it has no content, and its headers. Raises SourceError."""
+        content, headers = self.bytes(method, path, body)
+        try:
+            return (json.loads(content) if content else None), headers
+        except ValueError:
+            url = f"{self._base}{path}"
+            raise SourceError(
+                f"this is not {self._program}'s interface", source=url, remedy="check the address"
+            ) from None
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """Raise SourceError where what is read from an answer is not in it."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError) as error:
+            cause = f"{self._program} answered in a form that upright does not know ({error!r})"
+            raise SourceError(cause, source=self._base, remedy="check the address and the version") from error
+
+    def _refused(self, error: HTTPError, url: str) -> SourceError:
+        if error.code == 401:
+            return SourceError(f"{self._program} refused the key", source=url, remedy=self._key_remedy)
+        if error.code == 403:
+            return SourceError(f"the key may not do this in {self._program}", source=url, remedy=self._key_remedy)
+        if error.code == 404:
+            return SourceMissing(f"{self._program} does not have this", source=url)
+        said = error.read(300).decode("utf-8", "replace").strip()
+        return SourceError(f"{self._program} answered {error.code}: {said}", source=url)

@@ -1,0 +1,105 @@
+"""Sets photographs right in Immich (2.5 or newer) by its edits, which leave the original as it is.
+
+Immich crops first, then applies the other edits in the order of their list; a rotation is clockwise. ``PUT`` replaces
+the whole list, so it is read and merged first. https://api.immich.app/endpoints/assets
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from upright import ExifOrientation, SourceError, SourceMissing, Turn, UprightError
+
+from .http import Api
+
+if TYPE_CHECKING:
+    from upright import Detector, Promise
+
+#: Assets of one page of the search; Immich allows at most 1,000.
+_PAGE = 250
+
+
+class Immich:
+    """Immich's HTTP interface. The key needs ``asset.read``, ``asset.view`` and ``assetEdit`` get, create, delete."""
+
+    def __init__(self, address: str, key: str) -> None:
+        remedy = "make a key with asset.read, asset.view and the asset edit permissions"
+        self._api = Api(address, "Immich", {"x-api-key": key, "Accept": "application/json"}, remedy)
+
+    def pictures(self) -> Iterator[tuple[str, str]]:
+        """Id and file name of each picture of the key's owner."""
+        page: str | None = "1"
+        while page:
+            found = self._api.json("POST", "/api/search/metadata", {"type": "IMAGE", "page": int(page), "size": _PAGE})
+            with self._api.understood():
+                assets = [(str(each["id"]), str(each["originalFileName"])) for each in found["assets"]["items"]]
+                page = found["assets"]["nextPage"]
+            yield from assets
+
+    def preview(self, asset: str) -> bytes:
+        """The picture as Immich shows it, some 1,440 pixels large."""
+        return self._api.bytes("GET", f"/api/assets/{asset}/thumbnail?size=preview")[0]
+
+    def edits(self, asset: str) -> list[dict[str, Any]]:
+        """The edits that the picture has. Raises SourceError before Immich 2.5."""
+        try:
+            found = self._api.json("GET", f"/api/assets/{asset}/edits")
+        except SourceMissing as error:
+            remedy = "Immich 2.5 or newer is needed"
+            raise SourceError("Immich has no edits here", source=error.source, remedy=remedy) from None
+        with self._api.understood():
+            return [{"action": each["action"], "parameters": dict(each["parameters"])} for each in found["edits"]]
+
+    def put_edits(self, asset: str, edits: Sequence[dict[str, Any]]) -> None:
+        """Replace all edits; none is a request of its own."""
+        if edits:
+            self._api.json("PUT", f"/api/assets/{asset}/edits", {"edits": list(edits)})
+        else:
+            self._api.bytes("DELETE", f"/api/assets/{asset}/edits")
+
+
+def merged(edits: Sequence[dict[str, Any]], turn: Turn) -> list[dict[str, Any]]:
+    """Edits that show the picture as these do and then turn it.
+
+    Raises:
+        SourceError: there is an edit that upright does not know, which may not be lost.
+    """
+    crops, shown = [], ExifOrientation.TOP_LEFT
+    for edit in edits:
+        action, parameters = edit["action"], edit["parameters"]
+        if action == "crop":
+            crops.append({"action": action, "parameters": parameters})
+        elif action == "rotate":
+            shown = shown.then(Turn(int(parameters["angle"]) % 360))
+        elif action == "mirror" and parameters["axis"] in ("horizontal", "vertical"):
+            shown = ExifOrientation.compose(not shown.mirrored, shown.turn.inverse)
+            shown = shown.then(Turn.HALF if parameters["axis"] == "vertical" else Turn.NONE)
+        else:
+            raise SourceError(f"it has an edit that upright does not know, {action!r}", remedy="turn it in Immich")
+    shown = shown.then(turn)
+    mirror = [{"action": "mirror", "parameters": {"axis": "horizontal"}}] if shown.mirrored else []
+    rotate = [{"action": "rotate", "parameters": {"angle": int(shown.turn)}}] if shown.turn else []
+    return [*crops, *mirror, *rotate]
+
+
+def set_right(immich: Immich, detector: Detector, promise: Promise | str, dry_run: bool = False) -> Iterator[str]:
+    """Turn what lies wrong; a line for each picture that is turned, or fails.
+
+    A picture that somebody turned or mirrored in Immich is left as that person wanted it. Raises SourceError where the
+    list of pictures cannot be had.
+    """
+    for asset, name in immich.pictures():
+        try:
+            answer = detector.detect(immich.preview(asset), promise=promise)
+            if not answer.turn:
+                continue
+            edits = immich.edits(asset)
+            if any(edit["action"] != "crop" for edit in edits):
+                yield f"{name}: stays as it was edited in Immich (it would be turned by {int(answer.turn)}°)"
+                continue
+            if not dry_run:
+                immich.put_edits(asset, merged(edits, answer.turn))
+            yield f"{name}: {'would be turned' if dry_run else 'turned'} by {int(answer.turn)}°"
+        except UprightError as error:
+            yield f"{name}: {error}"

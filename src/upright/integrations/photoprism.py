@@ -1,0 +1,85 @@
+"""Sets photographs right in PhotoPrism, which writes the EXIF orientation into the file and indexes it again.
+
+https://docs.photoprism.dev: ``PUT /api/v1/photos/{uid}/files/{fileuid}/orientation`` takes the new EXIF value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from upright import Turn, UprightError
+
+from .http import Api
+
+if TYPE_CHECKING:
+    from upright import Detector, ExifOrientation, Promise
+
+_PAGE = 500
+
+
+class PrimaryFile(NamedTuple):
+    """The file that PhotoPrism shows for a photo."""
+
+    photo: str
+    uid: str
+    hash: str
+    name: str
+
+
+class PhotoPrism:
+    """PhotoPrism's HTTP interface. ``token`` is an app password, or an access token of a session."""
+
+    def __init__(self, address: str, token: str) -> None:
+        remedy = "make an app password in Settings, Account, with access to photos and files"
+        self._api = Api(
+            address, "PhotoPrism", {"Authorization": f"Bearer {token}", "Accept": "application/json"}, remedy
+        )
+        self._download = ""
+
+    def pictures(self) -> Iterator[PrimaryFile]:
+        """The shown file of each photo."""
+        offset = 0
+        while True:
+            path = f"/api/v1/photos?count={_PAGE}&offset={offset}&merged=true&quality=0&q=type%3Aimage"
+            found, headers = self._api.json_and_headers("GET", path)
+            self._download = headers.get("X-Download-Token") or self._download
+            with self._api.understood():
+                files = [_file(photo, each) for photo in found for each in photo["Files"] if each.get("Primary")]
+            yield from files
+            if len(found) < _PAGE:
+                return
+            offset += _PAGE
+
+    def original(self, file: PrimaryFile) -> bytes:
+        """The file's bytes."""
+        return self._api.bytes("GET", f"/api/v1/dl/{file.hash}?t={self._download}")[0]
+
+    def put_orientation(self, file: PrimaryFile, orientation: ExifOrientation) -> None:
+        """Write the EXIF orientation into the file."""
+        path = f"/api/v1/photos/{file.photo}/files/{file.uid}/orientation"
+        self._api.json("PUT", path, {"Orientation": int(orientation)})
+
+
+def set_right(photos: PhotoPrism, detector: Detector, promise: Promise | str, dry_run: bool = False) -> Iterator[str]:
+    """Turn what lies wrong; a line for each picture that is turned, or fails.
+
+    Raises SourceError where the list of pictures cannot be had.
+    """
+    for file in photos.pictures():
+        try:
+            answer = detector.detect(photos.original(file), promise=promise)
+            if not answer.turn:
+                continue
+            # What the file says counts: the index may be older.
+            after = answer.exif.then(Turn(answer.turn))
+            if not dry_run:
+                photos.put_orientation(file, after)
+            done = "would be turned" if dry_run else "turned"
+            yield f"{file.name}: {done} by {int(answer.turn)}° (EXIF {int(answer.exif)} to {int(after)})"
+        except UprightError as error:
+            yield f"{file.name}: {error}"
+
+
+def _file(photo: dict[str, Any], file: dict[str, Any]) -> PrimaryFile:
+    return PrimaryFile(photo["UID"], file["UID"], file["Hash"], file.get("Name") or file["UID"])

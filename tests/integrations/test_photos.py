@@ -1,0 +1,131 @@
+"""Immich and PhotoPrism, by stand-ins that are built from their API descriptions; no real server was asked."""
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from upright import Detector, SourceError, Turn, UsageError
+from upright.cli import cli
+from upright.integrations.immich import Immich, merged, set_right
+from upright.integrations.photoprism import PhotoPrism
+from upright.integrations.photoprism import set_right as set_right_in_photoprism
+
+from .standins import CLOCKWISE, KEY, FakeImmich, FakePhotoPrism, Refused, jpeg, serving
+
+DEMO = Path(__file__).parents[2] / "testdata" / "demo"
+#: The demo's picture as a person would hold it: its file needs half a turn (testdata/demo-turns.csv).
+PAGE = Image.open(DEMO / "page.jpg").convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def upright_page(detector: Detector) -> Image.Image:
+    turn = detector.detect(PAGE).turn
+    assert turn is not None
+    return PAGE.transpose(CLOCKWISE[turn]) if turn else PAGE
+
+
+def alike(image: Image.Image, other: Image.Image) -> bool:
+    return image.size == other.size and abs(np.asarray(image, float) - np.asarray(other, float)).mean() < 4
+
+
+def test_immich(upright_page: Image.Image, detector: Detector) -> None:
+    lying = {str(int(turn)): upright_page.transpose(CLOCKWISE[turn.inverse]) if turn else upright_page for turn in Turn}
+    fake = FakeImmich(lying | {"cropped": lying["90"], "settled": lying["180"]})
+    width, height = lying["90"].size
+    crop = {"action": "crop", "parameters": {"x": 10, "y": 20, "width": width - 40, "height": height - 50}}
+    fake.edits["cropped"] = [crop]
+    fake.edits["settled"] = [{"action": "mirror", "parameters": {"axis": "vertical"}}]
+    mirrored = fake.shown("settled")
+    with serving(fake) as address:
+        said = list(set_right(Immich(address, KEY), detector, "balanced", dry_run=True))
+        assert "90.jpg: would be turned by 90°" in said and fake.writes == 0
+        said = list(set_right(Immich(address + "/", KEY), detector, "balanced"))
+        assert [line for line in said if "settled" not in line] == [
+            "90.jpg: turned by 90°",
+            "180.jpg: turned by 180°",
+            "270.jpg: turned by 270°",
+            "cropped.jpg: turned by 90°",
+        ]
+        assert all(alike(fake.shown(each), upright_page) for each in ("0", "90", "180", "270"))
+        assert fake.edits["cropped"] == [crop, {"action": "rotate", "parameters": {"angle": 90}}]
+        assert alike(fake.shown("settled"), mirrored)
+        writes = fake.writes
+        assert not any("turned by" in line for line in set_right(Immich(address, KEY), detector, "balanced"))
+        assert fake.writes == writes
+
+
+def test_every_merge_shows_what_was_shown_and_then_the_turn() -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (7, 5, 3), np.uint8))
+    crop = {"action": "crop", "parameters": {"x": 1, "y": 0, "width": 3, "height": 6}}
+    mirrors = [{"action": "mirror", "parameters": {"axis": axis}} for axis in ("horizontal", "vertical")]
+    rotations = [{"action": "rotate", "parameters": {"angle": angle}} for angle in (90, 180, 270)]
+    lists = [[], [crop], mirrors, *([m, r] for m, r in product(mirrors, rotations))]
+    lists += [*([r, m] for m, r in product(mirrors, rotations)), [rotations[0], crop, *mirrors]]
+    for edits, turn in product(lists, Turn):
+        fake = FakeImmich({"a": noise})
+        fake.edits["a"] = edits
+        wanted = fake.shown("a").transpose(CLOCKWISE[turn]) if turn else fake.shown("a")
+        with serving(fake) as address:
+            Immich(address, KEY).put_edits("a", merged(edits, turn))
+        assert np.array_equal(np.asarray(fake.shown("a")), np.asarray(wanted))
+
+
+def test_an_edit_that_is_not_known_is_not_lost() -> None:
+    with pytest.raises(SourceError, match="an edit that upright does not know, 'adjust'; turn it in Immich"):
+        merged([{"action": "adjust", "parameters": {}}], Turn.RIGHT)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_photoprism(orientation: int, upright_page: Image.Image, detector: Detector) -> None:
+    stored = upright_page.transpose(CLOCKWISE[90])
+    fake = FakePhotoPrism({"one": jpeg(stored, orientation), "two": jpeg(upright_page)})
+    with serving(fake) as address:
+        said = list(set_right_in_photoprism(PhotoPrism(address, KEY), detector, "balanced", dry_run=True))
+        assert len(said) == 1 and "2026/one.jpg: would be turned" in said[0] and fake.writes == 0
+        said = list(set_right_in_photoprism(PhotoPrism(address, KEY), detector, "balanced"))
+        assert said[0].endswith(f"(EXIF {orientation} to 8)") and fake.writes == 1
+        assert alike(fake.shown("one"), upright_page) and alike(fake.shown("two"), upright_page)
+
+
+@pytest.mark.parametrize("program", ["immich", "photoprism"])
+def test_a_wrong_key_address_or_program(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeImmich({}) if program == "immich" else FakePhotoPrism({})
+    variable = {"immich": "IMMICH_API_KEY", "photoprism": "PHOTOPRISM_TOKEN"}[program]
+    monkeypatch.delenv(variable, raising=False)
+
+    def error_of(address: str, key: str | None = None) -> str:
+        result = CliRunner().invoke(cli, ["photos", program, address], env={variable: key})
+        assert isinstance(result.exception, UsageError | SourceError)
+        return str(result.exception)
+
+    with serving(fake) as address:
+        assert f"{variable} is not set" in error_of(address)
+        assert "refused the key; make a" in error_of(address, "wrong")
+        assert "does not have this" in error_of(address + "/elsewhere", KEY)
+        assert CliRunner().invoke(cli, ["photos", program, address], env={variable: KEY}).exit_code == 0
+    assert "cannot be reached" in error_of(address, KEY)
+    assert "no address of a server" in error_of("photos.example", KEY)
+    for content, cause in ((b"<html>", "this is not"), (b'[{"assets": 1}]', "a form that upright does not know")):
+        with serving(lambda *_, content=content: (content, {})) as address:
+            assert cause in error_of(address, KEY)
+
+
+def test_a_redirect_does_not_get_the_key() -> None:
+    asked = []
+
+    def elsewhere(*request: object) -> tuple[bytes, dict[str, str]]:
+        asked.append(request)
+        return b"{}", {}
+
+    with serving(elsewhere) as other:
+
+        def redirect(*_: object) -> tuple[bytes, dict[str, str]]:
+            raise Refused(302, other)
+
+        with serving(redirect) as address, pytest.raises(SourceError, match="answered 302"):
+            list(Immich(address, KEY).pictures())
+    assert asked == []
