@@ -1,7 +1,6 @@
 """A format that nobody has: TOYF, the length of an EXIF block, the block, and a picture that Pillow reads."""
 
 import io
-import re
 
 from PIL import Image
 
@@ -34,4 +33,12 @@ def written(image: Image.Image) -> bytes:
     return b"TOYF" + len(block).to_bytes(4, "big") + block + pixels.getvalue()
 
 
-ROW = Format("TOY", (".toy",), re.compile(b"TOYF"), f"{__name__}:open_toy", "PIL", container=Toy(), carriers=("exif",))
+ROW = Format(
+    "TOY",
+    (".toy",),
+    b"TOYF",
+    f"{__name__}:open_toy",
+    "PIL",
+    structure=f"{__name__}:Toy",
+    carriers=("exif",),
+)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ..errors import BrokenPicture, CorrectionError, Damaged
-from ..formats import HEAD_BYTES, Blocks, Bytes, Container, Edit, Window, applied, format_of, sniff
+from ..formats import Blocks, Bytes, Container, Edit, Window, applied, format_in, format_of
 from ..formats.tiff import directory
 from ..turns import ExifOrientation
 from . import exif, heif, xmp
@@ -53,7 +53,7 @@ class ExifTag:
 
 def _tagged(window: Window) -> tuple[str, Container | None]:
     """The format, and its container where that has a place for an EXIF orientation."""
-    row = format_of(sniff(window.at(0, HEAD_BYTES)))
+    row = format_in(window)
     return (row.name, row.container if "exif" in row.carriers else None) if row else ("", None)
 
 
@@ -83,7 +83,7 @@ def _read(window: Window, form: str, blocks: Blocks, page: int) -> ExifTag:
         return replace(tag, warning=error.cause)
     if found is None or value is None:
         ignored = copy not in (None, 1)
-        return replace(tag, warning="an XMP orientation without an EXIF tag is not applied" if ignored else "")
+        return replace(tag, warning="an XMP orientation without an EXIF tag is not applied") if ignored else tag
     valid = value.raw is not None and 1 <= value.raw <= 8
     return replace(
         tag,
@@ -136,7 +136,7 @@ def _lead(window: Window, container: Container, blocks: Blocks, orientation: Exi
 
 def has_page(window: Window, page: int) -> bool:
     """Whether a file of pages that have a tag each has this one, counted from 0."""
-    row = format_of(sniff(window.at(0, HEAD_BYTES)))
+    row = format_in(window)
     return bool(row and row.container and row.holds == "pages" and page < row.container.pages(window))
 
 

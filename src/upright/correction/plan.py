@@ -12,7 +12,7 @@ from typing import BinaryIO
 from ..carriers import ExifTag, exif_edits, has_page, read_exif_orientation
 from ..carriers.rotate import rotated
 from ..errors import BrokenPicture, CorrectionError, NotAPicture, NotLossless, TooLarge, UsageError
-from ..formats import HEAD_BYTES, Edit, Window, format_of, format_of_suffix, sniff
+from ..formats import Edit, Window, format_in, format_of_suffix
 from ..formats.jpeg import Jpeg
 from ..lossless import reencoded, turned
 from ..results import Correction, Method
@@ -48,7 +48,7 @@ class _New:
 
 
 def _planned(window: Window, name: str, request: Request, target: str | None) -> _New:
-    row = format_of(sniff(window.at(0, HEAD_BYTES)))
+    row = format_in(window)
     form, carriers = (row.name, row.carriers) if row else ("", ())
     turn, method, page = request.turn, request.method, request.page
     tag = read_exif_orientation(window, page=page) if form else ExifTag()

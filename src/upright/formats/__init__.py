@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .container import Blocks, Container
 from .edits import Bytes, Edit, Span, Window, applied, inverse
-from .table import FORMATS, HEAD_BYTES, Format, format_of, format_of_suffix, sniff
+from .table import FORMATS, HEAD_BYTES, Format, format_in, format_of, format_of_suffix, named, sniff
 
 __all__ = [
     "FORMATS",
@@ -20,8 +20,10 @@ __all__ = [
     "Span",
     "Window",
     "applied",
+    "format_in",
     "format_of",
     "format_of_suffix",
     "inverse",
+    "named",
     "sniff",
 ]

@@ -23,8 +23,8 @@ END = b"\xff\xd9"
 _APP0, _APP1, _APP2 = 0xE0, 0xE1, 0xE2
 #: SOF0 to SOF15: the range without DHT, JPG and DAC.
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-#: DHT, DAC, DQT, DRI, and those of the application segments that say what the colours mean.
-_TABLES = {0xC4, 0xCC, 0xDB, 0xDD}
+#: What pixels depend on: frames, DHT, DAC, DQT, DRI, and those application segments that say what colours mean.
+_KEPT = _FRAMES | {0xC4, 0xCC, 0xDB, 0xDD}
 _COLOURS = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 #: TEM, the restart markers and SOI have no length.
 _BARE = {0x01, *range(0xD0, 0xD9)}
@@ -170,7 +170,7 @@ def read_header(window: Window, max_bytes: int) -> Header:
             if found is not None:
                 raise Damaged("a damaged frame header")
             found = _frame(segment)
-        if marker in _FRAMES | _TABLES or (marker in _COLOURS and segment.head.startswith(_COLOURS[marker])):
+        if marker in _KEPT or (marker in _COLOURS and segment.head.startswith(_COLOURS[marker])):
             body = window.at(segment.body, segment.end - segment.body)
             kept += b"\xff%c" % marker + (len(body) + 2).to_bytes(2, "big") + body
     raise Damaged(f"it ends before its first scan, or has more than {_MAX_SEGMENTS} segments there")

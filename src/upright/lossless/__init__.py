@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from ..carriers import patch_exif_orientation, read_exif_orientation, sides_swapped
 from ..errors import NotLossless, TooLarge
-from ..formats import HEAD_BYTES, Window, format_of, sniff
+from ..formats import Window, format_in, named
 from ..turns import ExifOrientation
 from .proof import TAG, decoding
 from .reencode import reencoded
@@ -26,20 +24,20 @@ def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse") -> bytes:
     coefficients have been turned back) and found equal. Raises NotLossless, BrokenPicture, TooLarge, or EngineError
     where libturbojpeg is missing.
     """
-    row = format_of(sniff(data[:HEAD_BYTES]))
-    if row is None or row.container is None or not row.turner:
+    row = format_in(Window(data))
+    container = row.container if row and row.turner else None
+    if row is None or container is None:
         form = row.name if row else "this format"
         raise NotLossless(f"pixels of {form} cannot be turned without loss", remedy=TAG)
     tag = read_exif_orientation(data)
     plain = patch_exif_orientation(data, ExifOrientation.TOP_LEFT) if tag.present or tag.xmp else data
     plain = sides_swapped(plain) if exif.swaps_sides else plain
     window = Window(plain)
-    if (pages := row.container.pages(window)) != 1:
+    if (pages := container.pages(window)) != 1:
         raise NotLossless(f"it has {pages} {row.holds or 'frames'}")
-    width, height = row.container.size_px(window)
+    width, height = container.size_px(window)
     if width * height > _MOST_PIXELS.get(row.name, _MOST_DECODED_PIXELS):
         raise TooLarge("it has too many pixels to be turned in memory", remedy=TAG)
-    module, function = row.turner.split(":")
     with decoding():
-        result: bytes = getattr(import_module(module), function)(plain, exif, edge)
+        result: bytes = named(row.turner)(plain, exif, edge)
     return result

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..carriers import patch_exif_orientation, read_exif_orientation
 from ..errors import CorrectionError
-from ..formats import HEAD_BYTES, format_of, sniff
+from ..formats import Window, format_in, format_of
 from ..turns import ExifOrientation, Turn, show_pillow
 from .proof import decoding
 from .tiff import SAMPLES
@@ -18,7 +18,7 @@ def reencoded(data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: i
 
     JPEG and WebP are compressed with quality 95. Raises BrokenPicture, TooLarge, CorrectionError.
     """
-    source, target = format_of(sniff(data[:HEAD_BYTES])), format_of(form)
+    source, target = format_in(Window(data)), format_of(form)
     if source and source.extra:
         remedy = "use --method tag" if source.carriers else "convert it to PNG first"
         raise CorrectionError(f"{source.name} pixels cannot be re-encoded", remedy=remedy)

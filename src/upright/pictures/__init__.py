@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 from ..carriers import read_exif_orientation
 from ..errors import UsageError
-from ..formats import FORMATS
+from ..formats import FORMATS, named
 from ..limits import Limits
 from .picture import Box, Picture, Policy, squash
 from .source import Bands, OpenSource, Source, open_source, reading
@@ -69,7 +68,6 @@ def _opened(source: OpenSource) -> Picture:
     if not row.bands:
         _no_bands(source.bands, source.format, source.name)
     tag = read_exif_orientation(source.file, page=source.page)
-    module, function = row.opener.split(":")
-    picture: Picture = getattr(import_module(module), function)(replace(source, exif=tag.to_apply))
+    picture: Picture = named(row.opener)(replace(source, exif=tag.to_apply))
     picture.warn(tag.warning)
     return picture
