@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..engines import ENGINES
-from ..errors import UsageError, printable
+from ..errors import UsageError
 
 if TYPE_CHECKING:
     from ..correction.corrector import Corrector
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from ..detector import Detector
     from ..pictures import Limits
 
-#: Most pictures are answered before anybody looks for a sign of life.
-_MOMENT_S = 1.0
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -151,11 +147,11 @@ def refuse(context: click.Context, names: Sequence[str], why: str, remedy: str) 
             raise UsageError(f"{parameter.opts[0]} {why}", remedy=remedy)
 
 
-def open_detector(options: dict[str, Any]) -> Detector:
+def open_detector(options: dict[str, Any], progress: Callable[[str, float], object] | None = None) -> Detector:
     """The detector that the options describe."""
     from ..detector import Detector
 
-    return Detector(**detector_options(options), progress=_Reading() if sys.stderr.isatty() else None)
+    return Detector(**detector_options(options), progress=progress)
 
 
 def detector_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -186,25 +182,3 @@ def corrector_of(
     )
     writer = writer or Writer(journal, options["overwrite"], not options["new_times"], options["dry_run"])
     return Corrector(request, writer, folder, single)
-
-
-class _Reading:
-    """A bar on the terminal while a picture is read that takes longer than a moment."""
-
-    def __init__(self) -> None:
-        self._began: dict[str, float] = {}
-        self._bar: tuple[str, Any] | None = None
-
-    def __call__(self, name: str, share: float) -> None:
-        """Called by the thread that decodes; with several workers the first picture has the line."""
-        began = self._began.setdefault(name, time.monotonic())
-        if share >= 1:
-            self._began.pop(name, None)  # another worker may have read the same picture
-        if self._bar is None and share < 1 and time.monotonic() - began > _MOMENT_S:
-            self._bar = name, click.progressbar(length=1000, label=printable(name), file=sys.stderr)
-        if self._bar and self._bar[0] == name:
-            bar = self._bar[1]
-            bar.update(max(0, round(1000 * share) - bar.pos))
-            if share >= 1:
-                click.echo("\r\x1b[K", err=True, nl=False)
-                self._bar = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -16,8 +15,9 @@ import click
 from ..errors import UsageError
 from ..results import Outcome
 from ..run import Tally, work
-from ..sources import count_items, find_items
+from ..sources import find_items
 from .options import open_detector
+from .progress import Progress
 
 if TYPE_CHECKING:
     from ..correction.corrector import Corrector
@@ -46,9 +46,11 @@ def go_through(
     items = find_items(sources, lists=options["lists"], wanted=wanted, once=corrector is not None)
     if corrector is not None:
         items = corrector.placed(items)
-    with open_detector(options) as detector, _stopping(tally) as stop, _Progress(tally, always_told) as progress:
-        if progress.shown:
-            progress.count(sources, options["lists"], parts)
+    progress = Progress(tally, always_told)
+    if progress.counts:
+        progress.count(sources, options["lists"], parts)
+    reading = progress.reading if progress.terminal else None
+    with open_detector(options, reading) as detector, _stopping(tally) as stop:
         tally.timing_s["load"] = detector.load_s
         how = {"workers": options["workers"], "page": options["page"], "ordered": ordered, "stop": stop}
         outcomes = work(items, detector, corrector, **how)
@@ -68,6 +70,8 @@ def go_through(
                 write_report(seen(), report)
             else:
                 deque(seen(), maxlen=0)
+    if progress.terminal:
+        progress.show(last=True)
     tally.end()
     return tally
 
@@ -103,50 +107,3 @@ def _stopping(tally: Tally) -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class _Progress:
-    """A line with rate and time left: each second on a terminal that does not show the rows themselves."""
-
-    def __init__(self, tally: Tally, always: bool) -> None:
-        terminal = sys.stderr.isatty() and (always or not sys.stdout.isatty())
-        self.shown = terminal or always
-        self._tally, self._every_s = tally, 1.0 if terminal else 30.0
-        self._last = time.monotonic()
-        self._total: int | None = None
-
-    def count(self, sources: Sequence[str], lists: Sequence[str], parts: int) -> None:
-        """Find out how many there are: that takes a while where there are millions, and nothing waits for it."""
-
-        def count() -> None:
-            total = count_items(sources, lists)
-            self._total = None if total is None else total // parts
-
-        threading.Thread(target=count, daemon=True).start()
-
-    def show(self, *, last: bool = False) -> None:
-        """Called after each outcome."""
-        now = time.monotonic()
-        if not self.shown or (not last and now - self._last < self._every_s):
-            return
-        self._last = now
-        tally, terminal = self._tally, self._every_s < 2
-        done = tally.done + tally.done_before + tally.skipped.total()
-        rate = tally.done / tally.wall_s
-        text = f"{done:,}/{self._total:,} pictures" if self._total else f"{done:,} pictures"
-        text += f", {rate:.1f}/s, {tally.counts['failed']:,} failed"
-        if self._total and rate and not last:
-            text += f", about {_clock(max(0, self._total - done) / rate)} left"
-        click.echo(f"\r{text}\x1b[K" if terminal else text, err=True, nl=last or not terminal)
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._every_s < 2:
-            self.show(last=True)
-
-
-def _clock(seconds: float) -> str:
-    hours, rest = divmod(round(seconds), 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
