@@ -219,9 +219,12 @@ class Tally:
     def summary(self) -> str:
         """One line: how many were what, and what was passed over."""
         text = ", ".join(f"{self.counts[group]:,} {group}" for group in ("upright", "turned", "unsure", "failed"))
-        if self.skipped:
-            text += "; passed over: " + ", ".join(f"{count:,} {why}" for why, count in self.skipped.most_common())
-        return text
+        return text + self.passed_over()
+
+    def passed_over(self) -> str:
+        """How many files were passed over, by reason."""
+        reasons = ", ".join(f"{count:,} {why}" for why, count in self.skipped.most_common())
+        return f"; passed over: {reasons}" if reasons else ""
 
     def timing(self) -> str:
         """The seconds of each stage, of all threads together."""

@@ -13,7 +13,7 @@ from ..results_file import ENDINGS, ResultsFile, read_rows, write_table
 from ..run import Tally
 from ..sources import shard_filter
 from .options import CORRECTION_NAMES, correction_options, corrector_of, detector_options, picture_options, refuse
-from .running import check_sources, finish, go_through
+from .running import Batch, check_sources, finish, go_through
 
 
 @click.command("batch")
@@ -60,7 +60,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     else:
         refuse(context, CORRECTION_NAMES, "is about correcting", "give --correct FOLDER or --in-place too")
     check_sources(sources, options)
-    in_shard, tally = shard_filter(options["shard"]), Tally()
+    in_shard = shard_filter(options["shard"])
     rows_path = output if output.suffix == ".jsonl" else output.with_name(output.name + ".jsonl")
     if output != rows_path and output.exists() and not rows_path.exists():
         raise UsageError(f"{output} is another file", remedy="remove it, or name another output")
@@ -69,23 +69,8 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
         check_report(options["report"])
     with ResultsFile(rows_path, retry_errors=options["retry_errors"]) as results:
-
-        def wanted(key: str) -> bool:
-            done = in_shard(key) and key in results
-            tally.done_before += done
-            return in_shard(key) and not done
-
-        go_through(
-            sources,
-            options,
-            results.append,
-            corrector=corrector,
-            wanted=wanted,
-            ordered=False,
-            parts=int(options["shard"].partition("/")[2]),
-            always_told=True,
-            tally=tally,
-        )
+        batch = Batch(in_shard, results.__contains__, int(options["shard"].partition("/")[2]))
+        tally = go_through(sources, options, results.append, corrector=corrector, batch=batch)
     if output != rows_path:
         write_table(read_rows(rows_path), output)
     if options["report"]:
@@ -95,7 +80,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
 def _summary(tally: Tally) -> str:
     if not tally.done:
-        return f"nothing left to do, {tally.done_before:,} were done before"
+        return f"nothing left to do, {tally.done_before:,} were done before{tally.passed_over()}"
     wall_s = tally.wall_s
     left = "; the same command goes on from there" if tally.stopped else ""
     return (

@@ -45,7 +45,7 @@ def command(sources: tuple[str, ...], form: str, **options: Any) -> None:
         if options["output"] != STANDARD_STREAM or outcome.error:
             show(outcome)
 
-    tally = go_through(sources, options, show_unless_piped, corrector=corrector, report=options["report"])
+    tally = go_through(sources, options, show_unless_piped, corrector=corrector)
     finish(tally, closing_line(tally, form), options)
 
 

@@ -23,5 +23,5 @@ def command(sources: tuple[str, ...], form: str, **options: Any) -> None:
     \b
     Exit codes: 0 every picture was answered (unsure is an answer), 1 some could not be read, 2 wrong use.
     """
-    tally = go_through(sources, options, printer(form), report=options["report"])
+    tally = go_through(sources, options, printer(form))
     finish(tally, closing_line(tally, form), options)

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,36 +24,51 @@ if TYPE_CHECKING:
     from ..correction.corrector import Corrector
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A part of a long run that goes on from what earlier ones did."""
+
+    in_shard: Callable[[str], bool]
+    done: Callable[[str], bool]
+    parts: int
+
+    def wanted(self, tally: Tally) -> Callable[[str], bool]:
+        """Whether a key is this part's and not done yet; what is done already is counted."""
+
+        def wanted(key: str) -> bool:
+            done = self.in_shard(key) and self.done(key)
+            tally.done_before += done
+            return self.in_shard(key) and not done
+
+        return wanted
+
+
 def go_through(
     sources: Sequence[str],
     options: dict[str, Any],
     show: Callable[[Outcome], None],
     *,
     corrector: Corrector | None = None,
-    wanted: Callable[[str], bool] = lambda key: True,
-    ordered: bool = True,
-    report: str | None = None,
-    parts: int = 1,
-    always_told: bool = False,
-    tally: Tally | None = None,
+    batch: Batch | None = None,
 ) -> Tally:
     """Work through the sources, ``show`` each outcome that is one, and write the report; what was done is answered.
 
-    Ctrl-C once finishes the pictures under way, twice stops at once. ``always_told``: progress is shown elsewhere
-    than on a terminal, too; ``parts`` is how many runs share the sources.
+    Ctrl-C once finishes the pictures under way, twice stops at once. A ``batch`` has its outcomes shown as soon as they
+    are known, and no report: it writes one of all that its results file holds.
     """
     check_sources(sources, options)
-    tally = tally or Tally()
+    tally = Tally()
+    wanted = batch.wanted(tally) if batch else lambda key: True
     items = find_items(sources, lists=options["lists"], wanted=wanted, once=corrector is not None)
     if corrector is not None:
         items = corrector.placed(items)
-    progress = Progress(tally, always_told)
+    progress = Progress(tally, always=batch is not None)
     if progress.counts:
-        progress.count(sources, options["lists"], parts)
+        progress.count(sources, options["lists"], batch.parts if batch else 1)
     reading = progress.reading if progress.terminal else None
     with open_detector(options, reading) as detector, _stopping(tally) as stop:
         tally.timing_s["load"] = detector.load_s
-        how = {"workers": options["workers"], "page": options["page"], "ordered": ordered, "stop": stop}
+        how = {"workers": options["workers"], "page": options["page"], "ordered": batch is None, "stop": stop}
         outcomes = work(items, detector, corrector, **how)
 
         def seen() -> Iterator[Outcome]:
@@ -64,10 +80,10 @@ def go_through(
                 yield outcome
 
         with closing(outcomes):
-            if report:
+            if options["report"] and not batch:
                 from ..report import write_report
 
-                write_report(seen(), report)
+                write_report(seen(), options["report"])
             else:
                 deque(seen(), maxlen=0)
     if progress.terminal:
