@@ -92,9 +92,9 @@ evaluate: .venv/test
 bench: .venv/test
 	$(BIN)/pip install --quiet --editable ".[bench]"
 	$(BIN)/python bench/decision.py --rounds 7
-	$(BIN)/upright bench stages --runs 3 -o bench/out
-	$(BIN)/upright bench engines --seconds 0.3 -o bench/out
-	$(BIN)/upright bench throughput --count 60 -o bench/out
+	$(BIN)/python -m bench.stages --runs 3 -o bench/out
+	$(BIN)/python -m bench.engines --seconds 0.3 -o bench/out
+	$(BIN)/python -m bench.throughput --count 60 -o bench/out
 	$(BIN)/python bench/memory.py --pictures 500
 	$(BIN)/python -m bench.service
 

@@ -24,7 +24,7 @@ OUT = Path(__file__).parent / "out"
 DRIVER = """
 import sys
 from upright.cluster import run_on_ray
-print(run_on_ray([sys.argv[1]], sys.argv[2], address=sys.argv[3], task_rows=8, detector={"flow": "whole"}))
+print(run_on_ray([sys.argv[1]], sys.argv[2], address=sys.argv[3], task_rows=8, detector={"effort": 0}))
 """
 
 

@@ -84,7 +84,7 @@ def child_cpu_ms(*command: str) -> float:
 def cold(model: Path, picture: Path, rounds: int) -> dict[str, float]:
     commands = {
         "bare script, cold": (sys.executable, "-c", BARE, str(model), str(picture)),
-        "upright detect, cold": (sys.executable, "-m", "upright", "detect", "--flow", "whole", str(picture)),
+        "upright detect, cold": (sys.executable, "-m", "upright", "detect", "--effort", "0", str(picture)),
     }
     times = {name: [] for name in commands}
     for _ in range(rounds):
@@ -110,9 +110,9 @@ def main() -> None:
         result = interleaved(
             {
                 "floor: baseline 1/8 grey": lambda: turbo.decode(data[baseline], 4000, 3000),
-                "upright, baseline": lambda: detector.detect(baseline, flow="whole"),
+                "upright, baseline": lambda: detector.detect(baseline, effort=0),
                 "all scans: progressive 1/8 grey": lambda: turbo.decode(data[progressive], 4000, 3000),
-                "upright, progressive": lambda: detector.detect(progressive, flow="whole"),
+                "upright, progressive": lambda: detector.detect(progressive, effort=0),
                 "of these: inference alone": lambda: detector.infer(views),
             },
             rounds,

@@ -43,7 +43,7 @@ def main() -> None:
     count = parser.parse_args().pictures
     step = max(1, count // 20)
     points = []
-    with Detector(flow="whole") as detector, ThreadPoolExecutor(4) as pool:
+    with Detector(effort=0) as detector, ThreadPoolExecutor(4) as pool:
         sources = cycle([str(path) for path in sorted(DEMO.iterdir())])
         for done in range(step, count + 1, step):
             for _ in pool.map(detector.detect, islice(sources, step)):

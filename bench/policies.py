@@ -2,7 +2,7 @@
 
     python bench/policies.py [--evaluation eval.tar] [--pages 8]
 
-The flow is `whole`. Each policy runs in a process of its own: accuracy, mean CPU time, and the peak of memory over
+One look at each picture. Each policy runs in a process of its own: accuracy, mean CPU time, and the peak of memory over
 what the process held before it opened the picture. On the large pages of bench/large_pages.py
 and on a sample of an evaluation tar. Prints a table and writes bench/out/policies.json.
 """
@@ -22,7 +22,7 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
-from cascade import evaluation, large
+from ladder import evaluation, large
 
 from upright import Detector
 from upright.carriers import patch_exif_orientation
@@ -43,13 +43,19 @@ def cropped(path: Path) -> Any:
     return np.ascontiguousarray(pixels[top : top + CROP_PX, left : left + CROP_PX])
 
 
+def squashed(path: Path, policy: Any) -> Any:
+    """What the model is shown of it, decoded by a policy."""
+    with open_picture(path) as picture:
+        return picture.squashed(224, policy)
+
+
 def memory_mb(what: str) -> float:
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) / 1000 for line in status.splitlines() if line.startswith(what))
 
 
 def child(policy: str, tar: Path | None, pages: int, folder: Path) -> dict[str, Any]:
-    detector = Detector(flow="whole", policy="full" if policy == "crop" else policy)  # type: ignore[arg-type]
+    detector = Detector(effort=0)
     detector.detect(np.tile(np.arange(64, dtype=np.uint8), (64, 1)))
     sets = {"evaluation": list(evaluation(tar, 40, 5))} if tar else {}
     result: dict[str, Any] = {}
@@ -64,7 +70,7 @@ def child(policy: str, tar: Path | None, pages: int, folder: Path) -> dict[str, 
             Path("/proc/self/clear_refs").write_text("5")
             before = memory_mb("VmRSS")
             started = time.process_time()
-            found = detector.detect(cropped(path) if policy == "crop" else path)
+            found = detector.detect(cropped(path) if policy == "crop" else squashed(path, policy))
             rows.append(((time.process_time() - started) * 1000, found.best is needs))
             peaks.append(memory_mb("VmHWM") - before)
         result[name] = {

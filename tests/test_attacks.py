@@ -35,7 +35,8 @@ CHILD = """
 import sys
 from upright.errors import UprightError
 from upright.pictures import Limits, open_picture
-from upright.views import View, plan_tiles, render
+from upright.steps import View, render
+from upright.steps.close import plan_tiles
 try:
     with open_picture(sys.argv[1], limits=Limits(timeout_s=10)) as picture:
         assert render(picture, View(), 224).shape == (224, 224, 3)

@@ -81,11 +81,11 @@ def test_what_only_one_band_shows_is_found(tmp_path):
     values = np.full((page.height, page.width, 6), 200, np.uint8)
     values[:, :, 3] = np.asarray(page)
     path = saved(tmp_path / "scene.tif", values)
-    with Detector(flow="whole") as plain, Detector(flow="whole", bands=(4, 4, 4)) as fourth:
+    with Detector(effort=0) as plain, Detector(effort=0, bands=(4, 4, 4)) as fourth:
         assert plain.detect(path).turn is None
         found = fourth.detect(path)
         assert found.best == plain.detect(page).best == 270
-    run = CliRunner().invoke(cli, ["detect", str(path), "--flow", "whole", "--bands", "4,4,4", "--json"])
+    run = CliRunner().invoke(cli, ["detect", str(path), "--effort", "0", "--bands", "4,4,4", "--json"])
     assert run.exit_code == 0, run.output
     assert json.loads(run.stdout)["best"] == 270
     wrong = CliRunner().invoke(cli, ["detect", str(path), "--bands", "4,x"])

@@ -1,30 +1,31 @@
+"""The benchmarks of `make bench` that need no service: they run, and write what they print."""
+
 import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from upright.cli.bench import command
+from bench import engines, stages, throughput
 
 pytestmark = pytest.mark.slow
 
 
-def test_throughput_states_the_bound_and_how_near_the_pipeline_comes(tmp_path: Path) -> None:
-    result = CliRunner().invoke(command, ["throughput", "--count", "4", "-o", str(tmp_path)])
-    assert result.exit_code == 0, result.output
+def test_throughput_states_the_bound_and_how_near_the_pipeline_comes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    throughput.main(["--count", "4", "-o", str(tmp_path)])
     figures = json.loads((tmp_path / "throughput.json").read_text())
     assert figures["floor_cpu_s"] > 0
     assert [row["workers"] for row in figures["rows"]][:2] == [1, 2]
     assert all(row["pictures_per_s"] > 0 and row["of_bound_by_cpu_time"] > 0 for row in figures["rows"])
-    assert "from 1 to 2 workers" in result.output
+    assert "from 1 to 2 workers" in capsys.readouterr().out
     with Image.open(tmp_path / "throughput.png") as plot:
         assert plot.size[0] > 500
 
 
-def test_stages_has_the_rows_of_the_ladder(tmp_path: Path) -> None:
-    result = CliRunner().invoke(command, ["stages", "--runs", "1", "-o", str(tmp_path)])
-    assert result.exit_code == 0, result.output
+def test_stages_has_the_rows_from_script_to_upright(tmp_path: Path) -> None:
+    stages.main(["--runs", "1", "-o", str(tmp_path)])
     rows = json.loads((tmp_path / "stages.json").read_text())
     assert list(rows) == [
         "cold script, torch",
@@ -37,9 +38,10 @@ def test_stages_has_the_rows_of_the_ladder(tmp_path: Path) -> None:
     assert rows["cold script, torch"]["load"] > rows["resident, torch"]["load"] == 0
 
 
-def test_engines_lists_what_is_installed_and_says_what_is_not(tmp_path: Path) -> None:
-    result = CliRunner().invoke(command, ["engines", "--seconds", "0.01", "-o", str(tmp_path)])
-    assert result.exit_code == 0, result.output
+def test_engines_lists_what_opens_here_and_says_what_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engines.main(["--seconds", "0.01", "-o", str(tmp_path)])
     rows = json.loads((tmp_path / "engines.json").read_text())
-    assert {"onnx:cpu", "openvino", "torch"} <= set(rows)
-    assert "NVIDIA's own package index" in result.output
+    assert {"onnx:cpu", "openvino:fp32", "torch:fp32"} <= set(rows)
+    assert "NVIDIA's own package index" in capsys.readouterr().out

@@ -191,7 +191,7 @@ def test_bad_pictures_do_not_stop_the_others(run: Run, photos: Path) -> None:
         (["correct", DEMO, "-o", "x", "--journal", "j"], "notes changes in place"),
         (["detect", DEMO, "--model", "nowhere"], "no model here"),
         (["detect"], "nothing to work on"),
-        (["detect", DEMO, "--flow", "magic"], "'magic' is not one of"),
+        (["detect", DEMO, "--effort", "4"], "4 is not in the range 0<=x<=3"),
         (["nonsense"], "No such command"),
     ],
 )
@@ -242,8 +242,8 @@ def test_a_shard_and_a_list_are_sources_of_every_command(run: Run, tmp_path: Pat
 
 
 def test_options_from_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UPRIGHT_DETECT_FLOW", "turned")
-    assert run("detect", DEMO / "page.jpg", "--json").rows[0]["views"] == 4
+    monkeypatch.setenv("UPRIGHT_DETECT_EFFORT", "1")
+    assert run("detect", DEMO / "cat.gif", "--json").rows[0]["views"] == 4
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ def test_every_picture_is_one_row_though_a_node_is_killed(cluster, folder: Path,
 
     killer = threading.Thread(target=kill_the_node_when_rows_appear)
     killer.start()
-    count = run_on_ray([str(folder)], str(output), task_rows=4, detector={"flow": "whole"})
+    count = run_on_ray([str(folder)], str(output), task_rows=4, detector={"effort": 0})
     killer.join()
     wanted = Counter(str(path) for path in folder.iterdir())
     assert sources(output) == wanted and count == len(wanted)
@@ -93,13 +93,13 @@ def test_every_picture_is_one_row_though_a_node_is_killed(cluster, folder: Path,
     # One more picture: the second run, with the same output, does that one alone.
     shutil.copy(DEMO / "page.jpg", folder / "new.jpg")
     before = set(output.glob("*.parquet"))
-    assert run_on_ray([str(folder)], str(output), task_rows=4, detector={"flow": "whole"}) == len(wanted) + 1
+    assert run_on_ray([str(folder)], str(output), task_rows=4, detector={"effort": 0}) == len(wanted) + 1
     fresh = set(output.glob("*.parquet")) - before
     rows = pyarrow.dataset.dataset([str(path) for path in fresh], format="parquet").to_table().to_pylist()
     assert [row["source"] for row in rows] == [str(folder / "new.jpg")]
 
     # The same rows as on one machine.
-    with Detector(flow="whole") as detector:
+    with Detector(effort=0) as detector:
         outcomes = work(find_items([str(folder)]), detector, workers=2)
         local = {outcome.source: columns(outcome.to_dict()) for outcome in outcomes}
     table = pyarrow.dataset.dataset(str(output), format="parquet").to_table()

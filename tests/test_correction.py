@@ -158,7 +158,7 @@ class Fake:
     def detect(self, source: object, *, promise: Promise | None = None, page: int = 0) -> Orientation:
         scores = Scores((0.1, 0.6, 0.2, 0.1))
         reason = Reason.SURE if self.turn is not None else Reason.BELOW_THRESHOLD
-        return Orientation(self.turn, Turn.RIGHT, 0.6, scores, reason, promise or Promise.BALANCED, "whole", 1)
+        return Orientation(self.turn, Turn.RIGHT, 0.6, scores, reason, promise or Promise.BALANCED, "glance", 1)
 
 
 @pytest.fixture

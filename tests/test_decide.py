@@ -1,26 +1,39 @@
-"""Flows are pure: what they ask for, what they answer, and that turned views are rolled back the right way."""
+"""The climb is pure: which steps it asks for, where it ends, what it answers; and the ladder that a model fits."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upright.decide import FLOWS, Decision, flow_named, log_softmax, roll_back
-from upright.errors import UsageError
-from upright.model import Calibration
+from upright import steps
+from upright.decide import Ladder, climb, judge, ladder_of
+from upright.errors import ModelError
+from upright.model import Calibration, load_model
+from upright.pictures import open_picture
 from upright.results import Orientation, Promise, Reason
+from upright.steps import LADDER, Looks, Step, View
+from upright.steps.view import log_softmax
 from upright.turns import Turn
-from upright.views import View
 
-CALIBRATION = {step: Calibration(1.0, 0.999, 0.9, 0.0) for step in ("whole", "turned", "tiles")}
-TILES = [View(box=(0, 0, 64, 64), weight=1.0), View(box=(64, 0, 128, 64), weight=0.5)]
+CALIBRATION = Calibration(1.0, 0.999, 0.9, 0.0)
+NAMES = [step.name for step in LADDER]
+GLANCE, TURNED, QUARTERS, CLOSE = LADDER
+SURE, UNSURE = 12.0, 0.5
+#: What each step shows of a picture that is large enough for all of them.
+VIEWS: dict[str, Sequence[View]] = {
+    "glance": [View()],
+    "turned": [View(turn=turn) for turn in Turn if turn],
+    "quarters": [View(turn=turn, squashed=(8, 8)) for turn in Turn],
+    "close": [View((64 * i, 0, 64 * i + 64, 64), t, 1 - i / 2) for t in (Turn.NONE, Turn.HALF) for i in range(2)],
+}
 
 
-def decision(promise: Promise = Promise.BALANCED, effort: int = 3, **more: object) -> Decision:
-    return Decision(CALIBRATION, promise, lambda: TILES, effort, **more)  # type: ignore[arg-type]
+def ladder(calibration: Calibration = CALIBRATION, **special: Calibration) -> Ladder:
+    return [(step, special.get(step.name, calibration)) for step in LADDER]
 
 
 def logits_for(view: View, picture_needs: Turn, strength: float, habit: int | None = None) -> list[float]:
@@ -32,126 +45,179 @@ def logits_for(view: View, picture_needs: Turn, strength: float, habit: int | No
     return row
 
 
-def drive(
-    flow: str, decided: Decision, needs: Turn, strength: dict[str, float], habit: int | None = None
-) -> tuple[Orientation, list[Sequence[View]]]:
-    generator, asked = flow_named(flow)(decided), []
+def looks(step: str, needs: Turn, strength: float, habit: int | None = None) -> Looks:
+    views = VIEWS[step]
+    return Looks.of(views, np.array([logits_for(view, needs, strength, habit) for view in views], np.float32))
+
+
+def climbed(
+    needs: Turn,
+    strength: dict[str, float] | float,
+    *,
+    on: Ladder | None = None,
+    effort: int = 3,
+    promise: Promise = Promise.BALANCED,
+    **more: object,
+) -> tuple[Orientation, list[str]]:
+    """The answer, and the steps that were asked for."""
+    if not isinstance(strength, dict):
+        strength = dict.fromkeys(NAMES, strength)
+    climbing, asked = climb(on or ladder(), effort, promise, **more), []  # type: ignore[arg-type]
     try:
-        views = next(generator)
+        step = next(climbing)
         while True:
-            asked.append(views)
-            parts = views[0].box or views[0].quarter is not None
-            step = "tiles" if parts else "turned" if views[0].turn else "whole"
-            rows = [logits_for(view, needs, strength[step], habit) for view in views]
-            views = generator.send(np.array(rows, np.float32))
+            asked.append(step.name)
+            step = climbing.send(looks(step.name, needs, strength[step.name]))
     except StopIteration as stop:
         return stop.value, asked
 
 
-SURE, UNSURE = 12.0, 0.5
-
-
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("effort", range(4))
 @pytest.mark.parametrize("needs", Turn)
-def test_every_flow_finds_every_turn(flow: str, needs: Turn) -> None:
-    orientation, _ = drive(flow, decision(), needs, dict.fromkeys(("whole", "turned", "tiles"), SURE))
-    assert (orientation.turn, orientation.best, orientation.reason) == (needs, needs, Reason.SURE)
-    assert orientation.scores.values[needs.index] == orientation.confidence
+def test_every_effort_finds_every_turn(effort: int, needs: Turn) -> None:
+    for strength in (SURE, 1.5):
+        answer, _ = climbed(needs, strength, effort=effort, promise=Promise.BEST)
+        assert (answer.turn, answer.best, answer.reason) == (needs, needs, Reason.SURE)
+        assert answer.scores.values[needs.index] == answer.confidence
 
 
 def test_habit_of_the_model_cancels_out() -> None:
     """A model that prefers one output is misled by one view and not by four."""
-    strength = dict.fromkeys(("whole", "turned", "tiles"), 2.0)
-    once, _ = drive("whole", decision(Promise.BEST), Turn.LEFT, strength, habit=0)
-    four, _ = drive("turned", decision(Promise.BEST), Turn.LEFT, strength, habit=0)
+    seen = {name: looks(name, Turn.LEFT, 2.0, habit=0) for name in ("glance", "turned")}
+    once, four = (judge(step, seen, CALIBRATION, Promise.BEST) for step in (GLANCE, TURNED))
     assert (once.turn, four.turn) == (Turn.NONE, Turn.LEFT)
 
 
-def test_cascade_goes_on_only_while_unsure() -> None:
-    names = ["whole", "turned", "tiles"]
-    for stop_at, views, rounds in [("whole", 1, 1), ("turned", 4, 2), ("tiles", 8, 3)]:
-        strength = {name: SURE if names.index(name) >= names.index(stop_at) else UNSURE for name in names}
-        orientation, asked = drive("cascade", decision(), Turn.RIGHT, strength)
-        assert (orientation.flow, orientation.views, len(asked)) == (stop_at, views, rounds)
-        assert orientation.turn is Turn.RIGHT
+@pytest.mark.parametrize(("stop_at", "views"), [("glance", 1), ("turned", 4), ("quarters", 8), ("close", 12)])
+def test_it_climbs_only_while_unsure(stop_at: str, views: int) -> None:
+    strength = {name: SURE if NAMES.index(name) >= NAMES.index(stop_at) else UNSURE for name in NAMES}
+    answer, asked = climbed(Turn.RIGHT, strength)
+    assert (answer.step, answer.views, answer.turn) == (stop_at, views, Turn.RIGHT)
+    assert asked == NAMES[: NAMES.index(stop_at) + 1]
+
+
+@pytest.mark.parametrize(("effort", "step", "views"), [(0, "glance", 1), (1, "turned", 4), (2, "quarters", 8)])
+def test_effort_bounds_the_looks(effort: int, step: str, views: int) -> None:
+    answer, asked = climbed(Turn.HALF, UNSURE, effort=effort)
+    assert (answer.step, answer.views, asked) == (step, views, NAMES[: effort + 1])
+    assert (answer.turn, answer.best, answer.reason) == (None, Turn.HALF, Reason.BELOW_THRESHOLD)
+
+
+def test_a_step_that_has_nothing_to_show_leaves_the_answer_of_the_one_before() -> None:
+    climbing = climb(ladder(), 3, Promise.BALANCED)
+    step = next(climbing)
+    while step.name != "close":
+        step = climbing.send(looks(step.name, Turn.LEFT, UNSURE))
+    with pytest.raises(StopIteration) as stop:
+        climbing.send(Looks((), np.empty((0, 4), np.float32)))
+    assert (stop.value.value.step, stop.value.value.views) == ("quarters", 8)
 
 
 @pytest.mark.parametrize(
-    ("effort", "flow", "views"), [(0, "whole", 1), (1, "turned", 4), (2, "tiles", 8), (3, "tiles", 12)]
+    ("before", "tiles", "wins"),
+    [(SURE, SURE, "before"), (2.0, SURE, "tiles"), (2.0, UNSURE, "before"), (UNSURE, 3.0, "tiles")],
 )
-def test_effort_bounds_the_looks(effort: int, flow: str, views: int) -> None:
-    orientation, asked = drive(
-        "cascade", decision(effort=effort), Turn.HALF, dict.fromkeys(("whole", "turned", "tiles"), UNSURE)
-    )
-    assert (orientation.flow, orientation.views, sum(map(len, asked))) == (flow, views, views)
-    assert (orientation.turn, orientation.best, orientation.reason) == (None, Turn.HALF, Reason.BELOW_THRESHOLD)
-
-
-@pytest.mark.parametrize(
-    ("looks", "tiles", "wins"),
-    [(SURE, SURE, "looks"), (2.0, SURE, "tiles"), (2.0, UNSURE, "looks"), (UNSURE, 3.0, "tiles")],
-)
-def test_tiles_overturn_unsure_looks_and_never_certain_ones(looks: float, tiles: float, wins: str) -> None:
+def test_tiles_overturn_unsure_looks_and_never_certain_ones(before: float, tiles: float, wins: str) -> None:
     """The whole picture and its quarters say one turn, its tiles another."""
     for promise in Promise:
-        generator = flow_named("tiles")(decision(promise))
+        climbing = climb(ladder(), 3, promise)
         with pytest.raises(StopIteration) as stop:
-            views = next(generator)
-            while not views[0].box:
-                views = generator.send(np.array([logits_for(view, Turn.RIGHT, looks) for view in views], np.float32))
-            assert [(view.box, view.turn) for view in views] == [
-                (tile.box, turn) for turn in (Turn.NONE, Turn.HALF) for tile in TILES
-            ]
-            generator.send(np.array([logits_for(view, Turn.LEFT, tiles) for view in views], np.float32))
-        assert stop.value.value.best is (Turn.RIGHT if wins == "looks" else Turn.LEFT)
+            step = next(climbing)
+            while True:
+                needs, strength = (Turn.LEFT, tiles) if step is CLOSE else (Turn.RIGHT, before)
+                step = climbing.send(looks(step.name, needs, strength))
+        assert stop.value.value.best is (Turn.RIGHT if wins == "before" else Turn.LEFT)
 
 
 def test_quarters_count_like_the_four_looks() -> None:
     """Eight looks, each as much: three quarters that say LEFT cannot outvote four whole views as sure as they are."""
-    generator = flow_named("tiles")(decision(Promise.BEST, effort=2))
-    views = next(generator)
-    while views[0].quarter is None:
-        views = generator.send(np.array([logits_for(view, Turn.RIGHT, 4.0) for view in views], np.float32))
-    assert [view.quarter for view in views] == [0, 1, 2, 3] and len({view.turn for view in views}) == 4
+    seen = {name: looks(name, Turn.RIGHT, 4.0) for name in ("glance", "turned")}
     says = [Turn.RIGHT, Turn.LEFT, Turn.LEFT, Turn.LEFT]
-    rows = [logits_for(view, turn, 4.0) for view, turn in zip(views, says, strict=True)]
-    with pytest.raises(StopIteration) as stop:
-        generator.send(np.array(rows, np.float32))
-    assert (stop.value.value.best, stop.value.value.views) == (Turn.RIGHT, 8)
+    rows = [logits_for(view, turn, 4.0) for view, turn in zip(VIEWS["quarters"], says, strict=True)]
+    seen["quarters"] = Looks.of(VIEWS["quarters"], np.array(rows, np.float32))
+    answer = judge(QUARTERS, seen, CALIBRATION, Promise.BEST)
+    assert (answer.best, answer.views) == (Turn.RIGHT, 8)
     mean = np.mean([[log_softmax(np.array([logits_for(View(), turn, 4.0)], np.float32))[0]] for turn in
                     [Turn.RIGHT] * 5 + [Turn.LEFT] * 3], axis=0)  # fmt: skip
-    np.testing.assert_allclose(stop.value.value.scores.values, np.exp(log_softmax(mean))[0], rtol=1e-4)
+    np.testing.assert_allclose(answer.scores.values, np.exp(log_softmax(mean))[0], rtol=1e-4)
 
 
-def test_spent_budget_stops_the_cascade() -> None:
-    spent = decision(may_go_on=lambda: False)
-    orientation, _ = drive("cascade", spent, Turn.HALF, dict.fromkeys(("whole", "turned", "tiles"), UNSURE))
-    assert (orientation.flow, orientation.turn) == ("whole", None)
+def test_a_spent_budget_ends_the_climb() -> None:
+    answer, _ = climbed(Turn.HALF, UNSURE, may_go_on=lambda: False)
+    assert (answer.step, answer.turn) == ("glance", None)
 
 
 def test_promises_differ_only_in_the_threshold() -> None:
-    strength = dict.fromkeys(("whole", "turned", "tiles"), math.log(0.95 / (0.05 / 3)))
-    answers = {p: drive("whole", decision(p), Turn.LEFT, strength)[0] for p in Promise}
+    strength = math.log(0.95 / (0.05 / 3))
+    answers = {p: climbed(Turn.LEFT, strength, effort=0, promise=p)[0] for p in Promise}
     assert [answers[p].turn for p in Promise] == [None, Turn.LEFT, Turn.LEFT]
     assert len({a.confidence for a in answers.values()}) == 1
     assert answers[Promise.CAREFUL].confidence == pytest.approx(0.95)
 
 
 def test_best_always_answers_and_looks_closer_where_balanced_would() -> None:
-    orientation, _ = drive(
-        "cascade", decision(Promise.BEST), Turn.RIGHT, dict.fromkeys(("whole", "turned", "tiles"), UNSURE)
-    )
-    assert (orientation.flow, orientation.turn) == ("tiles", Turn.RIGHT)
+    answer, _ = climbed(Turn.RIGHT, UNSURE, effort=2, promise=Promise.BEST)
+    assert (answer.step, answer.turn) == ("quarters", Turn.RIGHT)
+    assert climbed(Turn.RIGHT, SURE, promise=Promise.BEST)[1] == ["glance"]
+
+
+def test_a_promise_that_a_step_cannot_keep_is_never_met() -> None:
+    """Not even by a confidence of exactly 1.0, which four logits far enough apart have."""
+    never = Calibration(1.0, None, None, 0.0)
+    assert climbed(Turn.LEFT, 1000.0, effort=0)[0].confidence == 1.0
+    for promise in (Promise.CAREFUL, Promise.BALANCED):
+        answer, _ = climbed(Turn.LEFT, 1000.0, on=ladder(never), effort=0, promise=promise)
+        assert (answer.confidence, answer.turn, answer.reason) == (1.0, None, Reason.BELOW_THRESHOLD)
+    answer, asked = climbed(Turn.LEFT, 1000.0, on=ladder(CALIBRATION, glance=never))
+    assert (answer.step, answer.turn, asked) == ("turned", Turn.LEFT, NAMES[:2])
+    assert climbed(Turn.LEFT, UNSURE, on=ladder(never), effort=1, promise=Promise.BEST)[0].turn is Turn.LEFT
 
 
 def test_no_evidence_is_called_blank() -> None:
-    orientation, _ = drive("whole", decision(), Turn.NONE, {"whole": 0.0})
-    assert (orientation.turn, orientation.best, orientation.reason) == (None, Turn.NONE, Reason.BLANK)
+    answer, _ = climbed(Turn.NONE, 0.0, effort=0)
+    assert (answer.turn, answer.best, answer.reason) == (None, Turn.NONE, Reason.BLANK)
 
 
-def test_unknown_flow_is_named() -> None:
-    with pytest.raises(UsageError, match=r"no flow is called 'magic'.*whole, turned, tiles, cascade"):
-        flow_named("magic")
+def test_the_ladder_of_the_default_model_is_the_whole_one() -> None:
+    model = load_model()
+    assert [step for step, _ in ladder_of(model)] == list(LADDER)
+    assert [calibration for _, calibration in ladder_of(model)] == list(model.calibration.values())
+
+
+def test_a_model_may_know_the_first_steps_only() -> None:
+    model = load_model()
+    short = ladder_of(replace(model, calibration={name: model.calibration[name] for name in NAMES[:2]}))
+    answer, asked = climbed(Turn.LEFT, UNSURE, on=short)
+    assert (answer.step, asked) == ("turned", NAMES[:2])
+
+
+@pytest.mark.parametrize("names", [[], ["turned"], ["turned", "glance"], ["glance", "whole"], [*NAMES, "more"]])
+def test_a_calibration_that_does_not_fit_the_ladder_is_refused(names: list[str]) -> None:
+    model = replace(load_model(), calibration=dict.fromkeys(names, CALIBRATION))
+    with pytest.raises(ModelError, match=r"the ladder is glance, turned, quarters, close; calibrate these steps"):
+        ladder_of(model)
+
+
+def test_a_new_step_is_one_entry_and_its_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
+    again = Step("again", lambda picture, size_px: [View()], lambda seen: seen["again"].log_probabilities[0])
+    monkeypatch.setattr(steps, "LADDER", (*LADDER, again))
+    monkeypatch.setitem(VIEWS, "again", [View()])
+    model = load_model()
+    longer = ladder_of(replace(model, calibration=model.calibration | {"again": CALIBRATION}))
+    answer, asked = climbed(Turn.HALF, dict.fromkeys(NAMES, UNSURE) | {"again": SURE}, on=longer, effort=4)
+    assert (answer.step, answer.turn, asked) == ("again", Turn.HALF, [*NAMES, "again"])
+
+
+def test_each_step_shows_what_it_is_named_for() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (2100, 1500, 3)).astype(np.uint8)
+    with open_picture(pixels) as picture:
+        shown = {step.name: step.views(picture, 224) for step in LADDER}
+    assert shown["glance"] == [View()]
+    assert [view.turn for view in shown["turned"]] == [90, 180, 270]
+    assert len({view.corner for view in shown["quarters"]}) == len({view.turn for view in shown["quarters"]}) == 4
+    half = len(shown["close"]) // 2
+    assert half >= 2 and [view.box for view in shown["close"][:half]] == [view.box for view in shown["close"][half:]]
+    assert {view.turn for view in shown["close"][half:]} == {Turn.HALF}
 
 
 @given(st.lists(st.lists(st.floats(-30, 30, width=32), min_size=4, max_size=4), min_size=1, max_size=5))
@@ -160,7 +226,7 @@ def test_log_softmax_is_a_distribution(rows: list[list[float]]) -> None:
 
 
 @given(st.sampled_from(Turn), st.sampled_from(Turn))
-def test_roll_back(turned: Turn, needs: Turn) -> None:
+def test_looks_at_turned_views_speak_of_the_picture(turned: Turn, needs: Turn) -> None:
     view = View(turn=turned)
-    row = np.array([logits_for(view, needs, 5.0)], np.float32)
-    assert roll_back(row, [view])[0].argmax() == needs.index
+    seen = Looks.of([view], np.array([logits_for(view, needs, 5.0)], np.float32))
+    assert seen.log_probabilities[0].argmax() == needs.index

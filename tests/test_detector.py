@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from PIL import Image
 
 import upright
 from upright import Detector, Orientation, Promise, Turn, UprightError
+from upright.engines import Engine
 from upright.errors import SourceMissing, UsageError
 from upright.model import DEFAULT_MODEL, MODELS_FOLDER
-from upright.pictures import open_picture
+from upright.pictures import Policy, open_picture
 from upright.results import Reason
 from upright.turns import turn_array
 
@@ -56,7 +58,7 @@ def test_exif_counts_as_shown(detector: Detector) -> None:
 
 
 def same(a: Orientation, b: Orientation) -> bool:
-    return (a.turn, a.best, a.flow, a.views, a.source) == (b.turn, b.best, b.flow, b.views, b.source) and np.allclose(
+    return (a.turn, a.best, a.step, a.views, a.source) == (b.turn, b.best, b.step, b.views, b.source) and np.allclose(
         a.scores.values, b.scores.values, atol=1e-4
     )
 
@@ -88,17 +90,55 @@ def test_many_is_lazy_and_bounded(detector: Detector) -> None:
     assert 1 <= len(taken) <= 16
 
 
-def test_driven_from_outside_as_by_the_detector(detector: Detector) -> None:
-    """What the service does: render and infer elsewhere."""
+def test_an_open_picture_is_decided_as_its_file(detector: Detector) -> None:
+    """What the service does: the picture is opened and the model is asked elsewhere."""
+    asked = []
+
+    def infer(pixels: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        asked.append(len(pixels))
+        return detector.infer(pixels)
+
     for path in sorted(DEMO.iterdir()):
+        asked.clear()
         with open_picture(path) as picture:
-            flow = detector.start(picture)
-            try:
-                views = next(flow)
-                while True:
-                    views = flow.send(detector.infer(detector.render(picture, views)))
-            except StopIteration as stop:
-                assert same(stop.value, detector.detect(path))
+            answer = detector.decide(picture, infer=infer)
+        assert same(answer, detector.detect(path)) and sum(asked) == answer.views
+
+
+def test_a_climb_may_be_ended_from_outside(detector: Detector) -> None:
+    with open_picture(DEMO / "rocket.jpg") as picture:
+        assert detector.decide(picture, promise="careful", may_go_on=lambda: False).views == 1
+
+
+class Counting:
+    """The real engine, which likes batches of eight; counts what it is asked for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.inner, self.batch_size, self.sizes = engine, 8, list[int]()
+        self.name, self.device, self.closed = engine.name, engine.device, False
+
+    def infer(self, pixels: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        self.sizes.append(len(pixels))
+        time.sleep(0.02)  # as if the batch cost what it costs elsewhere: views gather meanwhile
+        return self.inner.infer(pixels)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_threads_share_batches_of_an_engine_that_was_handed_in(detector: Detector) -> None:
+    engine = Counting(detector.engine)
+    paths = sorted(DEMO.iterdir()) * 2
+    with Detector(engine=engine) as batching:
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(batching.detect, paths))
+        many = [answer for _, answer in batching.detect_many(paths, workers=2)]
+    assert not engine.closed, "it belongs to whoever opened it"
+    assert max(engine.sizes) <= 8
+    assert len(engine.sizes) < sum(engine.sizes) / 2, "threads that wait together are answered together"
+    for path, answer, also in zip(paths, answers, many, strict=True):
+        assert same(answer, detector.detect(path))
+        assert isinstance(also, Orientation) and same(also, answer)
 
 
 def test_threads_share_one_detector(detector: Detector) -> None:
@@ -122,18 +162,16 @@ def test_order_of_outputs_is_the_models_own(tmp_path: Path, detector: Detector) 
     known = json.loads(facts) | {"turns": [0, 270, 180, 90]}
     (folder / "model.json").write_text(json.dumps(known))
     with Detector(folder) as other:
-        ours = detector.detect(DEMO / "page.jpg", flow="whole", promise="best")
-        theirs = other.detect(DEMO / "page.jpg", flow="whole", promise="best")
+        ours = detector.detect(DEMO / "page.jpg", effort=0, promise="best")
+        theirs = other.detect(DEMO / "page.jpg", effort=0, promise="best")
     assert (ours.turn, theirs.turn) == (270, 90)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"flow": "magic"}, "no flow is called 'magic'"),
         ({"engine": "steam"}, "no engine is called 'steam'"),
-        ({"effort": 9}, "effort 9"),
-        ({"policy": "lavish"}, "no policy is called 'lavish'"),
+        ({"effort": 9}, "effort 9 is not one of 0, 1, 2, 3"),
         ({"promise": "always"}, "always"),
     ],
 )
@@ -154,7 +192,8 @@ def test_budget_of_no_time_takes_one_look() -> None:
 
 
 @pytest.mark.parametrize("policy", ["seed", "full"])
-def test_policies_agree_on_the_turn(policy: str, detector: Detector) -> None:
-    with Detector(policy=policy) as other:  # type: ignore[arg-type]
-        for name, turn in DEMO_TURNS.items():
-            assert other.detect(DEMO / name, promise="best").turn == turn
+def test_decoding_more_does_not_change_the_turn(policy: Policy, detector: Detector) -> None:
+    for name, turn in DEMO_TURNS.items():
+        with open_picture(DEMO / name) as picture:
+            pixels = picture.squashed(224, policy)
+        assert detector.detect(pixels, promise="best", effort=1).turn == turn

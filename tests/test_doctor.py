@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from upright import doctor
 from upright.cli.doctor import command
 from upright.doctor import examine
 from upright.formats import FORMATS
+from upright.model import DEFAULT_MODEL, MODELS_FOLDER
 
 
 def findings(**wanted: str) -> list[doctor.Finding]:
@@ -42,6 +44,15 @@ def test_json_and_exit_code() -> None:
     assert result.exit_code == (1 if answer["problems"] else 0)
     broken = CliRunner().invoke(command, ["--model", "/nowhere"])
     assert broken.exit_code == 1 and "no model here" in broken.output and "docs/models.md" in broken.output
+
+
+def test_a_model_that_does_not_fit_the_ladder_is_a_problem(tmp_path: Path) -> None:
+    folder = shutil.copytree(MODELS_FOLDER / DEFAULT_MODEL, tmp_path / "m")
+    facts = json.loads((folder / "model.json").read_text())
+    facts["calibration"] = {"whole": facts["calibration"]["glance"]}
+    (folder / "model.json").write_text(json.dumps(facts))
+    (found,) = [finding for finding in examine(str(folder)) if finding.topic == "model"]
+    assert found.state == "problem" and "the ladder is glance, turned, quarters, close" in found.text
 
 
 def test_two_onnxruntimes_are_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ import torch
 from onnx import helper, numpy_helper
 
 from upright.engines import auto, open_engine
-from upright.engines.memory import within_memory
 from upright.engines.torch_graph import Graph
 from upright.errors import EngineError, ExtraMissing, ModelError
 from upright.machine import cache_folder
@@ -76,8 +75,8 @@ def test_a_missing_runtime_names_its_install_line(
 
 
 def test_what_an_engine_cannot_run_on_is_said() -> None:
-    for name in ("onnx:tpu", "torch:int3", "openvino:fp8"):
-        with pytest.raises(EngineError, match="choose one of"):
+    for name, forms in (("onnx:tpu", "onnx:cpu"), ("torch:int3", "torch:fp32"), ("openvino:fp8", "openvino:bf16")):
+        with pytest.raises(EngineError, match=f"has no form .*choose one of .*{forms}"):
             open_engine(MODEL, name)
     with pytest.raises(EngineError, match=r"no CUDAExecutionProvider; pip uninstall -y onnxruntime && .*\[gpu\]"):
         open_engine(MODEL, "onnx:cuda")
@@ -101,28 +100,6 @@ def test_openvino_int8_wants_its_weights() -> None:
         open_engine(MODEL, "openvino:int8")
 
 
-def test_memory_that_runs_out_halves_the_batch_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    sizes: list[int] = []
-
-    def run(pixels: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-        sizes.append(len(pixels))
-        if len(pixels) > room:
-            raise MemoryError("out of memory")
-        return pixels[:, 0, 0, :1].astype(np.float32).repeat(4, 1)
-
-    engine = SimpleNamespace(name="x", batch_size=256, is_out_of_memory=lambda e: isinstance(e, MemoryError))
-    room = 2
-    answer = within_memory(engine, run, PIXELS)
-    np.testing.assert_array_equal(answer[:, 0], PIXELS[:, 0, 0, 0])
-    assert engine.batch_size < 5 and sizes[0] == 5
-    assert "out of memory with 5 views at once; going on with 2" in caplog.text
-    room = 0
-    with pytest.raises(EngineError, match="memory is too small for one view"):
-        within_memory(engine, run, PIXELS)
-    with pytest.raises(EngineError, match="x failed on 5 views: boom"):
-        within_memory(engine, lambda pixels: (_ for _ in ()).throw(ValueError("boom")), PIXELS)
-
-
 def test_auto_measures_once_and_remembers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(auto, "MEASURE_S", 0.05)
@@ -136,7 +113,7 @@ def test_auto_measures_once_and_remembers(tmp_path: Path, monkeypatch: pytest.Mo
     assert (engine.name, engine.batch_size) == (found["engine"], found["batch_size"])
     (cache_folder() / "engines.json").write_text("{torn")
     monkeypatch.setattr(auto, "_measure", lambda model: found)
-    assert auto.choose(MODEL) == found["engine"]
+    assert auto.measured(MODEL) == found
 
 
 OPS: list[tuple[str, list[np.ndarray], dict[str, Any]]] = [  # type: ignore[type-arg]

@@ -14,8 +14,9 @@ import pytest
 import pyvips
 
 from upright.pictures import flat, open_picture
+from upright.steps import View, render
+from upright.steps.close import plan_tiles
 from upright.turns import ExifOrientation
-from upright.views import View, plan_tiles, render
 
 pytestmark = pytest.mark.slow
 WIDTH, HEIGHT = 9216, 6144
@@ -151,7 +152,7 @@ CHILD = """
 import json, sys
 from pathlib import Path
 from upright.pictures import open_picture
-from upright.views import View, render
+from upright.steps import View, render
 
 def memory(field):
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -187,7 +188,7 @@ def test_a_stream_tells_how_far_it_is(folder, name):
 
 def test_a_bar_is_shown_on_a_terminal(folder):
     code = "import upright.cli.progress as o; o.MOMENT_S = 0; from upright.cli import main; main()"
-    command = shlex.join([sys.executable, "-c", code, "detect", str(folder / "lzw.tif"), "--flow", "whole"])
+    command = shlex.join([sys.executable, "-c", code, "detect", str(folder / "lzw.tif"), "--effort", "0"])
     done = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, timeout=100, check=True)
     assert re.search(rb"lzw\.tif: \d\d% read", done.stdout)
     told = subprocess.run(shlex.split(command), capture_output=True, timeout=100, check=True)

@@ -34,6 +34,9 @@ def test_folder_of_ones_own(folder: Path) -> None:
     assert load_model(folder).name == load_model(str(folder)).name == "mine"
 
 
+STEP = {"temperature": 1.0, "careful": None, "balanced": 0.9, "best": 0.0}
+
+
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
@@ -43,8 +46,11 @@ def test_folder_of_ones_own(folder: Path) -> None:
         ({"fit": "crop"}, "fit is 'crop'"),
         ({"input_size_px": "224"}, "input_size_px"),
         ({"input_size_px": 7}, "input_size_px"),
-        ({"calibration": {}}, r"lacks \['tiles', 'turned', 'whole'\]"),
-        ({"calibration": {"whole": {"temperature": 1}}}, "missing 3"),
+        ({"calibration": {"glance": {"temperature": 1}}}, "missing 3"),
+        ({"calibration": {"glance": STEP | {"temperature": 0.0}}}, "the temperature of glance is 0.0, not above 0"),
+        ({"calibration": {"glance": STEP | {"careful": 1.0}}}, "threshold 1.0 for careful; .*less than 1, or null"),
+        ({"calibration": {"glance": STEP | {"balanced": -0.1}}}, "threshold -0.1 for balanced"),
+        ({"calibration": {"glance": STEP | {"best": None}}}, "glance has no threshold for best"),
         ({"calibration": 3}, "items"),
         ({"sha256": "0" * 64}, "model.json says 000"),
     ],

@@ -434,7 +434,7 @@ def test_imports_stay_light_and_nothing_is_said_on_stderr(tmp_path):
     truncated = tmp_path / "t.png"
     truncated.write_bytes(encoded(scene(), "PNG")[:9000])
     script = (
-        "import sys; from upright.pictures import open_picture; from upright.views import View\n"
+        "import sys; from upright.pictures import open_picture; from upright.steps import View\n"
         "assert not {'numpy', 'PIL', 'pyvips'} & set(sys.modules), sys.modules.keys()\n"
         f"with open_picture({str(DEMO / 'coffee.jpg')!r}) as picture: picture.squashed(224)\n"
         "assert 'pyvips' not in sys.modules\n"

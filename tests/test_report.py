@@ -25,7 +25,7 @@ def answer(turn: Turn | None, best: Turn = Turn.NONE, confidence: float = 0.97) 
     rest = (1 - confidence) / 3
     scores = Scores(tuple(confidence if i == best.index else rest for i in range(4)))  # type: ignore[arg-type]
     reason = Reason.BELOW_THRESHOLD if turn is None else Reason.SURE
-    return Orientation(turn, best, confidence, scores, reason, Promise.BALANCED, "whole", 1)
+    return Orientation(turn, best, confidence, scores, reason, Promise.BALANCED, "glance", 1)
 
 
 def pictures_of(html: str) -> list[Image.Image]:

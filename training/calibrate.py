@@ -21,46 +21,53 @@ import numpy as np
 from training.data import HELD_OUT_SOURCES
 from training.heldout import read
 from training.looks import Model, says
-from training.measures import Floats, Ints, Mask, log_softmax, scores
+from training.measures import Floats, Ints, Mask, log_softmax, reached, scores
+from upright.steps import LADDER
 
 # Of the turns made with the four turns equally frequent, so many are right.
 PROMISED = {"careful": 0.999, "balanced": 0.995}
-NEVER = 1.0
+# The threshold of a promise that cannot be kept; in a model folder it is null.
+NEVER = math.inf
 
-Calibration = dict[str, dict[str, float]]
+Calibration = dict[str, dict[str, float | None]]
 
 
 def calibrate(
-    flows: Mapping[str, Floats], labels: Ints, kinds: Sequence[str], strange: Mask | None = None
+    steps: Mapping[str, Floats], labels: Ints, kinds: Sequence[str], strange: Mask | None = None
 ) -> Calibration:
-    """The calibration of a model folder from rows of logits [n, 4] by flow, the right turns [n] (0..3), the kinds [n].
+    """The calibration of a model folder from rows of log-probabilities [n, 4] by step, the right turns [n], the kinds.
 
-    `flows` go from few looks to many; those of several looks are averaged log-probabilities. The four turns must be
-    equally frequent among the rows. `strange` [n] are rows of sources that never trained, as all of a user's are: the
-    last flow, whose threshold the others have at least, keeps its promises among them by themselves.
+    `steps` go from few looks to many. The four turns must be equally frequent among the rows. `strange` [n] are rows of
+    sources that never trained, as all of a user's are: the last step, whose threshold the others have at least, keeps
+    its promises among them by themselves. Steps of the ladder above the last one take what that has.
     """
-    calibration: Calibration = {}
-    for flow, logits in flows.items():
+    found: dict[str, dict[str, float]] = {}
+    for step, logits in steps.items():
         degree = temperature(logits, labels, kinds)
         careful, balanced = (threshold(logits, labels, kinds, degree, share) for share in PROMISED.values())
-        # Of one look so few turns are sure that a single mistake refutes it; it is bound by the last flow's threshold.
-        if strange is not None and flow == list(flows)[-1]:
+        # Of one look so few turns are sure that a single mistake refutes it; it is bound by the last step's threshold.
+        if strange is not None and step == list(steps)[-1]:
             some = logits[strange], labels[strange], [kind for kind, is_so in zip(kinds, strange, strict=True) if is_so]
             careful, balanced = (
                 max(chosen, threshold(*some, degree, share))
                 for chosen, share in zip((careful, balanced), PROMISED.values(), strict=True)
             )
-        calibration[flow] = {
+        found[step] = {
             "temperature": round(degree, 4),
             "careful": max(careful, balanced),
             "balanced": balanced,
             "best": 0.0,
         }
-    # Fewer looks are never the surer: one look may stop the cascade only where four as sure would be enough.
-    for fewer, more in reversed(list(itertools.pairwise(calibration))):
+    # Fewer looks are never the surer: one look may end the climb only where four as sure would be enough.
+    for fewer, more in reversed(list(itertools.pairwise(found))):
         for promise in PROMISED:
-            calibration[fewer][promise] = max(calibration[fewer][promise], calibration[more][promise])
-    return calibration
+            found[fewer][promise] = max(found[fewer][promise], found[more][promise])
+    calibration: Calibration = {
+        step: {name: None if value == NEVER else value for name, value in values.items()}
+        for step, values in found.items()
+    }
+    above = [step.name for step in LADDER][len(calibration) :]
+    return calibration | {step: dict(calibration[list(steps)[-1]]) for step in above}
 
 
 def weights(kinds: Sequence[str]) -> Floats:
@@ -111,18 +118,18 @@ def threshold(logits: Floats, labels: Ints, kinds: Sequence[str], degree: float,
 
 
 def rows(said: Mapping[str, Floats], kinds: Sequence[str]) -> tuple[dict[str, Floats], Ints, list[str]]:
-    """What each flow says [n, 4, 4] to pictures of these kinds [n] shown all four ways, as rows for `calibrate`."""
+    """What each step says [n, 4, 4] to pictures of these kinds [n] shown all four ways, as rows for `calibrate`."""
     labels = np.tile(np.arange(4), len(kinds))
     return {name: values.reshape(-1, 4) for name, values in said.items()}, labels, [k for k in kinds for _ in range(4)]
 
 
-def kept(logits: Floats, labels: Ints, kinds: Sequence[str], settings: dict[str, float]) -> dict[str, Any]:
-    """What the held-out rows show at each promise of one flow: coverage, turns made, share of them right, by kind."""
-    probabilities = scores(logits, settings["temperature"])
+def kept(logits: Floats, labels: Ints, kinds: Sequence[str], settings: Mapping[str, float | None]) -> dict[str, Any]:
+    """What the held-out rows show at each promise of one step: coverage, turns made, share of them right, by kind."""
+    probabilities = scores(logits, settings["temperature"] or 1.0)
     answer, confidence = probabilities.argmax(1), probabilities.max(1)
     shown = {}
     for promise in ("careful", "balanced", "best"):
-        sure = confidence >= settings[promise]
+        sure = reached(confidence, settings[promise])
         made = sure & (answer != 0)
         shown[promise] = {
             name: {
@@ -146,19 +153,19 @@ def main() -> None:
     options = parser.parse_args()
     pictures = list(read(options.pools))
     said = says(Model.open(options.model, options.threads), pictures)
-    flows, labels, names = rows(said, [picture.kind for picture in pictures])
+    steps, labels, names = rows(said, [picture.kind for picture in pictures])
     strange = np.repeat([picture.source in HELD_OUT_SOURCES for picture in pictures], 4)
-    calibration = calibrate(flows, labels, names, strange if strange.any() else None)
+    calibration = calibrate(steps, labels, names, strange if strange.any() else None)
     print(json.dumps(calibration, indent=2))
-    for flow, values in flows.items():
-        for promise, kinds in kept(values, labels, names, calibration[flow]).items():
+    for step, values in steps.items():
+        for promise, kinds in kept(values, labels, names, calibration[step]).items():
             for kind, seen in kinds.items():
                 share = "none" if seen["turns_right"] is None else f"{100 * seen['turns_right']:.2f} %"
-                print(f"{flow:7} {promise:9} {kind:12} coverage {100 * seen['coverage']:5.1f} %, "
+                print(f"{step:8} {promise:9} {kind:12} coverage {100 * seen['coverage']:5.1f} %, "
                       f"{seen['turns_made']:5} turns made, right {share}")  # fmt: skip
         for promise in PROMISED:
-            if calibration[flow][promise] == NEVER:
-                print(f"{flow}: {promise} cannot be promised with these pictures; its threshold is {NEVER}: never")
+            if calibration[step][promise] is None:
+                print(f"{step}: {promise} cannot be promised with these pictures")
     if options.json:
         options.json.write_text(json.dumps(calibration, indent=2) + "\n")
     if options.model.is_dir():
@@ -167,7 +174,7 @@ def main() -> None:
     if options.figures:
         from training.figures import figures
 
-        figures(flows, labels, names, calibration, options.figures)
+        figures(steps, labels, names, calibration, options.figures)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,7 @@
 
     python -m training.evaluate --model models/small --eval eval.tar --json report.json --sheet worst.png
 
-Flows `whole`, `turned` and `tiles` (eight looks) run on ONNX Runtime directly; `cascade` asks `upright.Detector` as a
-user would.
+Each step of the ladder is judged by itself, and `climb` as the product climbs at its default effort.
 """
 
 from __future__ import annotations
@@ -17,16 +16,20 @@ from typing import Any
 import numpy as np
 
 from training.heldout import Picture, read, sample, shown
-from training.looks import FLOWS, Model, says
-from training.measures import PROMISES, Floats, Ints, Mask, confusion, decided, masks, promise_row, scores, turned
+from training.looks import STEPS, Model, Seen, climbed, evidence, seen
+from training.measures import PROMISES, Floats, Ints, Mask, confusion, decided, masks, promise_row, scores
+from upright.decide import DEFAULT_EFFORT
+from upright.results import Promise
 
-UNCALIBRATED = {"temperature": 1.0, "best": 0.0}
+UNCALIBRATED: dict[str, float | None] = {"temperature": 1.0, "best": 0.0}
+#: The row of the report that climbs from step to step.
+CLIMB = "climb"
 
 Report = dict[str, Any]
 
 
 def judge(answers: dict[str, tuple[Ints, Mask]], pictures: Sequence[Picture]) -> Report:
-    """The report of one flow from its answers [n, 4] and whether they are sure [n, 4], by promise."""
+    """The report of one step from its answers [n, 4] and whether they are sure [n, 4], by promise."""
     kinds, sources = [picture.kind for picture in pictures], [f"{p.kind}/{p.source}" for p in pictures]
     best = answers["best"][0]
     return {
@@ -46,54 +49,54 @@ def judge(answers: dict[str, tuple[Ints, Mask]], pictures: Sequence[Picture]) ->
     }
 
 
-def flow_answers(values: Floats, flow: str, facts: dict[str, Any]) -> dict[str, tuple[Ints, Mask]]:
-    """Answers of a flow by promise, from what its looks say [n, 4, 4]."""
-    settings = facts.get("calibration", {}).get(flow, UNCALIBRATED)
+def step_answers(values: Floats, step: str, facts: dict[str, Any]) -> dict[str, tuple[Ints, Mask]]:
+    """Answers of a step by promise, from what it says [n, 4, 4]."""
+    settings = facts.get("calibration", {}).get(step, UNCALIBRATED)
     return {p: decided(values, settings["temperature"], settings[p]) for p in PROMISES if p in settings}
 
 
-def detector_answers(folder: Path, flow: str, pictures: Sequence[Picture]) -> dict[str, tuple[Ints, Mask]]:
-    """Answers of the product itself, by promise; the promise decides how far a cascade goes."""
-    from upright import Detector
-
-    with Detector(folder, flow=flow) as detector:
-        answers: dict[str, tuple[Ints, Mask]] = {}
-        for promise in PROMISES:
-            seen = [
-                [detector.detect(shown(picture.pixels, turn), promise=promise) for turn in range(4)]
-                for picture in pictures
-            ]
-            answers[promise] = (
-                np.array([[orientation.best.index for orientation in row] for row in seen], np.int64).reshape(-1, 4),
-                np.array([[orientation.turn is not None for orientation in row] for row in seen], bool).reshape(-1, 4),
-            )
+def climb_answers(everything: Sequence[Sequence[Seen]], model: Model) -> dict[str, tuple[Ints, Mask]]:
+    """Answers of the product at its default effort, by promise, which decides how far it climbs."""
+    answers: dict[str, tuple[Ints, Mask]] = {}
+    for promise in PROMISES:
+        found = [
+            [climbed(looks, model.calibration, DEFAULT_EFFORT, Promise(promise)) for looks in picture]
+            for picture in everything
+        ]
+        answers[promise] = (
+            np.array([[answer.best.index for answer in row] for row in found], np.int64).reshape(-1, 4),
+            np.array([[answer.turn is not None for answer in row] for row in found], bool).reshape(-1, 4),
+        )
     return answers
 
 
-def evaluate(path: Path, pictures: Sequence[Picture], flows: Sequence[str], threads: int = 1) -> tuple[Report, Floats]:
-    """The report by flow, and the logits [n, 4, 4] of single looks."""
+def evaluate(path: Path, pictures: Sequence[Picture], steps: Sequence[str], threads: int = 1) -> tuple[Report, Floats]:
+    """The report by step, and what four looks say [n, 4, 4]."""
     model = Model.open(path, threads)
-    said = says(model, pictures, flows)
+    everything = seen(model, pictures, STEPS)
+    said = evidence(everything, STEPS)
     report: Report = {
         "model": {key: model.facts.get(key) for key in ("name", "version", "sha256", "commit")},
         "pictures": len(pictures),
-        "flows": {},
+        "steps": {},
     }
-    for flow in flows:
-        direct = flow in said
-        answers = flow_answers(said[flow], flow, model.facts) if direct else detector_answers(path, flow, pictures)
-        report["flows"][flow] = judge(answers, pictures)
-    return report, said["whole"]
+    for step in steps:
+        climbs = step == CLIMB
+        if climbs and not model.calibration:
+            continue
+        answers = climb_answers(everything, model) if climbs else step_answers(said[step], step, model.facts)
+        report["steps"][step] = judge(answers, pictures)
+    return report, said["turned"]
 
 
 def metrics(report: Report) -> dict[str, Any]:
-    """The figures of a report that a `model.json` keeps: by flow, kind and promise."""
+    """The figures of a report that a `model.json` keeps: by step, kind and promise."""
     keys = ("accuracy", "coverage", "spoilt", "spoilt_interval", "turns_made", "turns_right")
     kept: dict[str, Any] = {}
-    for flow, judged in report["flows"].items():
+    for step, judged in report["steps"].items():
         for promise, kinds in judged["promises"].items():
             for kind, row in kinds.items():
-                entry = kept.setdefault(flow, {}).setdefault(kind, {"pictures": row["pictures"]})
+                entry = kept.setdefault(step, {}).setdefault(kind, {"pictures": row["pictures"]})
                 entry[promise] = {key: rounded(row[key]) for key in keys}
     return kept
 
@@ -106,7 +109,7 @@ def rounded(value: Any) -> Any:
 
 def worst(logits: Floats, number: int) -> list[tuple[int, int]]:
     """The (picture, answered turn) whose four looks together most confidently say something else than upright."""
-    probabilities = scores(turned(logits)[:, 0], 1.0)
+    probabilities = scores(logits[:, 0], 1.0)
     order = np.argsort(probabilities[:, 0], kind="stable")[:number]
     return [(int(i), int(probabilities[i].argmax())) for i in order if probabilities[i].argmax()]
 
@@ -118,9 +121,9 @@ def percent(value: float | None) -> str:
 def markdown(report: Report) -> str:
     """The report as Markdown tables, in per cent."""
     lines = []
-    for flow, judged in report["flows"].items():
+    for step, judged in report["steps"].items():
         lines += [
-            f"Flow `{flow}`",
+            f"Step `{step}`",
             "",
             "| promise | kind | pictures | right | sure | right of the sure | spoilt (95 %) | turns right (95 %) |",
             "|---|---|---|---|---|---|---|---|",
@@ -133,7 +136,7 @@ def markdown(report: Report) -> str:
                          percent(row["right_when_sure"]), f"{percent(row['spoilt'])} ({spoilt})",
                          f"{percent(row['turns_right'])} ({turns})"]  # fmt: skip
                 lines.append("| " + " | ".join(cells) + " |")
-        lines += ["", f"Confusion of `{flow}` without a threshold: right turn down, answered turn across.", ""]
+        lines += ["", f"Confusion of `{step}` without a threshold: right turn down, answered turn across.", ""]
         lines += ["| kind | turn | 0 | 90 | 180 | 270 |", "|---|---|---|---|---|---|"]
         for kind, counts in judged["confusion"].items():
             lines += [
@@ -147,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, type=Path, help="model folder, or a bare .onnx (then uncalibrated)")
     parser.add_argument("--eval", required=True, type=Path, help="tar or folder of <kind>/<source>/<name>, all upright")
-    parser.add_argument("--flows", default=",".join(FLOWS), help="of whole, turned, tiles, cascade")
+    parser.add_argument("--steps", default=",".join((*STEPS, CLIMB)), help=f"of {', '.join(STEPS)}, {CLIMB}")
     parser.add_argument("--limit", type=int, default=0, help="so many pictures of each kind, drawn with --seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -157,7 +160,7 @@ def main() -> None:
     pictures = list(read(options.eval))
     if options.limit:
         pictures = sample(pictures, options.limit, options.seed)
-    report, logits = evaluate(options.model, pictures, options.flows.split(","), options.threads)
+    report, looked = evaluate(options.model, pictures, options.steps.split(","), options.threads)
     print(markdown(report))
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
@@ -165,7 +168,7 @@ def main() -> None:
         from training.sheets import contact_sheet
 
         tiles = [(shown(pictures[i].pixels, -turn), f"{90 * turn} {pictures[i].source}/{pictures[i].name}")
-                 for i, turn in worst(logits, 50)]  # fmt: skip
+                 for i, turn in worst(looked, 50)]  # fmt: skip
         contact_sheet(tiles).save(options.sheet)
 
 

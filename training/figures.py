@@ -30,40 +30,40 @@ def risk_coverage(confidence: Floats, right: Floats) -> tuple[Floats, Floats]:
     return answered / len(order), np.cumsum(1 - right[order]) / answered
 
 
-def figures(flows: Mapping[str, Floats], labels: Ints, kinds: Sequence[str], settings: Calibration, out: Path) -> None:
+def figures(steps: Mapping[str, Floats], labels: Ints, kinds: Sequence[str], settings: Calibration, out: Path) -> None:
     """Writes `reliability.png` and `risk_coverage.png` into a folder; rows as `training.calibrate` takes them."""
     out.mkdir(parents=True, exist_ok=True)
-    _reliability(flows, labels, settings).savefig(out / "reliability.png", dpi=110)
-    _risk_coverage(flows, labels, kinds, settings).savefig(out / "risk_coverage.png", dpi=110)
+    _reliability(steps, labels, settings).savefig(out / "reliability.png", dpi=110)
+    _risk_coverage(steps, labels, kinds, settings).savefig(out / "risk_coverage.png", dpi=110)
     plt.close("all")
 
 
-def _reliability(flows: Mapping[str, Floats], labels: Ints, settings: Calibration) -> Any:
-    figure, axes = plt.subplots(1, len(flows), figsize=(4.5 * len(flows), 4.4), layout="constrained")
-    for axis, (flow, logits) in zip(axes, flows.items(), strict=True):
-        for degree, name in ((1.0, "as trained"), (settings[flow]["temperature"], "calibrated")):
+def _reliability(steps: Mapping[str, Floats], labels: Ints, settings: Calibration) -> Any:
+    figure, axes = plt.subplots(1, len(steps), figsize=(4.5 * len(steps), 4.4), layout="constrained")
+    for axis, (step, logits) in zip(axes, steps.items(), strict=True):
+        for degree, name in ((1.0, "as trained"), (settings[step]["temperature"], "calibrated")):
             probabilities = scores(logits, degree)
             right = (probabilities.argmax(1) == labels).astype(float)
             axis.plot(*reliability(probabilities.max(1), right), marker="o", label=name)
         axis.plot([0.25, 1], [0.25, 1], color="grey", linewidth=0.8)
-        axis.set(title=f"{flow}, T = {settings[flow]['temperature']}", xlabel="confidence", ylabel="share right")
+        axis.set(title=f"{step}, T = {settings[step]['temperature']}", xlabel="confidence", ylabel="share right")
         axis.legend()
     return figure
 
 
-def _risk_coverage(flows: Mapping[str, Floats], labels: Ints, kinds: Sequence[str], settings: Calibration) -> Any:
-    figure, axes = plt.subplots(1, len(flows), figsize=(4.5 * len(flows), 4.4), layout="constrained", sharey=True)
-    for axis, (flow, logits) in zip(axes, flows.items(), strict=True):
-        probabilities = scores(logits, settings[flow]["temperature"])
+def _risk_coverage(steps: Mapping[str, Floats], labels: Ints, kinds: Sequence[str], settings: Calibration) -> Any:
+    figure, axes = plt.subplots(1, len(steps), figsize=(4.5 * len(steps), 4.4), layout="constrained", sharey=True)
+    for axis, (step, logits) in zip(axes, steps.items(), strict=True):
+        probabilities = scores(logits, settings[step]["temperature"])
         right = (probabilities.argmax(1) == labels).astype(float)
         for kind, mask in masks(kinds).items():
             coverage, risk = risk_coverage(probabilities.max(1)[mask], right[mask])
             axis.plot(100 * coverage, 100 * risk, label=kind)
-        for threshold in sorted({settings[flow][promise] for promise in PROMISED}):
-            names = ", ".join(promise for promise in PROMISED if settings[flow][promise] == threshold)
+        for threshold in sorted({value for promise in PROMISED if (value := settings[step][promise]) is not None}):
+            names = ", ".join(promise for promise in PROMISED if settings[step][promise] == threshold)
             covered = 100 * (probabilities.max(1) >= threshold).mean()
             axis.axvline(covered, color="grey", linewidth=0.8)
             axis.annotate(names, (covered, 0), rotation=90, fontsize=8, xytext=(2, 60), textcoords="offset points")
-        axis.set(title=flow, xlabel="answered, %", ylabel="wrong of the answered, %", xlim=(0, 100), ylim=(0, None))
+        axis.set(title=step, xlabel="answered, %", ylabel="wrong of the answered, %", xlim=(0, 100), ylim=(0, None))
         axis.legend()
     return figure

@@ -143,7 +143,8 @@ def export(net: network.Lite, pictures: data.Pixels, options: argparse.Namespace
     write_model_folder(options.out / "model", onnx, facts, calibration, measured, [f"```\n{comparison}\n```"])
     onnx.unlink()
     print(
-        f"{options.out / 'model'}: calibrated with {len(pictures)} pictures; eight looks {accuracy(said['tiles']):.3f}"
+        f"{options.out / 'model'}: calibrated with {len(pictures)} pictures; "
+        f"eight looks {accuracy(said['quarters']):.3f}"
     )
 
 

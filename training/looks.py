@@ -1,26 +1,34 @@
-"""What an exported model says to pictures shown all four ways: ONNX Runtime alone, one batch of four a picture."""
+"""What a model says to pictures shown all four ways: the product's own steps, taken by its own driver."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from PIL import Image
 
-from training.data import Pixels, squash
-from training.heldout import Picture, shown
-from training.measures import Floats, turned
-from upright.decide import log_softmax, roll_back
-from upright.pictures import open_picture
-from upright.views import QUARTERS, render
+from training.heldout import Picture
+from training.measures import Floats
+from upright import drive
+from upright.decide import climb
+from upright.extras import need
+from upright.model import Calibration
+from upright.pictures import Box, open_picture
+from upright.pictures.picture import stored_box
+from upright.results import Orientation, Promise
+from upright.steps import LADDER, Looks
+from upright.turns import ExifOrientation, Turn, turn_array
 
-FLOWS = ("whole", "turned", "tiles")
+#: The steps that any picture has views for; those above need one that is large enough.
+STEPS = ("glance", "turned", "quarters")
+
+#: What was seen of one picture shown one way, by the names of the steps.
+Seen = Mapping[str, Looks]
 
 
 class Looker(Protocol):
@@ -44,6 +52,7 @@ class Model:
     def open(cls, path: Path, threads: int = 1) -> Model:
         onnx = path / "model.onnx" if path.is_dir() else path
         facts = json.loads((path / "model.json").read_text()) if path.is_dir() else {}
+        onnxruntime = need("onnxruntime", "")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
@@ -53,38 +62,98 @@ class Model:
         """float32 [n, 4] in the order of turn for uint8 views [n, S, S, 3]."""
         return np.asarray(self.session.run(None, {self.session.get_inputs()[0].name: views})[0])
 
-
-def views(pixels: Pixels, size_px: int) -> NDArray[np.uint8]:
-    """The picture shown all four ways, each squashed afterwards as the product would: uint8 [4, S, S, 3]."""
-    return np.stack([squash(Image.fromarray(shown(pixels, turn)), size_px) for turn in range(4)])
-
-
-def says(model: Looker, upright: Sequence[Picture], flows: Sequence[str] = FLOWS) -> dict[str, Floats]:
-    """What the looks of each of these flows say [n, 4, 4], from few looks to many; `whole` is always among them."""
-    logits = look(model, upright)
-    said = {"whole": logits}
-    if "turned" in flows:
-        said["turned"] = turned(logits)
-    if "tiles" in flows:
-        said["tiles"] = look_closer(model, upright, logits)
-    return said
+    @property
+    def calibration(self) -> dict[str, Calibration]:
+        return {step: Calibration(**values) for step, values in self.facts.get("calibration", {}).items()}
 
 
-def look_closer(model: Looker, upright: Sequence[Picture], logits: Floats) -> Floats:
-    """Mean log-probabilities [n, 4, 4] of the flow `tiles`: the four looks whose logits are given, and four quarters.
+class Shown:
+    """An upright picture as if it were shown so that `turn` quarter turns clockwise set it upright.
 
-    The quarters of a turned picture are the same four views as those of the upright one (`upright.views.QUARTERS`).
+    Its pixels are those of the upright one, turned after they were squashed: so the four have the same views, which
+    the model sees once. Squashing first differs by 1 at most, from the rounding between Pillow's two passes.
     """
-    means = []
+
+    def __init__(self, upright: Any, turn: int) -> None:
+        self.upright, self.lies = upright, Turn.from_index(-turn % 4)
+        sides = upright.width_px, upright.height_px
+        self.width_px, self.height_px = sides[::-1] if turn % 2 else sides
+
+    def squashed(self, size_px: int | tuple[int, int]) -> NDArray[np.uint8]:
+        if not isinstance(size_px, int) and self.lies.index % 2:
+            size_px = size_px[::-1]
+        return turn_array(self.upright.squashed(size_px), self.lies)
+
+    def small(self, size_px: int) -> NDArray[np.uint8]:
+        return turn_array(self.upright.small(size_px), self.lies)
+
+    def expect(self, boxes: Sequence[Box]) -> None:
+        self.upright.expect([self._stored(box) for box in boxes])
+
+    def region(self, box: Box, side_px: int) -> NDArray[np.uint8]:
+        return turn_array(self.upright.region(self._stored(box), side_px), self.lies)
+
+    def _stored(self, box: Box) -> Box:
+        size = self.upright.width_px, self.upright.height_px
+        return stored_box(box, size, ExifOrientation.TOP_LEFT.then(self.lies))
+
+
+def seen(model: Looker, upright: Sequence[Picture], steps: Sequence[str] = STEPS) -> list[list[Seen]]:
+    """Of every picture, shown all four ways, what each of the first steps of the ladder up to these saw."""
+    taken = LADDER[: 1 + max([step.name for step in LADDER].index(name) for name in steps)]
+    everything = []
     for picture in upright:
+        known: dict[bytes, Floats] = {}
         with open_picture(picture.pixels) as opened:
-            seen = np.stack([render(opened, view, model.size_px) for view in QUARTERS])
-        mean = roll_back(log_softmax(model.logits(seen)), QUARTERS).mean(0)
-        means.append([np.roll(mean, turn) for turn in range(4)])
-    return (turned(logits) + np.reshape(means, (-1, 4, 4))) / 2
+            shown: list[Any] = [Shown(opened, turn) for turn in range(4)]
+            infer = partial(_infer, model, known)
+            everything.append([{s.name: drive.look(one, s, model.size_px, infer) for s in taken} for one in shown])
+    return everything
 
 
-def look(model: Looker, upright: Iterable[Picture]) -> Floats:
-    """Logits [n, 4, 4]: `[i, t]` are those of picture i shown so that turn t sets it upright."""
-    rows = [model.logits(views(picture.pixels, model.size_px)) for picture in upright]
-    return np.stack(rows) if rows else np.zeros((0, 4, 4), np.float32)
+def _infer(model: Looker, known: dict[bytes, Floats], views: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Logits of these views, of which those that were seen before are known."""
+    keys = [view.tobytes() for view in views]
+    if new := {key: index for index, key in enumerate(keys) if key not in known}:
+        pixels = views[list(new.values())]
+        known.update(zip(new, drive.blanked(pixels, np.asarray(model.logits(pixels), np.float32)), strict=True))
+    return np.stack([known[key] for key in keys]).astype(np.float32)
+
+
+def says(model: Looker, upright: Sequence[Picture], steps: Sequence[str] = STEPS) -> dict[str, Floats]:
+    """Log-probabilities [n, 4, 4] of each of these steps, from few looks to many; `glance` is always among them."""
+    return evidence(seen(model, upright, steps), steps)
+
+
+def evidence(everything: Sequence[Sequence[Seen]], steps: Sequence[str] = STEPS) -> dict[str, Floats]:
+    """What the looks add up to on each of these steps [n, 4, 4]: `[i, t]` of picture i where turn t sets it upright.
+
+    Where a step has no views, it says what the one before it said.
+    """
+    said: dict[str, list[Floats]] = {name: [] for name in ("glance", *steps)}
+    for looks in (looks for picture in everything for looks in picture):
+        last: Floats = np.zeros(4)
+        for step in LADDER:
+            if step.name in looks and looks[step.name].views:
+                last = step.combine(looks)
+            if step.name in said:
+                said[step.name].append(last)
+    return {name: np.reshape(rows, (-1, 4, 4)) for name, rows in said.items()}
+
+
+def climbed(looks: Seen, calibration: Mapping[str, Calibration], effort: int, promise: Promise) -> Orientation:
+    """What the product answers to a picture of which this was seen."""
+    ladder = [(step, calibration[step.name]) for step in LADDER if step.name in calibration]
+    climbing = climb(ladder, effort, promise)
+    step = next(climbing)
+    while True:
+        try:
+            step = climbing.send(looks[step.name])
+        except StopIteration as stop:
+            answer: Orientation = stop.value
+            return answer
+
+
+def look(model: Looker, upright: Sequence[Picture]) -> Floats:
+    """Log-probabilities [n, 4, 4] of one look: `[i, t]` are those of picture i shown so that turn t sets it upright."""
+    return says(model, upright, ["glance"])["glance"]

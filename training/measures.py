@@ -42,7 +42,7 @@ def scores(logits: Floats, temperature: float) -> Floats:
 
 
 def turned(logits: Floats) -> Floats:
-    """Mean log-probabilities [n, 4, 4] of the flow `turned`: each shown picture seen four ways, rolled back.
+    """Mean log-probabilities [n, 4, 4] of the step `turned`: each shown picture seen four ways, rolled back.
 
     A picture that needs turn t, turned clockwise by j more, needs t - j; its class c - j therefore speaks for turn c.
     Squashing to a square commutes with quarter turns, so the four views of the four shown pictures are the same four.
@@ -52,10 +52,15 @@ def turned(logits: Floats) -> Floats:
     return np.stack([np.roll(upright, t, axis=-1) for t in range(4)], axis=1)
 
 
-def decided(logits: Floats, temperature: float, threshold: float) -> tuple[Ints, Mask]:
+def decided(logits: Floats, temperature: float, threshold: float | None) -> tuple[Ints, Mask]:
     """The likeliest turn [n, 4] and whether it is sure [n, 4]."""
     probabilities = scores(logits, temperature)
-    return probabilities.argmax(-1), probabilities.max(-1) >= threshold
+    return probabilities.argmax(-1), reached(probabilities.max(-1), threshold)
+
+
+def reached(confidence: Floats, threshold: float | None) -> Mask:
+    """Where a confidence is enough; nowhere for a promise that cannot be kept, whose threshold is None."""
+    return np.zeros(confidence.shape, bool) if threshold is None else confidence >= threshold
 
 
 def confusion(answer: Ints) -> Ints:

@@ -76,10 +76,10 @@ def write_model_folder(
 def card(content: Mapping[str, Any], size: int, tables: Sequence[str], pictures: Sequence[str]) -> str:
     """The model card: the template filled with facts, thresholds and measured tables."""
     promises = [
-        "| flow | temperature | careful | balanced | best |",
+        "| step | temperature | careful | balanced | best |",
         "|---|---|---|---|---|",
-        *(f"| {flow} | {s['temperature']} | {s['careful']} | {s['balanced']} | {s['best']} |"
-          for flow, s in content["calibration"].items()),
+        *(f"| {step} | " + " | ".join("never" if value is None else str(value) for value in s.values()) + " |"
+          for step, s in content["calibration"].items()),
     ]  # fmt: skip
     images = [f"![{name.removesuffix('.png').replace('_', ' ')}]({name})" for name in pictures]
     return Template(CARD.read_text()).substitute(

@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter, ImageOps
 from training.data import Pixels
 from training.evaluate import percent
 from training.heldout import Picture, read, sample
-from training.looks import FLOWS, Looker, Model, says
+from training.looks import STEPS, Looker, Model, says
 from training.measures import decided, masks, promise_row
 
 Random = np.random.Generator
@@ -120,24 +120,24 @@ def worn(picture: Picture, condition: str, seed: int = 0) -> Picture:
 
 
 def robustness(model: Looker, pictures: Sequence[Picture], conditions: Sequence[str]) -> dict[str, Any]:
-    """By condition, flow and kind: what `promise_row` says where every answer counts."""
+    """By condition, step and kind: what `promise_row` says where every answer counts."""
     kinds = [picture.kind for picture in pictures]
     table: dict[str, Any] = {}
     for condition in conditions:
         seen = [worn(picture, condition, seed) for seed, picture in enumerate(pictures)]
-        for flow, values in says(model, seen).items():
+        for step, values in says(model, seen).items():
             answer, sure = decided(values, 1.0, 0.0)
             rows = {kind: promise_row(answer[mask], sure[mask]) for kind, mask in masks(kinds).items()}
-            table.setdefault(condition, {})[flow] = rows
+            table.setdefault(condition, {})[step] = rows
     return table
 
 
-def markdown(table: dict[str, Any], flow: str) -> str:
-    """Right answers of a flow in per cent, and upright pictures spoilt, by kind."""
-    kinds = list(next(iter(table.values()))[flow])
-    lines = [f"| `{flow}`: right (spoilt) | " + " | ".join(kinds) + " |", "|---" * (len(kinds) + 1) + "|"]
-    for condition, flows in table.items():
-        cells = [f"{percent(row['accuracy'])} ({percent(row['spoilt'])})" for row in flows[flow].values()]
+def markdown(table: dict[str, Any], step: str) -> str:
+    """Right answers of a step in per cent, and upright pictures spoilt, by kind."""
+    kinds = list(next(iter(table.values()))[step])
+    lines = [f"| `{step}`: right (spoilt) | " + " | ".join(kinds) + " |", "|---" * (len(kinds) + 1) + "|"]
+    for condition, steps in table.items():
+        cells = [f"{percent(row['accuracy'])} ({percent(row['spoilt'])})" for row in steps[step].values()]
         lines.append(f"| {condition} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -149,14 +149,14 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=60, help="pictures of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--conditions", default=",".join(CONDITIONS))
-    parser.add_argument("--flow", default="tiles", choices=FLOWS, help="which one is printed")
+    parser.add_argument("--step", default="quarters", choices=STEPS, help="which one is printed")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     pictures = sample(read(options.eval), options.each, options.seed)
     table = robustness(Model.open(options.model, options.threads), pictures, options.conditions.split(","))
     print(f"{options.each} pictures of each kind (seed {options.seed}), shown all four ways, no threshold.\n")
-    print(markdown(table, options.flow))
+    print(markdown(table, options.step))
     if options.json:
         options.json.write_text(json.dumps(table, indent=1) + "\n")
 

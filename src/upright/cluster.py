@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from .engines.batches import Batches
 from .errors import UsageError
 from .extras import need
 from .machine import processors
@@ -99,8 +98,6 @@ class _Worker:
         from .detector import Detector
 
         self._detector = Detector(**options)
-        if self._detector.engine.batch_size > 1:
-            self._detector.engine = Batches(self._detector.engine)
         self._pool = ThreadPoolExecutor(threads)
 
     def __call__(self, batch: pa.Table) -> pa.Table:

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+from .decide import ladder_of
 from .engines import ENGINES, open_engine
 from .errors import ExtraMissing, UprightError
 from .extras import install_line, need
@@ -27,16 +28,9 @@ _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16
 _SMALL_MEMORY_BYTES = 512 << 20
 #: The oldest driver that CUDA 12 runs on (CUDA toolkit release notes, table 2, minor version compatibility).
 _OLDEST_DRIVER = 525
-_RUNTIMES = {
-    "onnxruntime": "",
-    "tensorrt": "",
-    "onnxruntime-gpu": "gpu",
-    "openvino": "openvino",
-    "torch": "torch",
-    "ray": "ray",
-    "s3fs": "s3",
-    "pyarrow": "parquet",
-}
+#: Packages that decide what works here, with the extra that installs each.
+_RUNTIMES = {package: extra for runtime in ENGINES.values() for package, extra in runtime.packages.items()}
+_RUNTIMES |= {"ray": "ray", "s3fs": "s3", "pyarrow": "parquet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +154,7 @@ def _formats() -> Iterator[Finding]:
 def _model(name: str | None) -> Iterator[Finding]:
     try:
         model = load_model(name)
+        ladder_of(model)
     except UprightError as error:
         yield Finding("model", "problem", f"{error.source}: {error.cause}", error.remedy)
         return

@@ -15,7 +15,7 @@ from .engines import open_engine
 from .errors import ModelError, UprightError, UsageError
 from .extras import need
 from .pictures import open_picture
-from .views import View, render
+from .steps import View, render
 
 if TYPE_CHECKING:
     import numpy as np
@@ -232,8 +232,7 @@ def _write_openvino(model: Model, target: Path, pixels: Pixels) -> Infer:
 
 
 def _write_tensorrt(model: Model, target: Path, pixels: Pixels) -> Infer:
-    from .engines.tensorrt import TensorrtEngine
-    from .engines.tensorrt_plan import build
+    from .engines.tensorrt import TensorrtEngine, build
 
     build(model.onnx_path, target, model.input_size_px)
     return TensorrtEngine(model, plan=target).infer

@@ -22,17 +22,18 @@ class Calibration:
     """Makes confidences of one step of deciding mean what they say, and says which are enough for each promise.
 
     ``temperature`` divides log-probabilities (Guo et al. 2017, "On Calibration of Modern Neural Networks"); the
-    others are the least calibrated confidence at which a promise is kept.
+    others are the least calibrated confidence at which a promise is kept, ``None`` where none is enough.
     """
 
     temperature: float
-    careful: float
-    balanced: float
+    careful: float | None
+    balanced: float | None
     best: float
 
-    def threshold(self, promise: Promise) -> float:
-        """The least confidence at which this promise gives an answer."""
-        return float(getattr(self, promise.value))
+    def keeps(self, promise: Promise, confidence: float) -> bool:
+        """Whether this confidence is enough for the promise."""
+        threshold = getattr(self, promise.value)
+        return threshold is not None and confidence >= threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,13 @@ def _fault(model: Model) -> str:
         return f"fit is {model.fit!r}; only 'squash' is known"
     if not (isinstance(model.input_size_px, int) and 32 <= model.input_size_px <= 1024):
         return f"input_size_px is {model.input_size_px}, not a whole number from 32 to 1024"
-    if missing := {"whole", "turned", "tiles"} - set(model.calibration):
-        return f"calibration lacks {sorted(missing)}"
-    if any(not c.temperature > 0 for c in model.calibration.values()):
-        return "a temperature is not above 0"
+    for step, calibration in model.calibration.items():
+        if not calibration.temperature > 0:
+            return f"the temperature of {step} is {calibration.temperature}, not above 0"
+        for promise in Promise:
+            threshold = getattr(calibration, promise)
+            if threshold is None and promise is Promise.BEST:
+                return f"{step} has no threshold for best, which answers always: 0.0"
+            if threshold is not None and not 0 <= threshold < 1:
+                return f"{step} has the threshold {threshold} for {promise}; wanted 0 or more and less than 1, or null"
     return ""

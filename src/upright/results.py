@@ -76,7 +76,7 @@ class Orientation:
     scores: Scores
     reason: Reason
     promise: Promise
-    flow: str
+    step: str
     views: int
     source: str = ""
     format: str = ""
@@ -208,7 +208,7 @@ class Outcome:
             return self.skipped or str(self.error)
         if not (answer := self.orientation):
             return "no answer"
-        text = f"{answer.confidence:.1%} sure, flow {answer.flow}, {answer.views} view{'s' * (answer.views != 1)}"
+        text = f"{answer.confidence:.1%} sure, step {answer.step}, {answer.views} view{'s' * (answer.views != 1)}"
         if answer.turn is None:
             blank = answer.reason is Reason.BLANK
             why = "blank" if blank else f"not sure enough for the promise {answer.promise.value}"
@@ -262,7 +262,7 @@ COLUMNS: dict[str, type] = {
     "score_270": float,
     "reason": str,
     "promise": str,
-    "flow": str,
+    "step": str,
     "views": int,
     "format": str,
     "width_px": int,

@@ -9,9 +9,9 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
@@ -117,51 +117,33 @@ def work(
     remaining, under_way = iter(items), 0
     futures: SimpleQueue[Future[Outcome | None]] = SimpleQueue()
     pool = ThreadPoolExecutor(workers + READERS, thread_name_prefix="upright")
-    with _batched(detector):
-        try:
-            while True:
-                while (
-                    under_way < READERS + WAITING_PER_WORKER * workers
-                    and not (stop is not None and stop.is_set())
-                    and (item := next(remaining, None)) is not None
-                ):
-                    under_way += 1
-                    future = pool.submit(one, item)
-                    if ordered:
-                        futures.put(future)
-                    else:
-                        future.add_done_callback(futures.put)
-                if not under_way:
-                    return
-                outcome = futures.get().result()
-                under_way -= 1
-                if outcome is not None:
-                    yield outcome
-        finally:
-            ended.set()
-            pool.shutdown(cancel_futures=True)
+    try:
+        while True:
+            while (
+                under_way < READERS + WAITING_PER_WORKER * workers
+                and not (stop is not None and stop.is_set())
+                and (item := next(remaining, None)) is not None
+            ):
+                under_way += 1
+                future = pool.submit(one, item)
+                if ordered:
+                    futures.put(future)
+                else:
+                    future.add_done_callback(futures.put)
+            if not under_way:
+                return
+            outcome = futures.get().result()
+            under_way -= 1
+            if outcome is not None:
+                yield outcome
+    finally:
+        ended.set()
+        pool.shutdown(cancel_futures=True)
 
 
 def default_workers(detector: Detector) -> int:
     """A thread for each processor, four where the engine likes batches: they wait for it together."""
     return processors() * (4 if detector.engine.batch_size > 1 else 1)
-
-
-@contextmanager
-def _batched(detector: Detector) -> Iterator[None]:
-    """While it lasts, views of many threads share runs of an engine that likes batches."""
-    if detector.engine.batch_size == 1:
-        yield
-        return
-    from .engines.batches import Batches
-
-    engine = detector.engine
-    detector.engine = batches = Batches(engine)
-    try:
-        yield
-    finally:
-        detector.engine = engine
-        batches.close()
 
 
 def _clocks() -> tuple[float, float]:

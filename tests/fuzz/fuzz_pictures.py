@@ -10,7 +10,8 @@ import atheris
 with atheris.instrument_imports(include=["upright"]):
     from upright.errors import UprightError
     from upright.pictures import Limits, open_picture
-    from upright.views import plan_tiles, render
+    from upright.steps import render
+    from upright.steps.close import plan_tiles
 
 LIMITS = Limits(max_megapixels=4, timeout_s=5)
 

@@ -20,7 +20,7 @@ from upright.model import load_model
 from upright.pictures import open_picture
 from upright.service.kserve import decode, encode
 from upright.service.problems import BodyTooLarge, Refused
-from upright.views import View
+from upright.steps import View, render
 
 from .conftest import DEMO
 
@@ -31,12 +31,12 @@ def client(served):
         yield client
 
 
-def rendered(detector, names):
+def rendered(names):
     pixels = []
     for name in names:
         with open_picture((DEMO / name).read_bytes()) as picture:
-            pixels.append(detector.render(picture, [View()]))
-    return np.concatenate(pixels)
+            pixels.append(render(picture, View(), 224))
+    return np.stack(pixels)
 
 
 def test_health_and_metadata(client):
@@ -55,7 +55,7 @@ def test_health_and_metadata(client):
 @pytest.mark.parametrize("binary_in", [True, False])
 @pytest.mark.parametrize("binary_out", [True, False])
 def test_views_give_the_detectors_logits(client, detector, binary_in, binary_out):
-    pixels = rendered(detector, ["coffee.jpg", "astronaut.jpg"])[:, :, :, :]
+    pixels = rendered(["coffee.jpg", "astronaut.jpg"])[:, :, :, :]
     tensor = triton.InferInput("views", list(pixels.shape), "UINT8")
     tensor.set_data_from_numpy(pixels, binary_data=binary_in)
     wanted = [triton.InferRequestedOutput("logits", binary_data=binary_out)]
@@ -76,7 +76,7 @@ def test_pictures_give_the_whole_decision(client, detector):
 
 
 def test_many_at_once_by_the_asynchronous_client(client, detector):
-    pixels = rendered(detector, ["coffee.jpg"])
+    pixels = rendered(["coffee.jpg"])
     tensor = triton.InferInput("views", list(pixels.shape), "UINT8")
     tensor.set_data_from_numpy(pixels)
     waiting = [client.async_infer("upright-1", [tensor]) for _ in range(8)]

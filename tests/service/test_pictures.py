@@ -107,9 +107,9 @@ def test_effort_bounds_the_looks_of_a_service(serve, served):
     unsure = (DEMO / "cat.gif").read_bytes()
     quick = serve("--effort", "1")
     answers = [each.client.post("/v1/orientation", content=unsure).json() for each in (quick, served)]
-    assert [(each["turn"], each["flow"], each["views"]) for each in answers] == [
+    assert [(each["turn"], each["step"], each["views"]) for each in answers] == [
         (None, "turned", 4),
-        (None, "tiles", 8),
+        (None, "quarters", 8),
     ]
 
 

@@ -33,7 +33,7 @@ def answers() -> list[dict[str, Any]]:
                     "best": int(found.best),
                     "confidence": round(found.confidence, 4),
                     "scores": [round(value, 4) for value in found.scores.values],
-                    "flow": found.flow,
+                    "step": found.step,
                     "model": detector.model.sha256[:16],
                 }
             )

@@ -5,8 +5,8 @@ import { pathToFileURL } from "node:url";
 
 const [dist, folder] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(join(dist, name)).href);
-const modules = ["resize.js", "exif.js", "decide.js", "views.js"].map(load);
-const [{ resize, BILINEAR, LANCZOS }, { patchExifOrientation, readExifOrientation }, { decide, isEnough }, { quartersOf }] =
+const modules = ["resize.js", "exif.js", "decide.js", "steps.js"].map(load);
+const [{ resize, BILINEAR, LANCZOS }, { patchExifOrientation, readExifOrientation }, { climb }, { STEPS, viewsOf }] =
   await Promise.all(modules);
 const cases = JSON.parse(readFileSync(join(folder, "cases.json"), "utf-8"));
 
@@ -28,12 +28,16 @@ const tags = cases.exif.map(({ name, orientation }) => {
 
 for (const { name, from, side } of cases.quarters) {
   const picture = { data: readFileSync(join(folder, name)), width: from[0], height: from[1] };
-  const seen = quartersOf(picture, (width, height) => resize(picture, width, height), side);
+  const seen = viewsOf(STEPS.quarters, picture, (width, height) => resize(picture, width, height), side);
   writeFileSync(join(folder, `${name}.out`), Buffer.concat(seen.map(({ data }) => data)));
 }
 
 const decisions = cases.decide.map(({ logits, promise }) => {
-  const steps = [1, 4, 8].map((views) => decide(logits.slice(0, views), cases.calibration, promise));
-  return steps.find((step) => isEnough(step, cases.calibration));
+  const looks = [];
+  for (;;) {
+    const answer = climb(looks, cases.calibration, promise);
+    if (typeof answer !== "string") return answer;
+    looks.push(logits[answer]);
+  }
 });
 writeFileSync(join(folder, "answers.json"), JSON.stringify({ tags, decisions }));

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,15 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from upright.carriers import patch_exif_orientation, read_exif_orientation
-from upright.decide import WHOLE, Decision, cascade
+from upright.decide import DEFAULT_EFFORT, climb, ladder_of
 from upright.errors import UprightError
 from upright.model import load_model
-from upright.pictures import squash
+from upright.pictures import open_picture
 from upright.results import Promise
-from upright.turns import ExifOrientation, Turn, turn_array
-from upright.views import QUARTERS, View, quarter_of, quartered_size
+from upright.steps import LADDER, Looks, View, render
+from upright.steps.quarters import quarters
+from upright.turns import ExifOrientation
 
-_VIEWS = [WHOLE, *(View(turn=turn) for turn in (Turn.RIGHT, Turn.HALF, Turn.LEFT)), *QUARTERS]
 _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="3"/></x:xmpmeta>'
 
 
@@ -108,9 +108,18 @@ def _decide_cases() -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(11)
     for number in range(90):
         best = rng.normal(0, 1, 4) * (number % 9)
-        views = [np.roll(best, -view.turn.index) + rng.normal(0, 0.4, 4) for view in _VIEWS]
-        logits = np.float32(views) if number else np.zeros((8, 4), np.float32)
-        yield {"logits": logits.tolist(), "promise": list(Promise)[number % 3].value}
+        logits = {
+            step: [np.float32(np.roll(best, -v.turn.index) + rng.normal(0, 0.4, 4)) * bool(number) for v in views]
+            for step, views in _step_views().items()
+        }
+        rows = {step: np.stack(each).tolist() for step, each in logits.items()}
+        yield {"logits": rows, "promise": list(Promise)[number % 3].value}
+
+
+def _step_views() -> dict[str, Sequence[View]]:
+    """What the steps of the default effort show."""
+    with open_picture(np.zeros((40, 50, 3), np.uint8)) as picture:
+        return {step.name: step.views(picture, 32) for step in LADDER[: DEFAULT_EFFORT + 1]}
 
 
 def test_resize_is_pillows_to_the_bit(run: tuple[dict[str, Any], Path]) -> None:
@@ -127,9 +136,8 @@ def test_quarters_are_pythons_to_the_bit(run: tuple[dict[str, Any], Path]) -> No
     cases, folder = run
     for case in cases["quarters"]:
         (width, height), side = case["from"], case["side"]
-        image = Image.fromarray(np.fromfile(folder / case["name"], np.uint8).reshape(height, width, 3))
-        squashed = squash(image, quartered_size(width, height, side))
-        wanted = [turn_array(quarter_of(squashed, view.quarter or 0), view.turn) for view in QUARTERS]
+        with open_picture(np.fromfile(folder / case["name"], np.uint8).reshape(height, width, 3)) as picture:
+            wanted = [render(picture, view, side) for view in quarters(picture, side)]
         found = np.fromfile(folder / f"{case['name']}.out", np.uint8).reshape(4, side, side, 3)
         assert np.array_equal(found, np.stack(wanted)), case
 
@@ -153,20 +161,16 @@ def test_tags_are_read_and_written_as_in_python(run: tuple[dict[str, Any], Path]
 
 def test_decisions_are_pythons(run: tuple[dict[str, Any], Path]) -> None:
     cases, _ = run
-    calibration = load_model().calibration
-    flows = set()
+    ladder, views, ends = ladder_of(load_model()), _step_views(), set()
     for case, found in zip(cases["decide"], cases["decisions"], strict=True):
-        logits = np.float32(case["logits"])
-        flow = cascade(Decision(calibration, Promise(case["promise"]), list))
-        wanted, given = None, None
-        while wanted is None:
-            try:
-                views = flow.send(given)
-                given = logits[[_VIEWS.index(view) for view in views]]
-            except StopIteration as stop:
-                wanted = stop.value
+        climbing = climb(ladder, DEFAULT_EFFORT, Promise(case["promise"]))
+        with pytest.raises(StopIteration) as stop:
+            step = next(climbing)
+            while True:
+                step = climbing.send(Looks.of(views[step.name], np.float32(case["logits"][step.name])))
+        wanted = stop.value.value
         assert found["turn"] == (None if wanted.turn is None else int(wanted.turn)), case
-        assert (found["best"], found["reason"], found["flow"]) == (wanted.best, wanted.reason, wanted.flow), case
-        assert found["scores"] == pytest.approx(wanted.scores.values, abs=1e-5), case
-        flows.add((wanted.flow, wanted.unsure))
-    assert flows == {("whole", False), ("turned", False), ("tiles", False), ("tiles", True)}
+        assert (found["best"], found["reason"], found["step"]) == (wanted.best, wanted.reason, wanted.step), case
+        assert found["views"] == wanted.views and found["scores"] == pytest.approx(wanted.scores.values, abs=1e-5), case
+        ends.add((wanted.step, wanted.unsure))
+    assert ends == {("glance", False), ("turned", False), ("quarters", False), ("quarters", True)}

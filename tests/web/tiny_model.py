@@ -51,7 +51,7 @@ def make(folder: Path) -> None:
         "input_size_px": SIDE,
         "fit": "squash",
         "turns": [0, 90, 180, 270],
-        "calibration": {"whole": step, "turned": step, "tiles": step},
+        "calibration": {"glance": step, "turned": step, "quarters": step},
         "training_data": "none",
         "metrics": {},
         "commit": "",

@@ -12,7 +12,7 @@
 #
 # In the environment: PYTHON; THREADS; SIZE in px; PRECISION=int8 ships the int8 form, if it was not refused;
 # ROBUST_EACH pictures of each kind for the robustness table, 0 leaves it out; CHECK_EACH for the agreement of the forms,
-# 0 takes all; FLOWS to judge; COMMIT; TRAINING_DATA, a sentence or two for model.json; PEERS of bench.peers for the
+# 0 takes all; STEPS to judge; COMMIT; TRAINING_DATA, a sentence or two for model.json; PEERS of bench.peers for the
 # card (run from the repository's root, where bench/ is); before-whole and before-turned are the model folder BEFORE.
 set -eu
 weights=$1 pools=$2 eval=$3 build=$4 out=$5 name=$6 version=$7
@@ -37,7 +37,7 @@ folder() {
         --version "$version" --size "$size" --training-data "$training_data" --commit "$commit" --out "$build/folder" "$@"
 }
 folder
-$python -m training.evaluate --model "$build/folder" --eval "$eval" --flows "${FLOWS:-whole,turned,tiles}" \
+$python -m training.evaluate --model "$build/folder" --eval "$eval" --steps "${STEPS:-glance,turned,quarters,climb}" \
     --threads "$threads" --json "$build/report.json" --sheet "$build/worst.png" > "$build/report.md"
 set -- --report "$build/report.json" --figure "$build/reliability.png" --figure "$build/risk_coverage.png"
 if [ "$robust_each" -gt 0 ]; then

@@ -7,9 +7,10 @@ from PIL import Image
 
 from training.calibrate import NEVER, PROMISED, calibrate, kept, main, rows, temperature, threshold, weights
 from training.figures import figures, reliability, risk_coverage
-from training.looks import says
+from training.looks import STEPS, says
 from training.measures import Floats, Ints, log_softmax, scores
 from training.tests.sky import Sky, pictures
+from upright.steps import LADDER
 
 
 def answers(number: int, degree: float, seed: int = 0) -> tuple[Floats, Ints]:
@@ -84,40 +85,43 @@ def test_each_kind_keeps_the_promise_by_itself() -> None:
     assert int((np.exp(log_softmax(bad))[:, 1] >= cut).sum()) == 200
 
 
-def test_a_calibration_has_every_flow_and_key_and_keeps_its_order() -> None:
+def test_a_calibration_has_every_step_and_key_and_keeps_its_order() -> None:
     whole, labels = answers(4000, 1.0)
     calm, _ = answers(4000, 1.0)
-    settings = calibrate({"whole": whole, "turned": 2 * calm, "tiles": calm}, labels, ["document"] * 4000)
-    assert set(settings) == {"whole", "turned", "tiles"}
-    assert settings["whole"]["balanced"] >= settings["turned"]["balanced"] >= settings["tiles"]["balanced"]
-    for flow in settings.values():
-        assert set(flow) == {"temperature", "careful", "balanced", "best"}
-        assert 0.0 == flow["best"] < flow["balanced"] <= flow["careful"] <= NEVER
-    seen = kept(whole, labels, ["document"] * 4000, settings["whole"])
+    settings = calibrate({"glance": whole, "turned": 2 * calm, "quarters": calm}, labels, ["document"] * 4000)
+    assert list(settings) == [step.name for step in LADDER]
+    assert settings["close"] == settings["quarters"], "what has no views here is as sure as the step before"
+    wanted = [[settings[step][p] or NEVER for p in PROMISED] for step in ("glance", "turned", "quarters")]
+    assert wanted[0] >= wanted[1] >= wanted[2]
+    for step in settings.values():
+        assert list(step) == ["temperature", "careful", "balanced", "best"] and step["best"] == 0.0
+        balanced, careful = step["balanced"] or NEVER, step["careful"] or NEVER
+        assert 0.0 < balanced <= careful and balanced < 1
+    seen = kept(whole, labels, ["document"] * 4000, settings["glance"])
     for promise, share in PROMISED.items():
         made = seen[promise]["all"]
         assert made["turns_right"] is None or made["turns_right"] >= share
 
 
-def test_the_last_flow_keeps_its_promise_among_strange_sources() -> None:
+def test_the_last_step_keeps_its_promise_among_strange_sources() -> None:
     known, right = sorted_answers(9000, set())
     strange, wrong = sorted_answers(3000, set(range(1500, 3000, 20)))
     logits, labels, kinds = np.concatenate([known, strange]), np.concatenate([right, wrong]), ["photograph"] * 12000
     mask = np.arange(12000) >= 9000
-    loose = calibrate({"whole": logits, "tiles": logits}, labels, kinds)
-    strict = calibrate({"whole": logits, "tiles": logits}, labels, kinds, mask)
-    assert loose["tiles"]["balanced"] < strict["tiles"]["balanced"] == strict["whole"]["balanced"]
-    confidence = scores(strange, strict["tiles"]["temperature"]).max(1)
-    assert 1500 <= int((confidence >= strict["tiles"]["balanced"]).sum()) <= 1700
+    loose = calibrate({"glance": logits, "quarters": logits}, labels, kinds)
+    strict = calibrate({"glance": logits, "quarters": logits}, labels, kinds, mask)
+    assert loose["quarters"]["balanced"] < strict["quarters"]["balanced"] == strict["glance"]["balanced"]
+    confidence = scores(strange, strict["quarters"]["temperature"]).max(1)
+    assert 1500 <= int((confidence >= strict["quarters"]["balanced"]).sum()) <= 1700
 
 
 def test_rows_show_every_picture_all_four_ways() -> None:
     said = says(Sky(), pictures(3))
-    flows, labels, kinds = rows(said, ["a", "b", "c"])
-    assert list(flows) == ["whole", "turned", "tiles"] and {values.shape for values in flows.values()} == {(12, 4)}
+    steps, labels, kinds = rows(said, ["a", "b", "c"])
+    assert list(steps) == list(STEPS) and {values.shape for values in steps.values()} == {(12, 4)}
     assert labels.tolist() == [0, 1, 2, 3] * 3 and kinds == list("aaaabbbbcccc")
-    assert np.array_equal(flows["whole"][5], said["whole"][1, 1])
-    assert np.array_equal(flows["tiles"][5], said["tiles"][1, 1])
+    assert np.array_equal(steps["glance"][5], said["glance"][1, 1])
+    assert np.array_equal(steps["quarters"][5], said["quarters"][1, 1])
 
 
 def test_curves_and_figures(tmp_path: Path) -> None:
@@ -128,8 +132,8 @@ def test_curves_and_figures(tmp_path: Path) -> None:
     assert sure == pytest.approx([0.65, 0.85]) and share == pytest.approx([0.5, 1.0])
     logits, labels = answers(400, 1.0)
     kinds = ["document", "photograph"] * 200
-    flows = {"whole": logits, "turned": logits}
-    figures(flows, labels, kinds, calibrate(flows, labels, kinds), tmp_path)
+    steps = {"glance": logits, "turned": logits}
+    figures(steps, labels, kinds, calibrate(steps, labels, kinds), tmp_path)
     for name in ("reliability.png", "risk_coverage.png"):
         with Image.open(tmp_path / name) as drawn:
             assert drawn.width > 600 and len(drawn.convert("RGB").getcolors(10**6) or []) > 20
@@ -144,4 +148,4 @@ def test_the_command_writes_into_the_model_folder(tmp_path: Path, monkeypatch: p
     main()
     facts = json.loads((tmp_path / "model.json").read_text())
     assert facts["name"] == "toy" and facts["calibration"] == json.loads((tmp_path / "c.json").read_text())
-    assert facts["calibration"]["whole"]["careful"] == NEVER  # eight pictures prove no 99.9 %
+    assert facts["calibration"]["glance"]["careful"] is None  # eight pictures prove no 99.9 %

@@ -1,18 +1,21 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
-from training.evaluate import evaluate, flow_answers, judge, markdown, metrics, worst
+from training.evaluate import evaluate, judge, markdown, metrics, step_answers, worst
 from training.heldout import Picture, read, read_pools, sample, shown
-from training.looks import Model, look, look_closer, views
+from training.looks import STEPS, Model, Shown, look, says, seen
 from training.measures import confusion, decided, masks, promise_row, turned, wilson
 from training.robust import CONDITIONS, robustness, worn
 from training.sheets import contact_sheet
 from training.tests.sky import Always, Sky, pictures
 from training.tests.toy import landscape, shard
+from upright.pictures import open_picture
 
 
 @pytest.mark.parametrize(
@@ -87,16 +90,16 @@ def test_unsure_is_neither_right_nor_spoilt() -> None:
 
 
 def test_the_report_holds_every_kind_source_and_promise() -> None:
-    seen = pictures()
-    facts = {"calibration": {"whole": {"temperature": 1.0, "careful": 0.999999, "balanced": 0.5, "best": 0.0}}}
-    judged = judge(flow_answers(look(Sky(), seen), "whole", facts), seen)
+    shown_ones = pictures()
+    facts = {"calibration": {"glance": {"temperature": 1.0, "careful": 0.999999, "balanced": 0.5, "best": 0.0}}}
+    judged = judge(step_answers(look(Sky(), shown_ones), "glance", facts), shown_ones)
     assert set(judged["promises"]) == {"careful", "balanced", "best"}
     assert set(judged["promises"]["best"]) == {"photograph", "document", "all"}
     assert judged["promises"]["careful"]["all"]["coverage"] == 0.0
     assert sum(row["pictures"] for source, row in judged["sources"].items() if source != "all") == 12
-    report = {"flows": {"whole": judged}}
+    report = {"steps": {"glance": judged}}
     assert "| best | all | 12 | 100.0 |" in markdown(report)
-    assert metrics(report)["whole"]["document"]["best"]["accuracy"] == 1.0
+    assert metrics(report)["glance"]["document"]["best"]["accuracy"] == 1.0
 
 
 def test_tar_folder_and_pools_give_the_same_pictures(tmp_path: Path) -> None:
@@ -129,12 +132,33 @@ def test_samples_are_seeded_and_by_kind() -> None:
     }  # fmt: skip
 
 
-def test_views_are_squares_of_all_four_ways() -> None:
-    seen = views(np.asarray(landscape(2, 90).resize((90, 50))), 32)
-    assert seen.shape == (4, 32, 32, 3)
-    # Squashing commutes with quarter turns but for the rounding between Pillow's two passes.
+def test_a_picture_shown_another_way_is_the_upright_one_turned() -> None:
+    pixels = np.asarray(landscape(2, 90).resize((90, 50)))
     for turn in range(4):
-        assert np.abs(np.rot90(seen[0], turn).astype(int) - seen[turn]).max() <= 1
+        turned_file = shown(pixels, turn)
+        with open_picture(pixels) as upright, open_picture(turned_file) as product:
+            seen_so = Shown(upright, turn)
+            assert (seen_so.width_px, seen_so.height_px) == (product.width_px, product.height_px)
+            for size in (32, (64, 32), (32, 64)):
+                # Squashing commutes with quarter turns but for the rounding between Pillow's two passes.
+                assert np.abs(seen_so.squashed(size).astype(int) - product.squashed(size)).max() <= 1
+            box = (5, 10, 25, 40)
+            assert np.array_equal(seen_so.region(box, 10), turned_file[10:40, 5:25])
+
+
+def test_the_four_ways_have_the_same_eight_views() -> None:
+    class Counting(Sky):
+        views = 0
+
+        def logits(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+            self.views += len(views)
+            return super().logits(views)
+
+    model = Counting()
+    ((*ways,),) = seen(model, pictures(1))
+    assert model.views == 8, "each is seen once, whichever way the picture is shown"
+    assert [sum(len(looks.views) for looks in way.values()) for way in ways] == [8] * 4
+    assert list(ways[0]) == list(STEPS)
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
@@ -154,36 +178,43 @@ def test_strips_and_columns_have_their_shape() -> None:
 
 def test_mirroring_does_not_trouble_a_model_that_looks_for_the_sky() -> None:
     table = robustness(Sky(), pictures(4), ["plain", "mirrored", "dark mode"])
-    for flow in ("turned", "tiles"):
-        assert table["mirrored"][flow]["all"]["accuracy"] == table["plain"][flow]["all"]["accuracy"] == 1.0
-        assert table["dark mode"][flow]["all"]["accuracy"] == 0.0  # the bright side is then the ground
+    for step in ("turned", "quarters"):
+        assert table["mirrored"][step]["all"]["accuracy"] == table["plain"][step]["all"]["accuracy"] == 1.0
+        assert table["dark mode"][step]["all"]["accuracy"] == 0.0  # the bright side is then the ground
 
 
 def test_the_worst_come_first_and_fill_a_sheet() -> None:
     seen = pictures(6)
     logits = look(Sky(), seen)
     logits[4] = np.roll(logits[4], 2, axis=-1)
-    ((picture, turn),) = worst(logits, 3)
+    ((picture, turn),) = worst(turned(logits), 3)
     assert (picture, turn) == (4, 2)
     sheet = contact_sheet([(p.pixels, p.name) for p in seen], columns=3)
     assert sheet.size == (540, 388) and len(sheet.getcolors(10**6) or []) > 100
 
 
 def test_the_shipped_model_is_judged_as_the_product_answers() -> None:
-    """The judge's own loop and `upright.Detector` give the same decisions on the same pictures."""
+    """The judge and `upright.Detector` give the same decisions on the same pictures."""
     import upright
 
     folder = Path(upright.__file__).parent / "models" / "upright-1"
     sizes = [(260, 180), (300, 90), (70, 230)]
-    seen = [
+    ones = [
         Picture("document", "s", str(i), np.asarray(landscape(i, 200).resize(size))) for i, size in enumerate(sizes)
     ]
-    report, logits = evaluate(folder, seen, ["whole", "turned", "tiles", "cascade"])
-    detector = upright.Detector(folder, promise="best")
-    closer = look_closer(Model.open(folder), seen, logits)
-    for flow, values in (("whole", logits), ("turned", turned(logits)), ("tiles", closer)):
-        said = [[detector.detect(shown(p.pixels, turn), flow=flow).best.index for turn in range(4)] for p in seen]
-        assert values.argmax(-1).tolist() == said
-        assert report["flows"][flow]["confusion"]["document"] == confusion(np.array(said)).tolist()
-    promises = report["flows"]["cascade"]["promises"]
-    assert promises["careful"]["document"]["coverage"] <= promises["best"]["document"]["coverage"] == 1.0
+    report, looked = evaluate(folder, ones, [*STEPS, "climb"])
+    with upright.Detector(folder) as detector:
+        for promise in upright.Promise:
+            found = [[detector.detect(shown(p.pixels, turn), promise=promise) for turn in range(4)] for p in ones]
+            row = report["steps"]["climb"]["promises"][promise]["document"]
+            assert row["coverage"] == np.mean([[answer.turn is not None for answer in answers] for answers in found])
+        said = np.array([[answer.best.index for answer in answers] for answers in found])
+        assert report["steps"]["climb"]["confusion"]["document"] == confusion(said).tolist()
+        # Every step by itself: by a calibration with which no step below the last is ever enough.
+        for effort, step in enumerate(STEPS):
+            detector.ladder = [(s, replace(c, careful=None, balanced=None)) for s, c in detector.ladder]
+            answers = [[detector.detect(shown(p.pixels, turn), effort=effort) for turn in range(4)] for p in ones]
+            said = np.array([[answer.best.index for answer in row] for row in answers])
+            assert {answer.step for row in answers for answer in row} == {step}
+            assert report["steps"][step]["confusion"]["document"] == confusion(said).tolist()
+    assert np.array_equal(looked, says(Model.open(folder), ones, ["turned"])["turned"])

@@ -23,6 +23,7 @@ from training.looks import Model, look
 from training.modelfolder import TURNS, Facts, write_model_folder
 from training.network import Lite
 from training.tests.sky import pictures
+from upright.steps import LADDER
 
 SIZE = 64
 
@@ -109,11 +110,11 @@ def test_decisions_that_only_differ_are_refused_too() -> None:
 
 
 def test_the_model_folder_is_complete(exported: Path, tmp_path: Path) -> None:
-    flow = {"temperature": 0.7, "careful": 0.99, "balanced": 0.9, "best": 0.0}
+    step = {"temperature": 0.7, "careful": None, "balanced": 0.9, "best": 0.0}
     facts = Facts("toy", "0.1.0", SIZE, "drawn landscapes", "abc1234")
     folder = tmp_path / "toy"
-    calibration = dict.fromkeys(("whole", "turned", "tiles"), flow)
-    write_model_folder(folder, exported, facts, calibration, {"whole": {}}, ["| a table |"])
+    calibration = dict.fromkeys((step.name for step in LADDER), step)
+    write_model_folder(folder, exported, facts, calibration, {"glance": {}}, ["| a table |"])
     content = json.loads((folder / "model.json").read_text())
     assert list(content) == [
         "name", "version", "sha256", "licence", "input_size_px", "fit", "turns", "calibration", "training_data",
@@ -127,7 +128,7 @@ def test_the_model_folder_is_complete(exported: Path, tmp_path: Path) -> None:
         content["sha256"],
         "drawn landscapes",
         "| a table |",
-        "| turned | 0.7 | 0.99 | 0.9 | 0.0 |",
+        "| turned | 0.7 | never | 0.9 | 0.0 |",
     ):
         assert word in card
     assert "$" not in card
@@ -136,8 +137,8 @@ def test_the_model_folder_is_complete(exported: Path, tmp_path: Path) -> None:
 def test_the_product_loads_a_written_folder(exported: Path, tmp_path: Path) -> None:
     from upright.model import load_model
 
-    flow = {"temperature": 0.7, "careful": 0.99, "balanced": 0.9, "best": 0.0}
-    calibration = {name: dict(flow) for name in ("whole", "turned", "tiles")}
+    step = {"temperature": 0.7, "careful": None, "balanced": 0.9, "best": 0.0}
+    calibration = {each.name: dict(step) for each in LADDER}
     write_model_folder(tmp_path / "toy", exported, Facts("toy", "0.1.0", SIZE, "drawn", "abc"), calibration, {})
     model = load_model(tmp_path / "toy")
     assert (model.name, model.input_size_px, model.calibration["turned"].temperature) == ("toy", SIZE, 0.7)

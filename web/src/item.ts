@@ -1,4 +1,4 @@
-import { decide, isEnough, type Calibration, type Promised } from "../package/src/decide.js";
+import { climb, type Ladder, type Promised } from "../package/src/decide.js";
 import type { Turn } from "../package/src/turns.js";
 import type { Looked, Saved, Wanted } from "./protocol.js";
 import { say } from "./texts.js";
@@ -56,15 +56,13 @@ export class Item {
     return { file: this.file, name: this.name, turn: this.turn };
   }
 
-  /** Answer anew for another promise; false where that takes another look at the picture. */
-  judge(calibration: Record<string, Calibration>, promise: Promised): boolean {
+  /** Answer again for another promise from what was seen; false where that takes another look at the picture. */
+  judge(ladder: Ladder, promise: Promised): boolean {
     if (!this.looked) return true;
     this.server = undefined;
-    const orientation = decide(this.looked.logits, calibration, promise);
-    if (!isEnough(orientation, calibration)) return false;
-    // Four views are there, but one would have been enough: answer as if there had been one.
-    const first = decide(this.looked.logits.slice(0, 1), calibration, promise);
-    this.looked.orientation = isEnough(first, calibration) ? first : orientation;
+    const answer = climb(this.looked.looks, ladder, promise);
+    if (typeof answer === "string") return false;
+    this.looked.orientation = answer;
     return true;
   }
 

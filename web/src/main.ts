@@ -81,7 +81,7 @@ async function look(card: Card): Promise<void> {
   card.update();
   const asked = promise;
   try {
-    item.looked = await worker.call("look", [item.file, asked]);
+    item.looked = await worker.call("look", [item.file, asked, item.looked?.looks ?? []]);
     if (!item.thumbnailUrl) item.thumbnailUrl = URL.createObjectURL(item.looked.thumbnail);
     // The promise may have been changed meanwhile.
     item.state = asked === promise || item.judge(opened!.model.calibration, promise) ? "done" : "waiting";

@@ -1,11 +1,12 @@
 /** What the page asks its worker, and what it gets. */
-import type { Logits, Orientation, Promised } from "../package/src/decide.js";
+import type { Looks, Orientation, Promised } from "../package/src/decide.js";
 import type { Model } from "../package/src/model.js";
 import type { Turn } from "../package/src/turns.js";
 
 export interface Looked {
   orientation: Orientation;
-  logits: Logits;
+  /** What was seen, one entry a step. */
+  looks: Looks;
   width: number;
   height: number;
   /** How a turn of it would be written. */
@@ -27,7 +28,8 @@ export interface Wanted {
 
 export interface Calls {
   open(): Promise<{ model: Pick<Model, "name" | "version" | "calibration">; threads: number }>;
-  look(file: File, promise: Promised): Promise<Looked>;
+  /** Decide a picture; `looks` are those that were taken before, for another promise. */
+  look(file: File, promise: Promised, looks: Looks): Promise<Looked>;
   view(file: File): Promise<Blob>;
   save(wanted: Wanted): Promise<Saved>;
   zip(wanted: Wanted[], progress: (done: number) => void): Promise<Blob>;

@@ -20,14 +20,14 @@ const calls: Calls = {
     return { model, threads };
   },
 
-  async look(file, promise) {
+  async look(file, promise, before) {
     const judge = await opened();
     const picture = await openPicture(file);
     try {
-      const [orientation, logits] = await judge.detectPicture(picture, { promise });
+      const [orientation, looks] = await judge.detectPicture(picture, { promise, looks: before });
       const { width, height } = picture;
       const thumbnail = await drawn(picture, THUMBNAIL_PX);
-      return { orientation, logits, width, height, method: (await canPatch(file)) ? "tag" : "png", thumbnail };
+      return { orientation, looks, width, height, method: (await canPatch(file)) ? "tag" : "png", thumbnail };
     } finally {
       picture.bitmap.close();
     }

@@ -11,7 +11,7 @@ import click
 from .. import __version__
 from ..errors import UprightError
 
-_COMMANDS = ("detect", "correct", "undo", "batch", "serve", "bench", "doctor", "model", "consume", "photos")
+_COMMANDS = ("detect", "correct", "undo", "batch", "serve", "doctor", "model", "consume", "photos")
 
 
 class _LazyGroup(click.Group):

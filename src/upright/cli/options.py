@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..decide import DEFAULT_EFFORT, EFFORT_HELP, efforts
 from ..engines import ENGINES
 from ..errors import UsageError
 
@@ -55,23 +56,13 @@ _PICTURES = (
         "--workers", type=click.IntRange(1, 256), help="Pictures decoded side by side; by default one a processor."
     ),
     click.option(
-        "--flow", type=click.Choice(["cascade", "whole", "turned", "tiles"]), default="cascade", show_default=True
-    ),
-    click.option(
         "--effort",
-        type=click.IntRange(0, 3),
-        default=2,
+        type=click.IntRange(0, efforts()[-1]),
+        default=DEFAULT_EFFORT,
         show_default=True,
-        help="How closely a cascade may look: 0 one look, 1 four, 2 eight, 3 tiles too.",
+        help=EFFORT_HELP,
     ),
     click.option("--budget-ms", type=float, metavar="MS", help="Take no further look after this time."),
-    click.option(
-        "--policy",
-        type=click.Choice(["lean", "seed", "full"]),
-        default="lean",
-        show_default=True,
-        help="How much is decoded: what the views need; at most 2048 or 1024 pixels a side; all.",
-    ),
     click.option(
         "--bands",
         metavar="R,G,B",
@@ -156,7 +147,7 @@ def open_detector(options: dict[str, Any], progress: Callable[[str, float], obje
 
 def detector_options(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords of `Detector` that the options give."""
-    names = ("model", "engine", "threads", "promise", "flow", "effort", "budget_ms", "policy", "bands")
+    names = ("model", "engine", "threads", "promise", "effort", "budget_ms", "bands")
     return {name: options[name] for name in names} | {"limits": _limits(options)}
 
 

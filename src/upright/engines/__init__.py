@@ -1,11 +1,13 @@
-"""Engines run a model. One protocol, one small lazy module for each runtime."""
+"""Engines run a model. One protocol, one row of the table and one small lazy module for each runtime."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
-from ..errors import ExtraMissing, UsageError
+from ..errors import EngineError, ExtraMissing, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,24 +15,48 @@ if TYPE_CHECKING:
 
     from ..model import Model
 
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A row of the table: the class in the module of the same name, and what `doctor`, `bench` and `auto` list.
+
+    ``packages`` are those that decide what it does, each with the extra that installs it; ``precisions`` what may
+    follow the colon in ``--engine``.
+    """
+
+    engine: str
+    packages: Mapping[str, str] = field(hash=False)
+    precisions: tuple[str, ...]
+
+
 ENGINES = {
-    "onnx": "OnnxEngine",
-    "openvino": "OpenvinoEngine",
-    "torch": "TorchEngine",
-    "tensorrt": "TensorrtEngine",
+    "onnx": Runtime("OnnxEngine", {"onnxruntime": "", "onnxruntime-gpu": "gpu"}, ("cpu", "cuda", "tensorrt")),
+    "openvino": Runtime("OpenvinoEngine", {"openvino": "openvino"}, ("fp32", "bf16", "int8")),
+    "torch": Runtime("TorchEngine", {"torch": "torch"}, ("fp32", "bf16", "fp16")),
+    "tensorrt": Runtime("TensorrtEngine", {"tensorrt": ""}, ("fp16", "fp32")),
 }
 
 
 class Engine(Protocol):
-    """Runs a model; safe to share between threads."""
+    """Runs a model; safe to share between threads.
 
-    #: What ``--engine`` calls it; what it runs on, for people to read; how many views are best at once.
+    An engine with a method ``is_out_of_memory(error) -> bool`` is given half as many views where that says so.
+    """
+
+    #: What ``--engine`` calls it, and what it runs on, for people to read.
     name: str
     device: str
-    batch_size: int
+
+    @property
+    def batch_size(self) -> int:
+        """How many views at once are best; what asks for more is divided (`upright.engines.batcher`)."""
+        ...
+
+    @batch_size.setter
+    def batch_size(self, views: int, /) -> None: ...
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits ``[n, 4]`` in the model's order, for views ``[n, S, S, 3]`` (RGB). Raises `EngineError`."""
+        """Logits ``[n, 4]`` in the model's order, for views ``[n, S, S, 3]`` (RGB)."""
         ...
 
     def close(self) -> None:
@@ -59,9 +85,12 @@ def open_engine(model: Model, name: str = "onnx", *, threads: int = 1) -> Engine
     name, _, precision = name.partition(":")
     if name not in ENGINES:
         raise UsageError(f"no engine is called {name!r}", remedy=f"choose one of auto, {', '.join(ENGINES)}")
-    make = getattr(import_module(f".{name}", __name__), ENGINES[name])
+    runtime = ENGINES[name]
+    if precision and precision not in runtime.precisions:
+        choice = ", ".join(f"{name}:{each}" for each in runtime.precisions)
+        raise EngineError(f"{name} has no form {precision!r}", remedy=f"choose one of {choice}")
     try:
-        return cast(Engine, make(model, threads=threads, **({"precision": precision} if precision else {})))
+        return cast(Engine, getattr(import_module(f".{name}", __name__), runtime.engine)(model, threads, precision))
     except ExtraMissing as error:
         error.remedy += ", or use --engine onnx" if name != "onnx" else ""
         raise

@@ -13,27 +13,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import EngineError, ExtraMissing, ModelError
 from ..extras import install_line
 from ..machine import cache_folder, processor
+from . import ENGINES, Engine, open_engine
 
 if TYPE_CHECKING:
     from ..model import Model
-    from . import Engine
 
 _Key = TypeVar("_Key")
 log = logging.getLogger("upright")
 #: Together about a second: the engines share it.
 MEASURE_S = 1.0
-#: What is tried; precision that changes answers is only ever taken by name.
-CANDIDATES = ("onnx", "openvino", "torch", "tensorrt")
 BATCH_SIZES = (1, 2, 4, 8)
 
 
-def choose(model: Model) -> str:
-    """The name of the engine that answers most views a second here; measured once for each model and machine."""
-    return str(measured(model)["engine"])
-
-
 def measured(model: Model) -> dict[str, Any]:
-    """``engine``, ``batch_size`` and ``views_per_s`` of every engine that opened, from the cache or measured now."""
+    """``engine``, the fastest here, its ``batch_size``, and ``views_per_s`` of every engine that opened.
+
+    Measured once for each model and machine, then taken from the cache.
+    """
     path = cache_folder() / "engines.json"
     try:
         kept = json.loads(path.read_text("utf-8"))
@@ -65,17 +61,15 @@ def views_per_s(engine: Engine, size_px: int, batch: int, seconds: float) -> flo
 
 
 def _measure(model: Model) -> dict[str, Any]:
-    from . import open_engine
-
     speeds: dict[str, dict[int, float]] = {}
-    for name in CANDIDATES:
+    for name in ENGINES:  # as it is: precision that changes answers is only ever taken by name
         try:
             engine = open_engine(model, name)
         except (EngineError, ExtraMissing, ModelError) as error:
             log.debug("engine auto: %s", error)
             continue
         sizes = BATCH_SIZES if engine.batch_size <= max(BATCH_SIZES) else (engine.batch_size,)
-        share = MEASURE_S / len(CANDIDATES) / len(sizes)
+        share = MEASURE_S / len(ENGINES) / len(sizes)
         speeds[name] = {size: views_per_s(engine, model.input_size_px, size, share) for size in sizes}
         engine.close()
     if not speeds:
@@ -98,7 +92,7 @@ def _key(model: Model) -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     parts = [model.sha256[:16], platform.machine(), processor()[0]]
-    for package in ("onnxruntime", "onnxruntime-gpu", "openvino", "torch", "tensorrt"):
+    for package in (package for runtime in ENGINES.values() for package in runtime.packages):
         with contextlib.suppress(PackageNotFoundError):
             parts.append(f"{package}-{version(package)}")
     return " ".join(parts)

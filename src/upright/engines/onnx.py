@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 from ..errors import EngineError, ModelError
 from ..extras import install_line, need
 from ..machine import cache_folder
-from .memory import within_memory
-from .onnx_inputs import only_input
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,8 +40,6 @@ class OnnxEngine:
 
         there = ort.get_available_providers()
         wanted = precision or ("cuda" if PROVIDERS["cuda"][0] in there else "cpu")
-        if wanted not in PROVIDERS:
-            raise EngineError(f"onnx cannot run on {wanted!r}", remedy=f"choose one of {', '.join(PROVIDERS)}")
         if missing := [p for p in PROVIDERS[wanted][:1] if p not in there]:
             raise EngineError(
                 f"this onnxruntime has no {missing[0]}",
@@ -52,7 +48,7 @@ class OnnxEngine:
         self._model, self._threads, self._session = model, threads, cast(Any, None)
         self._providers = [(p, _provider_options(p)) for p in PROVIDERS[wanted] if p in there]
         self._open()
-        self._input = only_input(self._session, model)
+        self._input = _only_input(self._session, model)
         on_gpu = self._session.get_providers()[0] != PROVIDERS["cpu"][0]
         if wanted != "cpu" and not on_gpu:
             log.warning("onnx: %s did not start; running on the CPU. `upright doctor` says why", self._providers[0][0])
@@ -67,7 +63,8 @@ class OnnxEngine:
             # The threads of a session do not live on in a forked process: to call or to free it would wait for ever.
             self._inherited = self._session
             self._open()
-        return within_memory(self, self._infer, pixels)
+        logits: NDArray[np.float32] = self._session.run(None, {self._input: pixels})[0]
+        return logits
 
     def is_out_of_memory(self, error: Exception) -> bool:
         """Whether fewer views at once may help."""
@@ -76,10 +73,6 @@ class OnnxEngine:
     def close(self) -> None:
         """Free the session's memory."""
         self._session = None
-
-    def _infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        logits: NDArray[np.float32] = self._session.run(None, {self._input: pixels})[0]
-        return logits
 
     def _open(self) -> None:
         ort = need("onnxruntime", "")
@@ -110,3 +103,27 @@ def _provider_options(provider: str) -> dict[str, str]:
         keep = {"trt_engine_cache_path": str(folder), "trt_timing_cache_path": str(folder)}
         return {"trt_fp16_enable": "1", "trt_engine_cache_enable": "1", "trt_timing_cache_enable": "1", **keep}
     return {"arena_extend_strategy": "kSameAsRequested"} if provider.startswith("CUDA") else {}
+
+
+def _only_input(session: Any, model: Model) -> str:
+    """The name of the graph's one input. Raises `ModelError` where inputs and outputs are not those of a model."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    size = model.input_size_px
+    wanted = f"one uint8 input [n, {size}, {size}, 3] and one float32 output [n, 4]"
+    shape = list(inputs[0].shape)
+    right = (
+        len(inputs) == len(outputs) == 1
+        and inputs[0].type == "tensor(uint8)"
+        and outputs[0].type == "tensor(float)"
+        and len(shape) == 4
+        and all(isinstance(s, str) or s is None or s == w for s, w in zip(shape[1:], (size, size, 3), strict=True))
+        and outputs[0].shape[1] in (4, None)
+    )
+    if not right:
+        found = ", ".join(f"{i.type} {list(i.shape)}" for i in (*inputs, *outputs))
+        raise ModelError(
+            f"the graph has {found}; wanted {wanted}",
+            source=model.onnx_path,
+            remedy="put normalisation and layout inside the graph; see docs/models.md",
+        )
+    return str(inputs[0].name)

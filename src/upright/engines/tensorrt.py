@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError, ModelError
+from ..extras import need
 from ..machine import cache_folder
-from .memory import within_memory
-from .tensorrt_plan import LARGEST_BATCH, build, runtime
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ..model import Model
+
+LARGEST_BATCH = 256
+USUAL_BATCH = 64
+_INSTALL = "install tensorrt from NVIDIA's own package index (docs/performance.md)"
 
 
 class TensorrtEngine:
@@ -27,11 +30,9 @@ class TensorrtEngine:
     name = "tensorrt"
     batch_size = LARGEST_BATCH
 
-    def __init__(self, model: Model, threads: int = 1, precision: str = "fp16", plan: Path | None = None) -> None:
-        trt, torch = runtime()
+    def __init__(self, model: Model, threads: int = 1, precision: str = "", plan: Path | None = None) -> None:
+        trt, torch = _runtime()
         precision = precision or "fp16"
-        if precision not in ("fp16", "fp32"):
-            raise EngineError(f"tensorrt has no precision {precision!r}", remedy="choose one of fp16, fp32")
         gpu = torch.cuda.get_device_name()
         # An engine fits one model, one TensorRT and one kind of GPU: all are in its name.
         plan = (
@@ -51,18 +52,6 @@ class TensorrtEngine:
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the model's order for views ``[n, S, S, 3]``."""
-        return within_memory(self, self._infer, pixels)
-
-    def is_out_of_memory(self, error: Exception) -> bool:
-        """Whether fewer views at once may help."""
-        return isinstance(error, self._torch.OutOfMemoryError)
-
-    def close(self) -> None:
-        """Free engine and context."""
-        self._context = self._engine = None
-        self._torch.cuda.empty_cache()
-
-    def _infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         import numpy as np
 
         torch, (given, asked) = self._torch, self._names
@@ -77,3 +66,55 @@ class TensorrtEngine:
             self._stream.synchronize()
             answer: NDArray[np.float32] = logits.cpu().numpy()
         return answer
+
+    def is_out_of_memory(self, error: Exception) -> bool:
+        """Whether fewer views at once may help."""
+        return isinstance(error, self._torch.OutOfMemoryError)
+
+    def close(self) -> None:
+        """Free engine and context."""
+        self._context = self._engine = None
+        self._torch.cuda.empty_cache()
+
+
+def build(onnx_path: Path, target: Path, size_px: int, *, fp16: bool = True) -> None:
+    """Build a serialised engine for 1 to 256 views at once from an ONNX file. Takes minutes.
+
+    Raises:
+        ExtraMissing, EngineError: TensorRT or a GPU is missing.
+        ModelError: TensorRT cannot take the graph.
+    """
+    trt, _ = _runtime()
+    builder = trt.Builder(trt.Logger(trt.Logger.ERROR))
+    network = builder.create_network(0)
+    parser = trt.OnnxParser(network, trt.Logger(trt.Logger.ERROR))
+    if not parser.parse(onnx_path.read_bytes()):
+        faults = "; ".join(str(parser.get_error(i)) for i in range(parser.num_errors))
+        raise ModelError(
+            f"TensorRT {trt.__version__} cannot read it: {faults}", source=onnx_path, remedy="--engine onnx"
+        )
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, 1 << 30)
+    if fp16:
+        config.set_flag(trt.BuilderFlag.FP16)
+    profile = builder.create_optimization_profile()
+    smallest, usual, largest = ((n, size_px, size_px, 3) for n in (1, USUAL_BATCH, LARGEST_BATCH))
+    profile.set_shape(network.get_input(0).name, smallest, usual, largest)
+    config.add_optimization_profile(profile)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise ModelError(
+            f"TensorRT {trt.__version__} could not build an engine", source=onnx_path, remedy="--engine onnx"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    part.write_bytes(plan)
+    part.replace(target)
+
+
+def _runtime() -> tuple[Any, Any]:
+    """The packages tensorrt and torch; raises where one or a GPU is missing."""
+    tensorrt, torch = need("tensorrt", "torch", remedy=_INSTALL), need("torch", "torch")
+    if not torch.cuda.is_available():
+        raise EngineError("the tensorrt engine needs an NVIDIA GPU and its driver", remedy="use --engine onnx")
+    return tensorrt, torch

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError
 from ..extras import need
-from .memory import within_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,8 +52,7 @@ class TorchEngine:
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the model's order for views ``[n, S, S, 3]``."""
-        run = self._infer_cuda if self._cuda else self._infer_cpu
-        return within_memory(self, run, pixels)
+        return self._infer_cuda(pixels) if self._cuda else self._infer_cpu(pixels)
 
     def is_out_of_memory(self, error: Exception) -> bool:
         """Whether fewer views at once may help."""

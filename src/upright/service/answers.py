@@ -47,7 +47,7 @@ class Orientation(Answer):
     scores: list[float] = Field(min_length=4, max_length=4, description="Probabilities of turn 0, 90, 180, 270.")
     reason: Reason
     promise: Promise
-    flow: str = Field(description="The step of the decision that gave the answer.")
+    step: str = Field(description="The last step of the ladder that was taken.")
     views: int = Field(description="How many views of the picture the model was shown.")
     source: str = Field(description="The file name that was sent.")
     format: str

@@ -63,9 +63,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: State = app.state.service
     async with AsyncExitStack() as stack:
-        stack.callback(state.detector.close)
-        stack.callback(state.runner.close)
+        stack.callback(state.batcher.engine.close)
         stack.callback(state.batcher.close)
+        stack.callback(state.runner.close)
         if state.jobs is not None:
             await stack.enter_async_context(state.jobs)
         _drain_on_signal(state)

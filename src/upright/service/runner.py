@@ -1,22 +1,24 @@
-"""Drives a decision through the service: pixels in a bounded thread pool, views through the batcher."""
+"""Decides and corrects in a bounded pool of threads, whose views the batcher gathers."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.types import Receive
 
+from .. import drive
 from ..correction import Edge, corrected_bytes
+from ..engines.batcher import Answer, Batcher
 from ..errors import Overloaded, UprightError
-from ..pictures import Picture, open_picture
+from ..pictures import open_picture
 from ..results import Correction, Method, Orientation, Promise
 from ..turns import Turn
-from .batcher import Batcher, Run
 from .problems import ClientGone
 from .trace import Trace
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..decide import Flow
     from ..detector import Detector
     from .metrics import Metrics
 
@@ -39,56 +40,32 @@ class Ask:
     page: int = 0
 
 
-@dataclass(slots=True)
-class Opened:
-    """A picture whose flow waits for the logits of ``pixels``, or is done and has its ``answer``."""
-
-    picture: Picture
-    flow: Flow
-    pixels: NDArray[np.uint8] | None = None
-    answer: Orientation | None = None
-
-
 class Runner:
     """Decides and corrects for requests and jobs. One for each process."""
 
     def __init__(self, detector: Detector, batcher: Batcher, metrics: Metrics, threads: int) -> None:
         self.detector, self.batcher, self.metrics = detector, batcher, metrics
         self.threads = threads
-        self._decode = ThreadPoolExecutor(threads, thread_name_prefix="upright-decode")
-        # A decision that is under way must not stand in line behind pictures that have not begun: it would keep its
-        # memory for longer, and take twice as long under load.
-        self._go_on = ThreadPoolExecutor(threads, thread_name_prefix="upright-go-on")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="upright-picture")
 
     async def orient(self, data: bytes, name: str, ask: Ask, trace: Trace) -> Orientation:
-        """Which way up a picture belongs. Cancelled, it gives everything back at the end of the stage that runs."""
-        opened: list[Opened] = []
-        running = self._decode.submit(self._timed, trace, time.perf_counter(), self._open, opened, data, ask)
+        """Which way up a picture belongs. Cancelled, it gives everything back after the look that is being taken."""
+        gone = threading.Event()
         try:
-            await asyncio.wrap_future(running)
-            now = opened[0]
-            while now.answer is None:
-                assert now.pixels is not None
-                logits = await self.infer(now.pixels, trace)
-                running = self._go_on.submit(self._timed, trace, time.perf_counter(), self._advance, now, logits)
-                await asyncio.wrap_future(running)
+            answer = await self._in_thread(trace, self._orient, data, ask, trace, gone)
         except UprightError as error:
             self.metrics.errors.labels(type(error).__name__).inc()
             raise
         finally:
-            # The thread may still read the picture when a cancelled request comes by here.
-            running.add_done_callback(lambda _: _close(opened))
-        answer = replace(now.answer, source=name, timing_s={k: round(v, 6) for k, v in trace.stages.items()})
+            gone.set()
+        answer = replace(answer, source=name, timing_s={k: round(v, 6) for k, v in trace.stages.items()})
         self.metrics.decided(answer)
         return answer
 
     async def infer(self, pixels: NDArray[np.uint8], trace: Trace) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` of views ``[n, S, S, 3]``. Raises `Overloaded`, `EngineError`."""
-        try:
-            return await self.batcher.infer(pixels, on_done=lambda run: _note(trace, run))
-        except Overloaded:
-            self.metrics.overloads.labels("batcher").inc()
-            raise
+        found = await asyncio.wrap_future(self._submit(pixels))
+        return self._noted(pixels, found, trace)
 
     async def orient_many(
         self, pictures: list[tuple[str, bytes]], ask: Ask, trace: Trace
@@ -123,47 +100,59 @@ class Runner:
 
     async def call(self, trace: Trace, stage: str, function: Callable[..., T], *args: Any) -> T:
         """Run what takes its time in a thread beside those that decode."""
-        running = self._decode.submit(self._timed, trace, time.perf_counter(), function, *args, stage=stage)
-        return await asyncio.wrap_future(running)
+
+        def timed() -> T:
+            started = time.perf_counter()
+            try:
+                return function(*args)
+            finally:
+                trace.add(stage, time.perf_counter() - started)
+
+        return await self._in_thread(trace, timed)
 
     def close(self) -> None:
         """Let what runs finish, drop what waits."""
-        self._decode.shutdown(cancel_futures=True)
-        self._go_on.shutdown(cancel_futures=True)
+        self._pool.shutdown(cancel_futures=True)
 
-    def _open(self, opened: list[Opened], data: bytes, ask: Ask) -> None:
-        picture = open_picture(data, page=ask.page, limits=self.detector.limits)
-        opened.append(now := Opened(picture, self.detector.start(picture, promise=ask.promise)))
-        self._advance(now, None)
+    async def _in_thread(self, trace: Trace, function: Callable[..., T], *args: Any) -> T:
+        asked = time.perf_counter()
 
-    def _advance(self, now: Opened, logits: NDArray[np.float32] | None) -> None:
+        def run() -> T:
+            trace.add("wait", time.perf_counter() - asked)
+            return function(*args)
+
+        return await asyncio.wrap_future(self._pool.submit(run))
+
+    def _orient(self, data: bytes, ask: Ask, trace: Trace, gone: threading.Event) -> Orientation:
+        opened, infer_s = time.perf_counter(), 0.0
+
+        def infer(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            nonlocal infer_s
+            started = time.perf_counter()
+            found = self._submit(pixels).result()
+            infer_s += time.perf_counter() - started
+            return self._noted(pixels, found, trace)
+
         try:
-            # The first value sent to a fresh generator is None by the language's rule.
-            views = now.flow.send(logits)  # type: ignore[arg-type]
-        except StopIteration as stop:
-            now.answer = stop.value
-        else:
-            now.pixels = self.detector.render(now.picture, views)
-
-    @staticmethod
-    def _timed(trace: Trace, asked: float, call: Callable[..., T], *args: Any, stage: str = "decode") -> T:
-        started = time.perf_counter()
-        try:
-            return call(*args)
+            with open_picture(data, page=ask.page, limits=self.detector.limits) as picture:
+                going = lambda: not gone.is_set()  # noqa: E731
+                return self.detector.decide(picture, promise=ask.promise, infer=infer, may_go_on=going)
         finally:
-            trace.add("wait", started - asked)
-            trace.add(stage, time.perf_counter() - started)
+            trace.add("decode", time.perf_counter() - opened - infer_s)
 
+    def _submit(self, pixels: NDArray[np.uint8]) -> Future[Answer]:
+        try:
+            return self.batcher.submit(pixels)
+        except Overloaded:
+            self.metrics.overloads.labels("batcher").inc()
+            raise
 
-def _close(opened: list[Opened]) -> None:
-    for each in opened:
-        each.picture.close()
-
-
-def _note(trace: Trace, run: Run) -> None:
-    trace.add("queue", run.queue_s)
-    trace.add("infer", run.infer_s)
-    trace.most("batch", run.views)
+    def _noted(self, pixels: NDArray[np.uint8], found: Answer, trace: Trace) -> NDArray[np.float32]:
+        """The logits by turn; the trace takes note of how they came about."""
+        trace.add("queue", found.queue_s)
+        trace.add("infer", found.infer_s)
+        trace.most("batch", found.together)
+        return drive.by_turn(self.detector.model, pixels, found.logits)
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -7,6 +7,7 @@ import os
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
+from ..decide import EFFORT_HELP, efforts
 from ..detector import Detector
 from ..engines import ENGINES
 from ..errors import UsageError
@@ -42,9 +43,7 @@ class Settings:
     promise: str = _setting(
         str(_DETECTOR["promise"]), "How sure an answer has to be.", choices=tuple(map(str, Promise))
     )
-    effort: int = _setting(
-        _DETECTOR["effort"], "How closely it may look: 0 one look, 1 four, 2 eight, 3 tiles too.", least=0, most=3
-    )
+    effort: int = _setting(_DETECTOR["effort"], EFFORT_HELP, least=0, most=efforts()[-1])
     max_megapixels: float = _setting(
         _LIMITS.max_megapixels, "Refuse larger pictures of formats that must be decoded whole.", least=0.001
     )

@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from ..detector import Detector
+from ..engines import open_engine
+from ..engines.batcher import Batcher
 from ..machine import processors
+from ..model import load_model
 from ..pictures import Limits
-from ..results import Promise
 from .access import Lane
 from .admission import Admission
-from .batcher import Batcher
 from .jobs import Jobs
 from .metrics import Metrics
 from .runner import Runner
 from .settings import Settings
+
+#: What may wait for the engine.
+_MOST_VIEWS, _MOST_VIEW_BYTES = 512, 256 << 20
 
 
 @dataclass
@@ -52,30 +56,24 @@ def open_state(settings: Settings) -> State:
     limits = Limits(
         max_megapixels=settings.max_megapixels, max_pages=settings.max_pages, timeout_s=settings.decode_timeout_s
     )
-    detector = Detector(
-        settings.model,
-        engine=settings.engine,
-        threads=settings.threads,
-        promise=Promise(settings.promise),
-        effort=settings.effort,
-        limits=limits,
-    )
-    _warm(detector)
-    metrics = Metrics()
+    metrics, model = Metrics(), load_model(settings.model)
+    engine = open_engine(model, settings.engine, threads=settings.threads)
     if settings.max_batch is not None:
-        detector.engine.batch_size = settings.max_batch
-    max_batch = detector.engine.batch_size
-    # An engine that is best with one view at a time runs one for each core side by side.
-    workers = settings.engine_workers or (processors() if max_batch == 1 else 1)
+        engine.batch_size = settings.max_batch
+    # An engine that is best with one view at a time runs one for each processor side by side.
     batcher = Batcher(
-        detector.infer,
-        max_batch=max_batch,
-        workers=workers,
+        engine,
+        workers=settings.engine_workers or (processors() if engine.batch_size == 1 else 1),
+        max_views=_MOST_VIEWS,
+        max_bytes=_MOST_VIEW_BYTES,
         on_run=metrics.batch_views.observe,
-        on_line=metrics.queue_views.set,
+        on_queue=metrics.queue_views.set,
     )
-    runner = Runner(detector, batcher, metrics, settings.decode_threads or processors())
-    model, engine = detector.model, detector.engine
+    detector = Detector(model, engine=batcher, promise=settings.promise, effort=settings.effort, limits=limits)
+    _warm(detector)
+    # Threads that wait for a batch do not decode meanwhile.
+    threads = settings.decode_threads or processors() * (1 if engine.batch_size == 1 else 4)
+    runner = Runner(detector, batcher, metrics, threads)
     metrics.model.labels(model.name, model.version, model.sha256, engine.name, engine.device).set(1)
     refused = metrics.overloads.labels("door").inc
     lanes: dict[Lane, Admission] = {
@@ -93,4 +91,4 @@ def _warm(detector: Detector) -> None:
 
     tiny = io.BytesIO()
     Image.effect_noise((32, 32), 50).convert("RGB").save(tiny, "JPEG")
-    detector.detect(tiny.getvalue())
+    detector.detect(tiny.getvalue(), effort=0)

@@ -1,20 +1,21 @@
-/** The same flow as upright's `decide.py` at its default effort: one look; where that is not enough, four, and eight. */
+/** The same climb as upright's `decide.py`: one look; where that is not enough the next step of the ladder, and so on. */
+import { STEPS } from "./steps.js";
 import { turnOf, type Turn } from "./turns.js";
 
 /** How sure an answer has to be. */
 export type Promised = "careful" | "balanced" | "best";
 export const PROMISES: readonly Promised[] = ["careful", "balanced", "best"];
 
-/** What makes the confidences of one step of deciding mean what they say, and which are enough for each promise. */
-export interface Calibration extends Record<Promised, number> {
+/** What makes the confidences of one step mean what they say, and which are enough; `null` where none is. */
+export interface Calibration extends Record<Promised, number | null> {
   temperature: number;
 }
 
+/** Calibrations by the names of the steps, from one look upwards. */
+export type Ladder = Record<string, Calibration>;
+
 /** Four calibrated probabilities in the order of turn 0, 90, 180, 270. */
 export type Scores = [number, number, number, number];
-
-/** One look; the picture turned four ways; these and its four quarters. */
-export type Flow = "whole" | "turned" | "tiles";
 
 export interface Orientation {
   /** The clockwise turn that makes the picture, as shown, upright; `null` is *unsure: leave it alone*. */
@@ -26,26 +27,42 @@ export interface Orientation {
   scores: Scores;
   reason: "sure" | "below_threshold" | "blank";
   promise: Promised;
-  flow: Flow;
+  /** The last step that was taken. */
+  step: string;
   /** How many views the model was shown. */
   views: number;
 }
 
-/** By how much each view was turned clockwise: the whole picture first, then its quarters. */
-export const WHOLE_TURNS: readonly Turn[] = [0, 90, 180, 270];
-export const QUARTER_TURNS: readonly Turn[] = [270, 180, 90, 0];
-const VIEW_TURNS = [...WHOLE_TURNS, ...QUARTER_TURNS];
-
-/** Logits of the first one, four or eight views. */
+/** Logits for each view of one step, in the order of turn 0, 90, 180, 270. */
 export type Logits = readonly Scores[];
 
-export function decide(logits: Logits, calibration: Record<string, Calibration>, promise: Promised): Orientation {
-  const flow = logits.length === 1 ? "whole" : logits.length === 4 ? "turned" : "tiles";
-  const { temperature, [promise]: threshold } = stepOf(calibration, flow);
-  const scores = softmax(meanLogProbabilities(logits).map((value) => value / temperature) as Scores);
+/** What was seen on the first steps of a ladder, one entry a step. */
+export type Looks = readonly Logits[];
+
+/** The answer that these looks amount to, or the name of the step that has to be taken first. */
+export function climb(looks: Looks, ladder: Ladder, promise: Promised): Orientation | string {
+  const names = stepsOf(ladder);
+  for (const [at, name] of names.entries()) {
+    if (at === looks.length) return name;
+    const answer = judge(looks.slice(0, at + 1), names, ladder[name]!, promise);
+    if (at === names.length - 1 || isEnough(answer, ladder[name]!)) return answer;
+  }
+  throw new Error(`model.json: calibration has no step that is known here, but ${Object.keys(ladder).join()}`);
+}
+
+/** The steps of a model's ladder, up to the first that has no views here: tiles of large files are left to a server. */
+function stepsOf(ladder: Ladder): string[] {
+  const names = Object.keys(ladder);
+  const unknown = names.findIndex((name) => !(name in STEPS));
+  return unknown < 0 ? names : names.slice(0, unknown);
+}
+
+function judge(looks: Looks, names: string[], calibration: Calibration, promise: Promised): Orientation {
+  const mean = meanLogProbabilities(looks, names);
+  const scores = softmax(mean.map((value) => value / calibration.temperature) as Scores);
   const confidence = Math.max(...scores);
   const best = turnOf(scores.indexOf(confidence));
-  const sure = confidence >= threshold;
+  const sure = keeps(calibration, promise, confidence);
   const blank = confidence - Math.min(...scores) < 1e-6;
   return {
     turn: sure ? best : null,
@@ -54,30 +71,31 @@ export function decide(logits: Logits, calibration: Record<string, Calibration>,
     scores,
     reason: blank ? "blank" : sure ? "sure" : "below_threshold",
     promise,
-    flow,
-    views: logits.length,
+    step: names[looks.length - 1]!,
+    views: looks.flat().length,
   };
 }
 
 /** Whether further views are not worth their time. *Best* looks closer just where *balanced* would. */
-export function isEnough(orientation: Orientation, calibration: Record<string, Calibration>): boolean {
-  const stopAt = orientation.promise === "best" ? "balanced" : orientation.promise;
-  return orientation.flow === "tiles" || orientation.confidence >= stepOf(calibration, orientation.flow)[stopAt];
+function isEnough({ promise, confidence }: Orientation, calibration: Calibration): boolean {
+  return keeps(calibration, promise === "best" ? "balanced" : promise, confidence);
 }
 
-function stepOf(calibration: Record<string, Calibration>, step: Flow): Calibration {
-  const found = calibration[step];
-  if (!found) throw new Error(`model.json: calibration lacks "${step}"`);
-  return found;
+function keeps(calibration: Calibration, promise: Promised, confidence: number): boolean {
+  const threshold = calibration[promise];
+  return threshold !== null && confidence >= threshold;
 }
 
-/** A view that was turned by t and still needs u means that the picture needs t + u. */
-function meanLogProbabilities(logits: Logits): Scores {
+/** All looks count alike. A view that was turned by t and still needs u means that the picture needs t + u. */
+function meanLogProbabilities(looks: Looks, names: string[]): Scores {
   const mean: Scores = [0, 0, 0, 0];
-  logits.forEach((row, view) => {
-    const turned = VIEW_TURNS[view]! / 90;
-    logSoftmax(row).forEach((value, index) => (mean[(index + turned) % 4]! += value / logits.length));
-  });
+  const count = looks.flat().length;
+  looks.forEach((logits, at) =>
+    logits.forEach((row, view) => {
+      const turned = STEPS[names[at]!]!.turns[view]! / 90;
+      logSoftmax(row).forEach((value, index) => (mean[(index + turned) % 4]! += value / count));
+    }),
+  );
   return mean;
 }
 

@@ -3,7 +3,7 @@ import type { Logits, Scores } from "./decide.js";
 import type { Model } from "./model.js";
 import type { Rgb } from "./resize.js";
 
-/** A view whose brightest and darkest values are nearer than this shows nothing; the same as in upright's detector. */
+/** A view whose brightest and darkest values are nearer than this shows nothing; the same as in upright's `drive.py`. */
 const BLANK_RANGE = 10;
 
 export interface WasmOptions {

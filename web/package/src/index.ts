@@ -1,12 +1,13 @@
-import { decide, isEnough, type Logits, type Orientation, type Promised } from "./decide.js";
+import { climb, type Logits, type Looks, type Orientation, type Promised } from "./decide.js";
 import { Engine, type WasmOptions } from "./engine.js";
 import { loadModel, type Fetch, type Model } from "./model.js";
 import { openPicture, squashedPicture, squashedPixels, type ImageDataLike, type Picture } from "./pixels.js";
-import { quartersOf, turnedViews, type Squash } from "./views.js";
+import type { Rgb } from "./resize.js";
+import { STEPS, viewsOf, type Shape, type Squash } from "./steps.js";
 
 export { patchExifOrientation, readExifOrientation } from "./exif.js";
 export type { ExifOrientation, Turn } from "./turns.js";
-export type { Fetch, ImageDataLike, Model, Orientation, Picture, Promised, WasmOptions };
+export type { Fetch, ImageDataLike, Looks, Model, Orientation, Picture, Promised, WasmOptions };
 
 export interface DetectorOptions {
   /** Folder with `model.json` and `model.onnx`. Default: the model that comes with this package. */
@@ -19,6 +20,8 @@ export interface DetectorOptions {
 export interface DetectOptions {
   /** How sure an answer has to be. Default: balanced. */
   promise?: Promised;
+  /** What was seen of the same picture before, as `detectPicture` gives it: these looks are not taken again. */
+  looks?: Looks;
 }
 
 /** Tells which way up pictures belong. One call at a time: calls wait for each other. */
@@ -53,8 +56,8 @@ export class Detector {
     }
   }
 
-  /** The same for a decoded picture; gives the logits too, from which `decide` can answer for another promise. */
-  detectPicture(picture: Picture, options: DetectOptions = {}): Promise<[Orientation, Logits]> {
+  /** The same for a decoded picture; gives what was seen, too, from which `climb` can answer for another promise. */
+  detectPicture(picture: Picture, options: DetectOptions = {}): Promise<[Orientation, Looks]> {
     return this.decide(picture, (...size) => squashedPicture(picture, ...size), options);
   }
 
@@ -63,26 +66,31 @@ export class Detector {
     await this.engine.close();
   }
 
-  private decide(
-    shape: { width: number; height: number },
-    squash: Squash,
-    { promise = "balanced" }: DetectOptions,
-  ): Promise<[Orientation, Logits]> {
-    const answer = this.last.then(async (): Promise<[Orientation, Logits]> => {
+  private decide(shape: Shape, squash: Squash, options: DetectOptions): Promise<[Orientation, Looks]> {
+    const { promise = "balanced", looks: before = [] } = options;
+    const answer = this.last.then(async (): Promise<[Orientation, Looks]> => {
       const { input_size_px: side, calibration } = this.model;
-      const whole = squash(side, side);
-      const logits = [...(await this.engine.infer([whole]))];
-      let orientation = decide(logits, calibration, promise);
-      for (const views of [() => turnedViews(whole), () => quartersOf(shape, squash, side)]) {
-        if (isEnough(orientation, calibration)) break;
-        logits.push(...(await this.engine.infer(views())));
-        orientation = decide(logits, calibration, promise);
+      const looks: Logits[] = [...before];
+      const kept = once(squash);
+      for (;;) {
+        const next = climb(looks, calibration, promise);
+        if (typeof next !== "string") return [next, looks];
+        looks.push(await this.engine.infer(viewsOf(STEPS[next]!, shape, kept, side)));
       }
-      return [orientation, logits];
     });
     this.last = answer.catch(() => undefined);
     return answer;
   }
+}
+
+/** Several steps show the whole picture at one size. */
+function once(squash: Squash): Squash {
+  const kept = new Map<string, Rgb>();
+  return (width, height) => {
+    const key = `${width},${height}`;
+    if (!kept.has(key)) kept.set(key, squash(width, height));
+    return kept.get(key)!;
+  };
 }
 
 let shared: Promise<Detector> | undefined;

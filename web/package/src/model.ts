@@ -1,4 +1,4 @@
-import type { Calibration } from "./decide.js";
+import type { Ladder } from "./decide.js";
 
 /** The facts of a model folder, `model.json`, as far as they are needed here. */
 export interface Model {
@@ -9,7 +9,8 @@ export interface Model {
   input_size_px: number;
   fit: "squash";
   turns: number[];
-  calibration: Record<string, Calibration>;
+  /** The steps of a decision, from one look upwards. */
+  calibration: Ladder;
 }
 
 /** Something that reads a URL, as `fetch` does. */

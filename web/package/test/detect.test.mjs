@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Detector } from "../dist/index.js";
+import { climb } from "../dist/decide.js";
 
 // A model of a kilobyte that turns the bright side up: tests/web/tiny_model.py.
 const tiny = new URL("../../../tests/web/tiny_model/", import.meta.url);
@@ -56,4 +57,51 @@ test("weights that are not those of model.json are refused", async () => {
     return new Response(address.includes(".onnx") ? bytes.subarray(1) : bytes);
   };
   await assert.rejects(Detector.open({ model: pathToFileURL(`${fileURLToPath(tiny)}/`), fetch }), /not the weights/);
+});
+
+/** Logits of a look, of which the model is so sure that this turn sets the picture upright. */
+const says = (turn, sure) => [0, 90, 180, 270].map((each) => (each === turn ? sure : 0));
+const step = (least) => ({ temperature: 1, careful: null, balanced: least, best: 0 });
+const ladder = { glance: step(0.99), turned: step(0.9), quarters: step(0.9), close: step(0.9) };
+
+test("looks that were taken answer for every promise, with as many of them as it takes", () => {
+  // One look is unsure, four are sure enough for balanced; the quarters were looked at for careful.
+  const looks = [[says(0, 4)], [says(270, 9), says(180, 9), says(90, 9)], [says(90, 2), says(180, 2), says(270, 2), says(0, 2)]];
+  const careful = climb(looks, ladder, "careful");
+  assert.deepEqual([careful.step, careful.turn, careful.views], ["quarters", null, 8]);
+  const balanced = climb(looks, ladder, "balanced");
+  assert.deepEqual([balanced.step, balanced.turn, balanced.views], ["turned", 0, 4]);
+  assert.equal(climb(looks.slice(0, 1), ladder, "balanced"), "turned", "the step to take next");
+  assert.equal(climb([], ladder, "best"), "glance");
+});
+
+test("a promise that cannot be kept is never met", () => {
+  const never = { glance: step(null), turned: step(null) };
+  const looks = [[says(0, 2000)], [says(270, 2000), says(180, 2000), says(90, 2000)]];
+  assert.equal(climb(looks.slice(0, 1), never, "balanced"), "turned");
+  const found = climb(looks, never, "balanced");
+  assert.deepEqual([found.confidence, found.turn, found.step], [1, null, "turned"]);
+  assert.equal(climb(looks, never, "best").turn, 0);
+});
+
+test("names and order of the steps are those of model.json", () => {
+  const other = { glance: step(0.99), quarters: step(0.9) };
+  assert.equal(climb([[says(0, 1)]], other, "balanced"), "quarters");
+  assert.throws(() => climb([], { whole: step(0.9) }, "balanced"), /no step that is known here, but whole/);
+});
+
+test("a picture is not looked at again for another promise", async () => {
+  const detector = await Detector.open({ model: tiny });
+  const before = detector.engine.infer.bind(detector.engine);
+  let views = 0;
+  detector.engine.infer = (asked) => ((views += asked.length), before(asked));
+  const picture = { width: 50, height: 40 };
+  const squash = (width, height) => ({ data: new Uint8Array(width * height * 3).map((_, at) => at % 7), width, height });
+  const [first, looks] = await detector.decide(picture, squash, { promise: "careful" });
+  assert.equal(first.views, 8);
+  const [again] = await detector.decide(picture, squash, { promise: "best", looks });
+  assert.deepEqual([again.best, views], [first.best, 8]);
+  await detector.decide(picture, squash, { promise: "careful", looks: looks.slice(0, 1) });
+  assert.equal(views, 8 + 7, "only the steps that are missing");
+  await detector.close();
 });

@@ -9,8 +9,10 @@ from PIL import Image, ImageDraw
 from upright.errors import UsageError
 from upright.pictures import open_picture
 from upright.pictures.picture import stored_box
+from upright.steps import View, render
+from upright.steps.close import plan_tiles
+from upright.steps.quarters import quartered_size, quarters
 from upright.turns import ExifOrientation, Turn, show_array, turn_array
-from upright.views import QUARTERS, View, plan_tiles, quarter_of, quartered_size, render
 
 
 def page(width, height, written):
@@ -94,7 +96,7 @@ def test_a_turned_picture_has_the_same_four_quarters(width, height):
     seen = []
     for turn in range(4):
         with open_picture(np.ascontiguousarray(np.rot90(pixels, turn))) as picture:
-            seen.append([render(picture, view, 32).astype(int) for view in QUARTERS])
+            seen.append([render(picture, view, 32).astype(int) for view in quarters(picture, 32)])
     assert len({view.tobytes() for view in seen[0]}) == 4
     for views in seen[1:]:
         for view in views:
@@ -104,7 +106,7 @@ def test_a_turned_picture_has_the_same_four_quarters(width, height):
 def test_quarters_cover_the_picture_and_show_twice_the_detail():
     image = page(900, 700, [(0, 0, 900, 700)])
     with open_picture(encoded(image)) as picture:
-        seen = [np.rot90(render(picture, view, 224), view.turn.index) for view in QUARTERS]
+        seen = [np.rot90(render(picture, view, 224), view.turn.index) for view in quarters(picture, 224)]
         wanted = picture.squashed(448)
     upper, lower = np.hstack([seen[0], seen[1]]), np.hstack([seen[3], seen[2]])
     assert np.array_equal(np.vstack([upper, lower]), wanted)
@@ -115,8 +117,11 @@ def test_quarters_of_a_strip_are_windows_from_end_to_end():
     assert quartered_size(250, 600, 224) == (224, 538)
     assert quartered_size(600, 301, 224) == (448, 448)
     strip = np.zeros((30, 30 * 4, 3), np.uint8) + np.repeat(np.arange(4), 30)[None, :, None].astype(np.uint8)
-    assert sorted(int(quarter_of(strip, quarter).max()) for quarter in range(4)) == [0, 1, 2, 3]
-    assert all(np.ptp(quarter_of(strip, quarter)) == 0 for quarter in range(4))
+    for pixels in (strip, strip.transpose(1, 0, 2)):
+        with open_picture(np.ascontiguousarray(pixels)) as picture:
+            seen = [render(picture, view, 30) for view in quarters(picture, 30)]
+        assert sorted(int(view.max()) for view in seen) == [0, 1, 2, 3]
+        assert all(np.ptp(view) == 0 for view in seen)
 
 
 def test_no_tiles_for_small_and_for_blank_pictures():

@@ -1,11 +1,11 @@
-"""Accuracy against CPU time for each flow and effort, and where the cascade stops.
+"""Accuracy against CPU time for each effort and for each step alone, and where a climb ends.
 
-    python bench/cascade.py --evaluation eval.tar [--of-each-kind 40] [--pages 8]
+    python bench/ladder.py --evaluation eval.tar [--of-each-kind 40] [--pages 8]
 
 On two sets: a sample of an evaluation tar (`<kind>/<source>/<id>.webp`, upright pictures), each picture as two of its
 four turns, and the large pages of bench/large_pages.py. Pictures are turned by their EXIF tag, so that their pixels
 are decoded as they are. All settings look at a picture before the next one comes; the order of settings changes with
-the picture. One thread. Prints a table, writes cascade.json and cascade.png to bench/out.
+the picture. One thread. Prints a table, writes ladder.json and ladder.png to bench/out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tarfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -25,11 +26,15 @@ from large_pages import made
 
 from upright import Detector
 from upright.carriers import patch_exif_orientation
+from upright.decide import efforts
 from upright.errors import UprightError
+from upright.steps import LADDER
 from upright.turns import ExifOrientation, Turn
 
 OUT = Path(__file__).parent / "out"
-SETTINGS = [("whole", 0), ("turned", 0), ("tiles", 2), ("tiles", 3), ("cascade", 1), ("cascade", 2), ("cascade", 3)]
+STEPS = [step.name for step in LADDER]
+#: Every step whatever the picture, then every effort.
+SETTINGS = [*(f"{step} always" for step in STEPS), *(f"effort {effort}" for effort in efforts() if effort)]
 Case = tuple[str, bytes, Turn]
 
 
@@ -56,8 +61,8 @@ def large(seed: int, each: int) -> Iterator[Case]:
 
 
 def measured(cases: Iterator[Case]) -> dict[str, dict[str, Any]]:
-    detectors = {(flow, effort): Detector(flow=flow, effort=effort) for flow, effort in SETTINGS}
-    seen: dict[tuple[str, int], list[tuple[str, float, bool, bool, bool, str]]] = {s: [] for s in SETTINGS}
+    detectors = {name: opened(name) for name in SETTINGS}
+    seen: dict[str, list[tuple[str, float, bool, bool, bool, str]]] = {name: [] for name in SETTINGS}
     for number, (kind, data, needs) in enumerate(cases):
         shown = patch_exif_orientation(data, ExifOrientation.TOP_LEFT.then(needs.inverse))
         for setting in SETTINGS[number % len(SETTINGS) :] + SETTINGS[: number % len(SETTINGS)]:
@@ -68,9 +73,19 @@ def measured(cases: Iterator[Case]) -> dict[str, dict[str, Any]]:
                 raise SystemExit(f"{kind}: {error}") from error
             ms = (time.process_time() - started) * 1000
             right, answered = found.best is needs, found.turn is not None
-            seen[setting].append((kind, ms, right, answered and right, answered and not right, found.flow))
-    return {f"{flow} {effort}" if flow in ("cascade", "tiles") else flow: summary(seen[flow, effort])
-            for flow, effort in SETTINGS}  # fmt: skip
+            seen[setting].append((kind, ms, right, answered and right, answered and not right, found.step))
+    return {name: summary(rows) for name, rows in seen.items()}
+
+
+def opened(setting: str) -> Detector:
+    """A detector that climbs so far; `always` by a calibration with which no step below the last is ever enough."""
+    step, _, number = setting.partition(" ")
+    detector = Detector(effort=STEPS.index(step) if number == "always" else int(number))
+    if number == "always":
+        last = detector.effort
+        detector.ladder = [(s, c if i == last else replace(c, careful=None, balanced=None))
+                           for i, (s, c) in enumerate(detector.ladder)]  # fmt: skip
+    return detector
 
 
 def summary(rows: list[tuple[str, float, bool, bool, bool, str]]) -> dict[str, Any]:
@@ -82,7 +97,7 @@ def summary(rows: list[tuple[str, float, bool, bool, bool, str]]) -> dict[str, A
         "best": mean(row[2] for row in rows),
         "balanced_right": mean(row[3] for row in rows),
         "balanced_wrong": mean(row[4] for row in rows),
-        "stops": {step: stops[step] / len(rows) for step in ("whole", "turned", "tiles")},
+        "stops": {step: stops[step] / len(rows) for step in STEPS},
         "best_of_kind": {kind: mean(row[2] for row in rows if row[0] == kind) for kind in kinds},
     }
 
@@ -91,7 +106,15 @@ def report(result: dict[str, dict[str, Any]], title: str) -> None:
     first = next(iter(result.values()))
     kinds = list(first["best_of_kind"])
     print(f"\n{title}: {first['pictures']} pictures\n")
-    heads = ["setting", "CPU ms", "of whole", "best, %", "balanced: right, %", "wrong, %", "stop whole/turned/tiles, %"]
+    heads = [
+        "setting",
+        "CPU ms",
+        "of a glance",
+        "best, %",
+        "balanced: right, %",
+        "wrong, %",
+        f"stop {'/'.join(STEPS)}, %",
+    ]
     print("|", " | ".join(heads + kinds), "|")
     print("|" + "---|" * (len(heads) + len(kinds)))
     for name, row in result.items():
@@ -118,13 +141,13 @@ def plot(results: dict[str, dict[str, dict[str, Any]]], path: Path) -> None:
         above.set(title=f"{title}: ● best, ■ balanced", xlabel="CPU ms for a picture", ylabel="right, % of pictures")
         above.set_ylim(0, 100)
         left = np.zeros(len(result))
-        for step in ("whole", "turned", "tiles"):
+        for step in STEPS:
             share = np.array([100 * row["stops"][step] for row in result.values()])
             below.barh(list(result), share, left=left, label=step)
             left += share
         below.set(xlabel="decided at this step, % of pictures")
         below.invert_yaxis()
-        below.legend(fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
+        below.legend(fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1))
     rows[0][-1].legend(fontsize=8, loc=(0.66, 0.03))
     figure.tight_layout()
     figure.savefig(path)
@@ -144,8 +167,8 @@ def main() -> None:
     }
     for title, result in results.items():
         report(result, title)
-    (OUT / "cascade.json").write_text(json.dumps(results, indent=1))
-    plot(results, OUT / "cascade.png")
+    (OUT / "ladder.json").write_text(json.dumps(results, indent=1))
+    plot(results, OUT / "ladder.png")
 
 
 if __name__ == "__main__":
