@@ -125,9 +125,10 @@ def _dress(handle: int, like: str | None, keep_times: bool) -> None:
     if like is None:
         return
     model = Path(like).stat()
-    with contextlib.suppress(OSError):
-        os.fchown(handle, model.st_uid, model.st_gid)
-    os.fchmod(handle, model.st_mode & 0o7777)
+    if hasattr(os, "fchown"):  # neither is there on Windows
+        with contextlib.suppress(OSError):
+            os.fchown(handle, model.st_uid, model.st_gid)
+        os.fchmod(handle, model.st_mode & 0o7777)
     if hasattr(os, "listxattr"):
         with contextlib.suppress(OSError):
             for name in os.listxattr(like):

@@ -1,0 +1,75 @@
+"""The wheel and the sdist: what is in them, and that the installed package works where no clone is."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "testdata" / "demo" / "page.jpg"
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command: object, cwd: Path | None = None) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=cwd, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "hatchling", "build", "-d", folder, cwd=ROOT)
+    return folder
+
+
+def test_the_wheel_has_the_package_and_no_more(dist: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"upright"}
+    assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".ipynb"))]
+    for needed in ("py.typed", "models/upright-1/model.onnx", "models/upright-1/model.json", "web_static/index.html"):
+        assert f"upright/{needed}" in names
+    sources = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src/upright").rglob("*.py")}
+    assert sources <= set(names)
+    assert wheel.stat().st_size < 20e6
+
+
+def test_the_sdist_builds_the_same_wheel(dist: Path, tmp_path: Path) -> None:
+    (sdist,) = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (tree,) = tmp_path.iterdir()
+    assert (tree / "LICENSE").exists() and (tree / "tests/test_distribution.py").exists()
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=tree)
+    (wheel,), (again,) = dist.glob("*.whl"), tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as other:
+        assert sorted((each.filename, each.CRC) for each in one.infolist()) == sorted(
+            (each.filename, each.CRC) for each in other.infolist()
+        )
+
+
+def test_the_installed_wheel(dist: Path, tmp_path: Path) -> None:
+    """In an environment of its own, which sees this one's packages but not this one's upright."""
+    (wheel,) = dist.glob("*.whl")
+    home = tmp_path / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", home)
+    site = Path(run(home / "bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    (site / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    run(sys.executable, "-m", "pip", "--python", home / "bin/python", "install", "--no-deps", "--no-index", wheel)
+    assert "page.jpg" in run(home / "bin/upright", "detect", PAGE, cwd=tmp_path)
+    where = run(home / "bin/python", "-c", "import upright; print(upright.__file__)", cwd=tmp_path)
+    assert where.startswith(str(site))
+    assert "--upright-unsure" in run(home / "bin/python", "-m", "ocrmypdf", "--help", cwd=tmp_path)
+    line = "from upright.extras import install_line; print(install_line('pdf'))"
+    assert run(home / "bin/python", "-c", line, cwd=tmp_path).strip() == (
+        f"{home}/bin/python -m pip install 'upright[pdf]'"
+    )
