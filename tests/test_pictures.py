@@ -18,6 +18,8 @@ from upright.formats.jpeg import first_scans, read_header
 from upright.pictures import Limits, open_picture
 from upright.turns import ExifOrientation, show_array
 
+from .fuzz.seeds import dicom
+
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "testdata" / "demo"
 ORIGINALS = ROOT.parent / "shared" / "data" / "originals"
@@ -500,3 +502,33 @@ def test_dicom_frames():
             assert abs(line[int(64 * 1000 / 20 / frames.shape[2 - (1 - along)])] - 127) < 20
     with pytest.raises(BrokenPicture, match="0 x 0"):
         open_picture(bytes(128) + b"DICM" + b"junk" * 20)
+
+
+class _Odd(Exception):
+    """What no decoder promises not to raise."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(_Odd("odd"), BrokenPicture), (MemoryError(), TooLarge), (OSError(5, "EIO"), SourceMissing)]
+)
+def test_whatever_a_decoder_raises_is_one_of_our_errors(monkeypatch, error, kind):
+    def fail(*_):
+        raise error
+
+    data = encoded(scene(64, 48), "BMP")
+    monkeypatch.setattr("PIL.BmpImagePlugin.BmpImageFile.load", fail)
+    with open_picture(data) as picture, pytest.raises(kind) as raised:
+        picture.squashed(8)
+    assert raised.value.source == "<bytes>" and raised.value.remedy
+
+
+def test_a_damaged_element_of_a_dicom_file_is_damage():
+    pixels = np.asarray(scene(20, 10))
+    data = dicom(pixels)
+    assert seen(data).shape == (64, 64, 3)
+    bits = b"\x28\0\1\1US"
+    with (
+        open_picture(data.replace(bits + b"\2\0", bits + b"\3\0")) as picture,
+        pytest.raises(BrokenPicture, match="DICOM"),
+    ):
+        picture.squashed(8)

@@ -24,7 +24,8 @@ def one(data: bytes) -> None:
             assert picture.squashed(32).shape == (32, 32, 3)
             for view in plan_tiles(picture, tile_px=32, budget=3):
                 assert render(picture, view, 32).shape == (32, 32, 3)
-            assert picture.region((0, 0, 1, 1), 8).shape == (1, 1, 3)
+            # A page of a PDF has no pixels of its own: its parts are rendered as large as they are wanted.
+            assert picture.region((0, 0, 1, 1), 8).shape == (1, 1, 3) or picture.format == "PDF"
     except UprightError as error:
         assert str(error)
 

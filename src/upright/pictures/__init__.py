@@ -68,6 +68,7 @@ def _opened(source: OpenSource) -> Picture:
     if not row.bands:
         _no_bands(source.bands, source.format, source.name)
     tag = read_exif_orientation(source.file, page=source.page)
-    picture: Picture = named(row.opener)(replace(source, exif=tag.to_apply))
+    with source.decoding():
+        picture: Picture = named(row.opener)(replace(source, exif=tag.to_apply))
     picture.warn(tag.warning)
     return picture

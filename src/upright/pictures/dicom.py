@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..extras import need
 from .colour import to_8_bits
-from .picture import DECODE_ERRORS, Picture
+from .picture import Picture
 from .source import OpenSource
 from .whole import WholePicture
 
@@ -18,12 +18,9 @@ def open_dicom(source: OpenSource) -> Picture:
     """Open a frame. Values go through the modality's rescaling and the file's first window, else `to_8_bits`."""
     pydicom = need("pydicom", "dicom", source=source.name)
     source.file.seek(0)
-    try:
-        data = pydicom.dcmread(source.file)
-        pages = int(data.get("NumberOfFrames") or 1)
-        size = int(data.get("Columns") or 0), int(data.get("Rows") or 0)
-    except DECODE_ERRORS as error:
-        raise source.broken(error) from error
+    data = pydicom.dcmread(source.file)
+    pages = int(data.get("NumberOfFrames") or 1)
+    size = int(data.get("Columns") or 0), int(data.get("Rows") or 0)
     source.check_pages(pages)
     source.check_whole(size, source.format)
     return WholePicture(source, size, lambda: _frame(data, source.page), pages)

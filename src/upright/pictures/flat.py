@@ -17,7 +17,6 @@ from ..errors import Damaged
 from ..formats import Span, Window
 from ..formats.jpeg import END, Frame, read_header, segments
 from ..formats.tiff import Directory, directory
-from .picture import DECODE_ERRORS
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -88,8 +87,8 @@ def shrink(
 ) -> Image.Image | None:
     """The page at no less than this size, or ``None`` where it is not so much larger that this saves anything.
 
-    ``check`` is called between rows of tiles with the share, 0 to 1, that is done. Raises one of
-    ``DECODE_ERRORS`` where a tile is damaged.
+    ``check`` is called between rows of tiles with the share, 0 to 1, that is done. Raises what
+    decoders do where a tile is damaged.
     """
     if flat.compression == _RAW:
         return _sampled(file, flat, width_px, height_px, check)
@@ -155,7 +154,7 @@ def _mosaic(
         check(start / (down * flat.across))
         try:
             column = _decoded(tiles.jpeg(flat))
-        except DECODE_ERRORS:
+        except Exception:
             warn(_DAMAGED)
             continue
         shows = True

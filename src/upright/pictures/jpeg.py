@@ -15,7 +15,7 @@ from ..errors import Damaged, UsageError
 from ..formats import Window
 from ..formats.jpeg import DQT, END, Header, first_scans, read_header, segments
 from .colour import to_srgb
-from .picture import DECODE_ERRORS, Box, Picture
+from .picture import Box, Picture
 from .source import OpenSource
 from .vips import open_vips
 
@@ -61,14 +61,9 @@ class JpegPicture(Picture):
             return self._load(_Spliced(head, self._file, self._header.scan_at), width_px, height_px)
         except OSError as error:
             if "truncated" not in str(error) and "not processed" not in str(error):
-                raise self._source.broken(error) from error
-        except DECODE_ERRORS as error:
-            raise self._source.broken(error) from error
+                raise
         self.warn("truncated: decided from the part that is there")
-        try:
-            return self._load(_Spliced(head, self._file, self._header.scan_at, END), width_px, height_px)
-        except DECODE_ERRORS as error:
-            raise self._source.broken(error) from error
+        return self._load(_Spliced(head, self._file, self._header.scan_at, END), width_px, height_px)
 
     def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
         width, height = self._stored_size
@@ -92,7 +87,8 @@ class JpegPicture(Picture):
             return None
         try:
             return self._load(io.BytesIO(without_ac(self._header.kept) + scans + END), width_px, height_px)
-        except DECODE_ERRORS:
+        except Exception:
+            # The whole file may do where its first scan does not; if not, that says why.
             return None
 
     def _check_progressive(self) -> None:

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..extras import need
-from .picture import DECODE_ERRORS, Box, Picture
+from .picture import Box, Picture
 from .source import OpenSource
 
 if TYPE_CHECKING:
@@ -24,14 +24,11 @@ def open_pdf(source: OpenSource) -> Picture:
     pypdfium2 = need("pypdfium2", "pdf", source=source.name)
     source.file.seek(0)
     with _pdfium:
-        try:
-            document = pypdfium2.PdfDocument(source.file)
-            pages = len(document)
-            sheet = document[source.page] if 0 <= source.page < pages <= source.limits.max_pages else None
-            points = sheet.get_size() if sheet else (1, 1)
-        except DECODE_ERRORS as error:
-            raise source.broken(error) from error
-    source.check_pages(pages)
+        document = pypdfium2.PdfDocument(source.file)
+        pages = len(document)
+        source.check_pages(pages)
+        sheet = document[source.page]
+        points = sheet.get_size()
     width, height = (max(1, round(length * _DPI / 72)) for length in points)
     return PdfPicture(source, (width, height), document, sheet, pages)
 
@@ -55,11 +52,7 @@ class PdfPicture(Picture):
         unit = 72 / _DPI
         crop = (left * unit, (height - bottom) * unit, (width - right) * unit, top * unit)
         with _pdfium:
-            try:
-                rendered = self._sheet.render(scale=scale / unit, crop=crop)
-                image: Image.Image = rendered.to_pil().convert("RGB")
-            except DECODE_ERRORS as error:
-                raise self._source.broken(error) from error
+            image: Image.Image = self._sheet.render(scale=scale / unit, crop=crop).to_pil().convert("RGB")
         return image
 
     def close(self) -> None:

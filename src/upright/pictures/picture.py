@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from struct import error as struct_error
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..errors import BrokenPicture, UsageError
@@ -18,20 +17,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from .source import OpenSource
-
-#: What Pillow, pi-heif, pypdfium2 and pydicom may raise for damaged bytes; none of them promises a type.
-DECODE_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    LookupError,
-    ArithmeticError,
-    EOFError,
-    RuntimeError,
-    TypeError,
-    AttributeError,
-    struct_error,
-)
 
 #: A part of a picture as shown: left, top, right, bottom in pixels; right and bottom lie outside.
 Box: TypeAlias = tuple[int, int, int, int]
@@ -97,7 +82,8 @@ class Picture(ABC):
         shown = _pair(side_px)
         wanted = shown[::-1] if self.exif.swaps_sides else shown
         width, height = _decoded_size(self._stored_size, wanted, policy)
-        return show_pillow(self._decode(width, height), self.exif)
+        with self._source.decoding():
+            return show_pillow(self._decode(width, height), self.exif)
 
     def squashed(self, size_px: int | tuple[int, int], policy: Policy = "lean") -> NDArray[np.uint8]:
         """The whole picture as shown, squashed to ``[S, S, 3]`` (or to width and height); kept: turned views are free.
@@ -138,8 +124,9 @@ class Picture(ABC):
 
     def _read_parts(self, boxes: Sequence[Box], side_px: int) -> dict[Box, Image.Image]:
         stored = {stored_box(box, self._stored_size, self.exif): box for box in boxes}
-        parts = self._decode_parts(list(stored), side_px, side_px)
-        return {stored[box]: show_pillow(image, self.exif) for box, image in parts.items()}
+        with self._source.decoding():
+            parts = self._decode_parts(list(stored), side_px, side_px)
+            return {stored[box]: show_pillow(image, self.exif) for box, image in parts.items()}
 
     def stored_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
         """Each box of stored pixels as an RGB image, shrunk to at least this size where the box has as many pixels."""

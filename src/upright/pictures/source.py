@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from ..errors import BrokenPicture, NotAPicture, SourceMissing, TooLarge, UsageError, printable
+from ..errors import BrokenPicture, NotAPicture, SourceMissing, TooLarge, UprightError, UsageError, printable
 from ..formats import HEAD_BYTES, sniff
 from ..limits import Limits
 from ..turns import ExifOrientation
@@ -58,6 +58,24 @@ class OpenSource:
         """The error that says that its bytes are damaged, in the last line of what a decoder says."""
         lines = [line.strip() for line in str(why).splitlines() if line.strip()] or [type(why).__name__]
         return BrokenPicture(f"damaged {self.format}: {lines[-1]}", source=self.name, remedy="fetch or scan it again")
+
+    @contextmanager
+    def decoding(self) -> Iterator[None]:
+        """Turn whatever a decoder raises into this package's errors; none of them promises a type."""
+        try:
+            yield
+        except UprightError:
+            raise
+        except OSError as error:
+            if not error.errno:
+                raise self.broken(error) from error
+            with reading(self.name):
+                raise
+        except MemoryError as error:
+            cause = "there is not enough memory to decode it"
+            raise TooLarge(cause, source=self.name, remedy="give the process more, or shrink the picture") from error
+        except Exception as error:
+            raise self.broken(error) from error
 
     def check_pages(self, pages: int) -> None:
         """Raise `TooLarge` if there are too many pages, `UsageError` if the wanted one is not there."""

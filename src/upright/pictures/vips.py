@@ -9,11 +9,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import TooLarge
+from ..errors import TooLarge, UprightError
 from ..formats import FORMATS
 from .colour import is_flat, to_8_bits, to_srgb
 from .flat import is_reduced, read_flat, shrink
-from .picture import DECODE_ERRORS, Box, Picture
+from .picture import Box, Picture
 from .source import OpenSource
 
 if TYPE_CHECKING:
@@ -149,7 +149,9 @@ class VipsPicture(Picture):
         deadline = self._deadline()
         try:
             return shrink(self._source.file, layout, width, height, partial(self._check, deadline), self.warn)
-        except DECODE_ERRORS:
+        except UprightError:
+            raise
+        except Exception:
             return None
 
     def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from ..turns import ExifOrientation
 from .colour import to_8_bits, to_srgb
-from .picture import DECODE_ERRORS, Box, Picture
+from .picture import Box, Picture
 from .source import Bands, OpenSource
 
 if TYPE_CHECKING:
@@ -32,10 +32,7 @@ class WholePicture(Picture):
         self._load = load
 
     def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
-        try:
-            image = self._load()
-        except DECODE_ERRORS as error:
-            raise self._source.broken(error) from error
+        image = self._load()
         return {box: self._cut(image, box, width_px, height_px) for box in boxes}
 
     def _cut(self, image: Image.Image, box: Box, width_px: int, height_px: int) -> Image.Image:
@@ -56,11 +53,8 @@ def open_pillow(source: OpenSource) -> Picture:
     if source.format not in Image.OPEN:
         Image.init()
     source.file.seek(0)
-    try:
-        # Not Image.open, which applies a process-wide limit of pixels that is not ours.
-        image = Image.OPEN[source.format][0](source.file, "")
-    except DECODE_ERRORS as error:
-        raise source.broken(error) from error
+    # Not Image.open, which applies a process-wide limit of pixels that is not ours.
+    image = Image.OPEN[source.format][0](source.file, "")
     source.check_pages(1)
     source.check_whole(image.size, source.format)
     return WholePicture(source, image.size, lambda: _loaded(image))
@@ -71,12 +65,9 @@ def open_heif(source: OpenSource) -> Picture:
     import pi_heif
 
     source.file.seek(0)
-    try:
-        file = pi_heif.open_heif(source.file)
-        image = file[source.page if 0 <= source.page < len(file) else 0]
-    except DECODE_ERRORS as error:
-        raise source.broken(error) from error
+    file = pi_heif.open_heif(source.file)
     source.check_pages(len(file))
+    image = file[source.page]
     source.check_whole(image.size, source.format)
     return WholePicture(source, image.size, image.to_pillow, len(file))
 
