@@ -66,10 +66,13 @@ check-benchmark: .venv/test
 	$(BIN)/pytest benchmark/tests
 
 # The public benchmark, in an environment of its own with the peers that bring their weights (benchmark/README.md).
-# FROM=FOLDER or FROM=ADDRESS takes the real pictures from a mirror instead of from where they are published.
-# REAL=2000 takes all of them.
+# FROM=FOLDER or FROM=ADDRESS takes the real pictures from a mirror instead of from where they are published. REAL=2000
+# takes all of them; RENDERED=60 a small form of the rendered ones; ENTRANTS=upright_best,docorient only those.
 FROM ?=
 REAL ?= 120
+RENDERED ?=
+ENTRANTS ?=
+SLOW ?= 4
 JOBS ?= 2
 BENCHMARK := benchmark/.venv/bin
 benchmark/.venv/ready: pyproject.toml benchmark/pyproject.toml
@@ -78,10 +81,10 @@ benchmark/.venv/ready: pyproject.toml benchmark/pyproject.toml
 	@touch $@
 
 benchmark: benchmark/.venv/ready
-	$(BENCHMARK)/upright-benchmark render benchmark/out/rendered --workers $(JOBS)
+	$(BENCHMARK)/upright-benchmark render benchmark/out/rendered --workers $(JOBS) $(if $(RENDERED),--number $(RENDERED))
 	$(BENCHMARK)/upright-benchmark fetch benchmark/out/real --number $(REAL) $(if $(FROM),--from $(FROM))
 	$(BENCHMARK)/upright-benchmark run benchmark/out/rendered benchmark/out/real -o benchmark/out/results \
-		--jobs $(JOBS) --slow-each 4
+		--jobs $(JOBS) --slow-each $(SLOW) $(if $(ENTRANTS),--entrants $(ENTRANTS))
 
 # The judge: all four turns of every held-out picture, by kind and promise; then the peers that are installed.
 evaluate: .venv/test

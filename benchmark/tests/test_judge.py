@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from judges.entrant import marked
 from upright_benchmark import report, workers
-from upright_benchmark.cli import listed
+from upright_benchmark.cli import listed, main
 from upright_benchmark.machine import machine
 from upright_benchmark.pictures import NO_UP, Picture, sha256_of, write_list
 from upright_benchmark.runner import Run, run, sampled
@@ -160,5 +161,8 @@ def test_the_command_line_runs_and_compares(tmp_path: Path) -> None:
         assert ran.returncode == 0, ran.stderr
         assert "| always_zero | 0.0 (0.0–84.2) | 25.0" in ran.stdout
         outs.append(json.loads((tmp_path / name / "results.json").read_text()))
+    again = CliRunner().invoke(main, ["report", str(tmp_path), "-o", str(tmp_path / "one")])
+    assert again.exit_code == 0 and "| always_zero | 0.0 (0.0–84.2) | 25.0" in again.output
+    assert json.loads((tmp_path / "one" / "results.json").read_text())["entrants"] == outs[0]["entrants"]
     assert outs[0]["meta"]["signature"] == outs[1]["meta"]["signature"]
     assert outs[0]["meta"]["machine"]["processor"] and outs[0]["meta"]["machine"]["versions"]["pillow"]

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,7 +22,7 @@ from upright_benchmark.harden import hardened
 from upright_benchmark.hashes import Hashes, near, shard_hashes
 from upright_benchmark.machine import machine
 from upright_benchmark.pictures import Picture, open_upright, read_list, sha256_of, write_list
-from upright_benchmark.runner import Run, run
+from upright_benchmark.runner import ENTRANTS, RESULTS, Run, recorded, run
 from upright_benchmark.workers import Entry
 
 Progress = Callable[[int, int], None]
@@ -178,7 +179,26 @@ def run_command(
     click.echo(f"{out / 'index.html'}\nsignature {everything['meta']['signature']}")
 
 
-def board_text(everything: dict) -> str:
+@main.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--out", "-o", type=click.Path(path_type=Path, exists=True), required=True, help="the folder of a run")
+def report(folders: tuple[Path, ...], out: Path) -> None:
+    """Writes the files of a run again from what it has so far, without asking any entrant."""
+    found = listed(folders)
+    results = recorded(out / RESULTS, [picture for picture, _ in found.values()])
+    if not results:
+        raise click.ClickException(f"{out / RESULTS} has no result about these pictures")
+    seen = {row["picture"] for row in results}
+    pictures = [picture for picture, _ in found.values() if picture.id in seen]
+    known = json.loads((out / ENTRANTS).read_text(encoding="utf-8"))
+    meta = {"machine": machine(), "entrants": known["facts"], "settings": {"part": "what a run had so far"}}
+    results.sort(key=lambda row: (row["picture"], row["turn"], row["entrant"]))
+    rows = reporting.joined(results, pictures)
+    everything = reporting.write(out, rows, pictures, meta, known["absent"], lambda picture: found[picture.id][1])
+    click.echo(board_text(everything))
+
+
+def board_text(everything: dict[str, Any]) -> str:
     """The leaderboard as a Markdown table."""
     rows = reporting.leaderboard(everything)
     lines = ["| entrant | " + " | ".join(page.HEADS) + " |", "|---" * (len(page.HEADS) + 1) + "|"]

@@ -44,22 +44,23 @@ class Answers:
         best = [_turn(row["best"]) if row["best"] is not None else a for row, a in zip(rows, answer, strict=True)]
         confidence = [np.nan if row["confidence"] is None else row["confidence"] for row in rows]
         turns = [row["turn"] for row in rows]
-        return cls(*(np.array(v, np.int64) for v in (documents, turns, answer, best)), np.array(confidence, float))
+        d, t, a, b = (np.array(values, np.int64) for values in (documents, turns, answer, best))
+        return cls(d, t, a, b, np.array(confidence, float))
 
     def __len__(self) -> int:
         return len(self.turn)
 
     @property
     def answered(self) -> Mask:
-        return self.answer >= 0
+        return np.asarray(self.answer >= 0)
 
     @property
     def right(self) -> Mask:
-        return self.answer == self.turn
+        return np.asarray(self.answer == self.turn)
 
     @property
     def upright(self) -> Mask:
-        return self.turn == 0
+        return np.asarray(self.turn == 0)
 
     @property
     def spoilt(self) -> Mask:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageOps
 
@@ -64,8 +65,8 @@ def read_list(path: Path) -> list[Picture]:
     with path.open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.DictReader(file), 2):
             try:
-                row |= {name: int(row[name]) for name in ("turn", "dpi", "mirrored")}
-                pictures.append(Picture(**row))
+                numbers: dict[str, Any] = {name: int(row[name]) for name in ("turn", "dpi", "mirrored")}
+                pictures.append(Picture(**{**row, **numbers}))
             except (KeyError, TypeError, ValueError) as error:
                 raise ValueError(f"{path}:{number}: no picture of the benchmark: {error}") from error
     return pictures

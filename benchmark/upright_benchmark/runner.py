@@ -20,6 +20,7 @@ from upright_benchmark.entrants import SLOW
 from upright_benchmark.pictures import TURNS, Picture, open_upright, save_shown
 from upright_benchmark.workers import EMPTY, Absent, Entry, Worker
 
+RESULTS, ENTRANTS = "results.jsonl", "entrants.json"
 log = logging.getLogger("upright_benchmark")
 
 
@@ -39,13 +40,13 @@ class Run:
 
 
 def run(plan: Run, progress: Callable[[int, int], object] = lambda done, of: None) -> list[dict[str, Any]]:
-    """All results, sorted by picture, turn and entrant; also in `results.jsonl` below `plan.out`."""
+    """All results, sorted by picture, turn and entrant; also in RESULTS below `plan.out`."""
     plan.out.mkdir(parents=True, exist_ok=True)
     present = _present(plan)
-    path = plan.out / "results.jsonl"
-    hashes = {picture.id: picture.sha256 for picture in plan.pictures}
-    kept = [row for row in _read(path) if row["sha256"] == hashes.get(row["picture"])]
-    done = {(row["picture"], row["turn"], row["entrant"]): row for row in kept}
+    facts = {"facts": plan.facts, "absent": plan.absent}
+    (plan.out / ENTRANTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path = plan.out / RESULTS
+    done = {(row["picture"], row["turn"], row["entrant"]): row for row in recorded(path, plan.pictures)}
     sample = sampled(plan.pictures, plan.slow_each)
     # In the order of a hash, so that what a run has done when it is cut off is a random sample.
     todo = sorted((p for p in plan.pictures if _missing(p, present, sample, done)), key=_shuffled)
@@ -94,6 +95,12 @@ def _present(plan: Run) -> list[Entry]:
         worker.close()
         present.append(entry)
     return present
+
+
+def recorded(path: Path, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+    """The results of an earlier run that are about these pictures as they are now."""
+    hashes = {picture.id: picture.sha256 for picture in pictures}
+    return [row for row in _read(path) if row["sha256"] == hashes.get(row["picture"])]
 
 
 def _read(path: Path) -> Iterator[dict[str, Any]]:

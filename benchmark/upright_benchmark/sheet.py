@@ -81,7 +81,7 @@ class Sheet:
         measure = self.px((bottom - top) if columns else (right - left))
         mask = ink(text, font, self.dpi, measure, "centre" if align == "centre" else "low", columns)
         room = self.px((right - left) if columns else (bottom - top))
-        filled = np.asarray(mask).any(axis=0 if columns else 1)
+        filled: np.ndarray = np.any(np.asarray(mask), axis=0 if columns else 1)
         if columns:
             keep = whole_lines(filled[::-1], room)
             mask = mask.crop((mask.width - keep, 0, mask.width, mask.height))

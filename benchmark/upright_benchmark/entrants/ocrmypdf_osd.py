@@ -1,5 +1,6 @@
 """OCRmyPDF with --rotate-pages: the turn that it writes into the PDF page, at its own threshold, without any OCR."""
 
+import importlib.metadata
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,12 @@ PACKAGES = ("ocrmypdf", "pikepdf")
 # OCR itself is left out (a time limit of 0 s); finding the orientation has a limit of its own.
 OPTIONS = ["--rotate-pages", "--tesseract-timeout", "0", "--tesseract-non-ocr-timeout", "60", "--optimize", "0",
            "--output-type", "pdf", "--jobs", "1", "--image-dpi", "150", "--quiet"]  # fmt: skip
+
+
+def without_upright():
+    """What keeps upright's plugin out, which OCRmyPDF finds by itself where both are installed."""
+    found = importlib.metadata.entry_points(group="ocrmypdf")
+    return ["--no-upright"] if any(entry.value.startswith("upright.") for entry in found) else []
 
 
 def starter(*more):
@@ -42,4 +49,5 @@ def starter(*more):
     return start
 
 
-start = starter()
+def start():
+    return starter(*without_upright())()
