@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .errors import EngineError, UprightError
 from .machine import processors
-from .results import Outcome
+from .results import Orientation, Outcome
 
 if TYPE_CHECKING:
     from .correction.corrector import SetRight
@@ -43,7 +43,15 @@ class Corrector(Protocol):
         ...
 
 
-def outcome_of(item: Item, detector: Detector, corrector: Corrector | None = None, *, page: int = 0) -> Outcome:
+class Decides(Protocol):
+    """What `outcome_of` wants of a `Detector`."""
+
+    def detect(self, source: str | bytes, *, page: int = 0) -> Orientation:
+        """Which way up a picture belongs. Raises `UprightError`."""
+        ...
+
+
+def outcome_of(item: Item, detector: Decides, corrector: Corrector | None = None, *, page: int = 0) -> Outcome:
     """The outcome of one item. Raises `EngineError` only: any other error is the outcome."""
     started, times = time.perf_counter(), dict[str, float]()
     item = item.load()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +17,7 @@ from .options import correction_options, corrector_of, form_options, picture_opt
 from .running import finish, go_through
 
 if TYPE_CHECKING:
-    from ..correction import Change
     from ..correction.corrector import Corrector
-    from ..correction.writer import Writer
-    from ..results import Correction
 
 
 @click.command("correct")
@@ -59,18 +55,9 @@ def _corrector(sources: tuple[str, ...], options: dict[str, Any]) -> Corrector:
     if output == STANDARD_STREAM:
         if single is None or Path(single).is_dir():
             raise UsageError("only one picture can go to standard output", remedy="give a folder with -o")
-        return corrector_of(options, None, writer=_stdout_writer())
+        from ..correction.writer import BytesWriter
+
+        return corrector_of(options, None, writer=BytesWriter(take=sys.stdout.buffer.write))
     if output and (Path(output).is_dir() or output.endswith(os.sep)):
         single = None
     return corrector_of(options, output or None, single=single)
-
-
-def _stdout_writer() -> Writer:
-    from ..correction.writer import Writer
-
-    class Stdout(Writer):
-        def write(self, change: Change) -> Correction:
-            sys.stdout.buffer.write(b"".join(change.targets[0].pieces()))
-            return replace(change.correction, written=True)
-
-    return Stdout()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,6 +91,22 @@ class Writer:
         )
         if self.journal is not None and intent is not None:
             self.journal.done(intent)
+
+
+@dataclass(frozen=True, slots=True)
+class BytesWriter(Writer):
+    """Hands the corrected bytes over, to ``take``, instead of writing a file."""
+
+    take: Callable[[bytes], object] = bytes
+
+    def write(self, change: Change) -> Correction:
+        """Hand over the bytes of the change's file."""
+        (target,) = change.targets
+        data = b"".join(target.pieces())
+        if target.base is not None:
+            target.base.check_unchanged()
+        self.take(data)
+        return change.correction
 
 
 def _holds(path: str, pieces: Iterator[bytes]) -> bool:

@@ -8,11 +8,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import Overloaded, UprightError
-from ..results import Method, Promise
-from ..turns import Turn
+from ..correction import Request, method_named
+from ..correction.corrector import Corrector
+from ..correction.writer import BytesWriter
+from ..errors import EngineError, Overloaded, UprightError
+from ..results import Outcome, Promise
+from ..sources import Item
 from .jobs_store import MAX_TRIES, JobsStore, Leased
 from .problems import Refused, StorageFull, problem
 from .runner import Ask, Runner
@@ -128,23 +132,26 @@ class Jobs:
     async def _decide(self, leased: Leased) -> tuple[dict[str, Any], bytes | None]:
         if leased.fence > MAX_TRIES:
             return problem(Refused(f"the service died {MAX_TRIES} times while it was at work on this picture")), None
-        ask, trace = leased.ask, Trace(leased.job)
+        ask, corrected, corrector = leased.ask, list[bytes](), None
+        if ask.get("correct"):
+            request = Request(method=method_named(ask.get("method")), edge=ask["edge"])
+            corrector = Corrector(request, BytesWriter(take=corrected.append))
+        item = Item(leased.name, PurePosixPath(leased.name), data=leased.data)
+        promise = Promise(ask["promise"]) if ask.get("promise") else None
         try:
-            promise = Promise(ask["promise"]) if ask.get("promise") else None
-            answer = await self._runner.orient(leased.data, leased.name, Ask(promise), trace)
-            if not ask.get("correct"):
-                return answer.to_dict(), None
-            method = Method(ask["method"]) if ask.get("method") else None
-            turn = answer.turn or Turn.NONE
-            new, done = await self._runner.correct(leased.data, turn, method, ask["edge"], trace)
-        except Overloaded:
-            raise
-        except UprightError as error:
-            return problem(error) | {"source": leased.name}, None
-        except Exception:
-            logger.exception("a picture of a job failed", extra={"fields": {"job": leased.job}})
-            return problem(RuntimeError()) | {"source": leased.name}, None
-        return answer.to_dict() | {"correction": done.to_dict() | {"source": leased.name, "target": ""}}, new
+            outcome = await self._runner.outcome(item, Ask(promise), Trace(leased.job), corrector)
+        except EngineError as failed:
+            outcome = Outcome(leased.name, error=failed)
+        if isinstance(outcome.error, Overloaded):
+            raise outcome.error
+        if outcome.error or not outcome.orientation:
+            # What only `UprightError` itself says was not foreseen: it is in the log, and no client's business.
+            error = None if type(outcome.error) is UprightError else outcome.error
+            return problem(error or RuntimeError()) | {"source": leased.name}, None
+        result = outcome.orientation.to_dict()
+        if outcome.correction:
+            result["correction"] = outcome.correction.to_dict()
+        return result, corrected[0] if corrected else None
 
     async def _keep(self) -> None:
         """Renew leases, delete what was kept for long enough, and show how much waits."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.types import Receive
@@ -17,7 +18,9 @@ from ..correction import Edge, corrected_bytes
 from ..engines.batcher import Answer, Batcher
 from ..errors import Overloaded, UprightError
 from ..pictures import open_picture
-from ..results import Correction, Method, Orientation, Promise
+from ..results import Correction, Method, Orientation, Outcome, Promise
+from ..run import Corrector, outcome_of
+from ..sources import Item
 from ..turns import Turn
 from .problems import ClientGone
 from .trace import Trace
@@ -30,6 +33,17 @@ if TYPE_CHECKING:
     from .metrics import Metrics
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A detector for one picture of a request."""
+
+    orient: Callable[[bytes], Orientation]
+
+    def detect(self, source: str | bytes, *, page: int = 0) -> Orientation:
+        assert isinstance(source, bytes)
+        return self.orient(source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,26 @@ class Runner:
         answer = replace(answer, source=name, timing_s={k: round(v, 6) for k, v in trace.stages.items()})
         self.metrics.decided(answer)
         return answer
+
+    async def outcome(self, item: Item, ask: Ask, trace: Trace, corrector: Corrector | None = None) -> Outcome:
+        """What became of an item, decided and corrected by `upright.run` as in a run of the command.
+
+        Raises `EngineError`.
+        """
+        gone = threading.Event()
+        try:
+            asked = _Asked(lambda data: self._orient(data, ask, trace, gone))
+            outcome = await self._in_thread(trace, partial(outcome_of, item, asked, corrector, page=ask.page))
+        finally:
+            gone.set()
+        trace.add("write", outcome.timing_s.get("write", 0.0))
+        if outcome.error:
+            self.metrics.errors.labels(type(outcome.error).__name__).inc()
+        if (answer := outcome.orientation) is None:
+            return outcome
+        self.metrics.decided(answer)
+        stages = {stage: round(seconds, 6) for stage, seconds in trace.stages.items()}
+        return replace(outcome, orientation=replace(answer, timing_s=stages))
 
     async def infer(self, pixels: NDArray[np.uint8], trace: Trace) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` of views ``[n, S, S, 3]``. Raises `Overloaded`, `EngineError`."""
