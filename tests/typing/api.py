@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, assert_type
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from upright import (
@@ -35,10 +36,26 @@ def sources(path: Path, data: bytes, file: BinaryIO) -> None:
     detect(5)  # type: ignore[arg-type]
 
 
+class OwnEngine:
+    """What a runtime of somebody's own has to have."""
+
+    name, device = "own", "CPU"
+    batch_size = 1
+
+    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.zeros((len(pixels), 4), np.float32)
+
+    def close(self) -> None: ...
+
+
 def detector(path: Path) -> None:
     with Detector(engine="openvino", promise="careful", effort=3, limits=Limits(max_megapixels=64)) as opened:
         assert_type(opened, Detector)
         assert_type(opened.detect(path, promise=Promise.BEST), Orientation)
+        assert_type(opened.detect(path, effort=0).step, str)
+    Detector(engine=OwnEngine())
+    Detector(engine=3)  # type: ignore[arg-type]
+    Detector(flow="whole")  # type: ignore[call-arg]
     Detector(threads="two")  # type: ignore[arg-type]
     Detector(effrot=3)  # type: ignore[call-arg]
 
