@@ -26,7 +26,7 @@ from ladder import evaluation, large
 
 from upright import Detector
 from upright.carriers import patch_exif_orientation
-from upright.pictures import open_picture
+from upright.pictures import Picture, open_picture, squash
 from upright.turns import ExifOrientation
 
 OUT = Path(__file__).parent / "out" / "policies.json"
@@ -37,16 +37,24 @@ CROP_PX = 448
 def cropped(path: Path) -> Any:
     """The middle of the picture, at most 448 pixels each way, as it was decoded whole."""
     with open_picture(path) as picture:
-        pixels = np.asarray(picture.image(224, "full"))
+        pixels = np.asarray(picture.image(decoded_px(picture, "full")))
     height, width = pixels.shape[:2]
     top, left = max(0, height - CROP_PX) // 2, max(0, width - CROP_PX) // 2
     return np.ascontiguousarray(pixels[top : top + CROP_PX, left : left + CROP_PX])
 
 
+def decoded_px(picture: Picture, policy: str) -> tuple[int, int]:
+    """Width and height that are decoded: `full` all pixels; `seed` those of a long side of at most 2,048, up to 4,096
+    as 2,048, above as 1,024."""
+    longest = max(picture.width_px, picture.height_px)
+    target = longest if policy == "full" or longest <= 2048 else 2048 if longest <= 4096 else 1024
+    return tuple(max(1, round(side * target / longest)) for side in (picture.width_px, picture.height_px))
+
+
 def squashed(path: Path, policy: Any) -> Any:
     """What the model is shown of it, decoded by a policy."""
     with open_picture(path) as picture:
-        return picture.squashed(224, policy)
+        return picture.squashed(224) if policy == "lean" else squash(picture.image(decoded_px(picture, policy)), 224)
 
 
 def memory_mb(what: str) -> float:

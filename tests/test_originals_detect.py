@@ -27,7 +27,7 @@ def names() -> list[str]:
 
 def shown(source: Path | bytes) -> np.ndarray:
     with open_picture(source) as picture:
-        return np.asarray(picture.image(300, policy="full")).copy()
+        return np.asarray(picture.image((picture.width_px, picture.height_px))).copy()
 
 
 @pytest.mark.parametrize("name", names())

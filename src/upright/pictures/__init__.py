@@ -10,11 +10,11 @@ from ..carriers import read_exif_orientation
 from ..errors import UsageError
 from ..formats import FORMATS, named
 from ..limits import Limits
-from .picture import Box, Picture, Policy, squash
+from .picture import Box, Picture, squash
 from .source import Bands, OpenSource, Source, open_source, reading
 from .whole import open_array, open_image
 
-__all__ = ["Bands", "Box", "Limits", "Picture", "Policy", "Source", "open_picture", "squash"]
+__all__ = ["Bands", "Box", "Limits", "Picture", "Source", "open_picture", "squash"]
 
 _NO_LIMITS = Limits()
 

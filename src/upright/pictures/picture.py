@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import BrokenPicture, UsageError
 from ..turns import ExifOrientation, show_pillow
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 #: A part of a picture as shown: left, top, right, bottom in pixels; right and bottom lie outside.
 Box: TypeAlias = tuple[int, int, int, int]
-
-#: How much is decoded: `lean` just what the view needs; `seed` a long side of at most 2,048 pixels as it is, up to
-#: 4,096 as 2,048, above as 1,024; `full` every pixel.
-Policy: TypeAlias = Literal["lean", "seed", "full"]
 
 
 class Picture(ABC):
@@ -51,7 +47,7 @@ class Picture(ABC):
         self._warnings: list[str] = []
         self._expected: list[Box] = []
         self._parts: dict[Box, Image.Image] = {}
-        self._squashed: dict[tuple[tuple[int, int], Policy], NDArray[np.uint8]] = {}
+        self._squashed: dict[tuple[int, int], NDArray[np.uint8]] = {}
         if min(size) < 1:
             raise BrokenPicture(f"its size is {size[0]} x {size[1]}", source=self.name, remedy="fetch it again")
 
@@ -70,7 +66,7 @@ class Picture(ABC):
         """What was odd about it so far."""
         return tuple(self._warnings)
 
-    def image(self, side_px: int | tuple[int, int], policy: Policy = "lean") -> Image.Image:
+    def image(self, side_px: int | tuple[int, int]) -> Image.Image:
         """The whole picture as shown, a Pillow image of mode RGB in sRGB, shrunk while it is decoded.
 
         Neither side is under ``side_px`` (or width and height) where the picture has as many pixels; the two sides may
@@ -81,18 +77,18 @@ class Picture(ABC):
         """
         shown = _pair(side_px)
         wanted = shown[::-1] if self.exif.swaps_sides else shown
-        width, height = _decoded_size(self._stored_size, wanted, policy)
+        width, height = map(min, self._stored_size, wanted)
         with self._source.decoding():
             return show_pillow(self._decode(width, height), self.exif)
 
-    def squashed(self, size_px: int | tuple[int, int], policy: Policy = "lean") -> NDArray[np.uint8]:
+    def squashed(self, size_px: int | tuple[int, int]) -> NDArray[np.uint8]:
         """The whole picture as shown, squashed to ``[S, S, 3]`` (or to width and height); kept: turned views are free.
 
         The resampler is Pillow's 8-bit ``BILINEAR``, a triangle as wide as the shrinking asks for (antialiased).
         """
-        key = (_pair(size_px), policy)
+        key = _pair(size_px)
         if key not in self._squashed:
-            self._squashed[key] = squash(self.image(size_px, policy), size_px)
+            self._squashed[key] = squash(self.image(size_px), size_px)
         return self._squashed[key]
 
     def small(self, size_px: int) -> NDArray[np.uint8]:
@@ -186,13 +182,3 @@ def stored_box(box: Box, stored_size: tuple[int, int], exif: ExifOrientation) ->
 
 def _pair(size_px: int | tuple[int, int]) -> tuple[int, int]:
     return (size_px, size_px) if isinstance(size_px, int) else size_px
-
-
-def _decoded_size(size: tuple[int, int], wanted: tuple[int, int], policy: Policy) -> tuple[int, int]:
-    width, height = size
-    if policy == "lean":
-        return min(width, wanted[0]), min(height, wanted[1])
-    longest = max(size)
-    target = longest if policy == "full" or longest <= 2048 else 2048 if longest <= 4096 else 1024
-    scale = target / longest
-    return max(1, round(width * scale)), max(1, round(height * scale))
