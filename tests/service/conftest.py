@@ -122,8 +122,8 @@ def serve() -> Iterator[Callable[..., Served]]:
     """Start services of one's own."""
     running: list[Served] = []
 
-    def start(*options: str, env: dict[str, str] | None = None) -> Served:
-        running.append(Served(*options, env=env))
+    def start(*options: str, env: dict[str, str] | None = None, prefix: Sequence[str] = ()) -> Served:
+        running.append(Served(*options, env=env, prefix=prefix))
         return running[-1]
 
     yield start

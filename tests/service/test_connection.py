@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 
 from .conftest import jpeg
 
@@ -31,3 +32,31 @@ def test_many_slow_clients_do_not_keep_others_out(strict):
             slow.sendall(b"POST /rotate HTTP/1.1\r\nHost: x\r\n")
         assert strict.client.get("/healthz").status_code == 200
         assert strict.client.post("/v1/orientation", content=jpeg(64, 64)).status_code == 200
+
+
+def test_one_connection_more_ends_the_one_that_waits_longest_for_its_client(serve):
+    service = serve("--max-connections", "20")
+    head = b"POST /v1/orientation HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        idle, slow = [], []
+        for number in range(30):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=60))
+            (slow if number % 2 else idle).append(client)
+            client.sendall(head if number % 2 else b"GET /hea")
+            time.sleep(0.05)
+        for seed in range(5):
+            assert service.client.post("/v1/orientation", content=jpeg(64, 64, seed)).status_code == 200
+        for first in (idle[0], slow[0]):
+            with contextlib.suppress(ConnectionResetError):
+                assert first.recv(1000) == b""
+
+
+def test_open_files_do_not_run_out(serve):
+    """256 files for the process, as some systems give: connections are fewer than that, and others are served."""
+    service = serve(prefix=["sh", "-c", 'ulimit -n 256 && exec "$@"', "sh"])
+    with contextlib.ExitStack() as stack:
+        for _ in range(400):
+            stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=60))
+        for seed in range(3):
+            assert service.client.post("/v1/orientation", content=jpeg(64, 64, seed)).status_code == 200
+    assert "Too many open files" not in service.text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
 
 import pytest
 
+from upright import UprightError
 from upright.service.jobs_store import JobsStore
 from upright.service.problems import NotHere, StorageFull
 
@@ -183,6 +185,22 @@ def test_what_a_service_left_that_died_while_it_took_a_job_in_is_swept(store, cl
     store.sweep(1e9)
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT id FROM jobs").fetchall() == [(job,)]
+
+
+def test_files_are_read_in_pieces(store):
+    data = random.Random(1).randbytes(9_000_000)
+    job = store.add("", {"correct": True}, [("a.jpg", b"1"), ("b.jpg", b"2")])
+    for held, corrected in zip(store.lease(2, 10), (data, b""), strict=True):
+        store.finish(held, {}, corrected)
+    found = [(number, name, list(pieces)) for number, name, pieces in store.files(job)]
+    assert [(number, name) for number, name, _ in found] == [(0, "a.jpg"), (1, "b.jpg")]
+    assert b"".join(found[0][2]) == data and b"".join(found[1][2]) == b""
+    assert max(map(len, found[0][2])) <= 4 << 20
+    _, _, pieces = next(store.files(job))
+    next(pieces)
+    store.delete(job, "")
+    with pytest.raises(UprightError):
+        list(pieces)
 
 
 def test_a_full_disk_takes_no_job_and_loses_none(tmp_path):

@@ -1,12 +1,15 @@
-"""uvicorn's HTTP protocol with clocks on a connection that uvicorn itself does not have."""
+"""uvicorn's HTTP protocol with clocks and a number of connections, which uvicorn itself does not bound."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import contextlib
+from typing import Any, ClassVar
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .admission import Phase, Visit
 
 
 class Connection(H11Protocol):
@@ -14,10 +17,17 @@ class Connection(H11Protocol):
 
     The same clock runs while the rest of a refused body is thrown away, so neither can be dripped forever; and a
     connection that is to be closed is aborted where the client does not read the end of its answer.
+
+    There are ``most`` connections at once. One more ends the one that has waited longest for its client: for a request,
+    for the rest of a body, for an answer to be read. Requests that are worked on stay.
     """
 
-    head_timeout_s = 10.0
+    head_timeout_s: ClassVar[float] = 10.0
+    most: ClassVar[int] = 1000
+    #: What the client's request has, while there is one; set by the door.
+    visit: Visit | None = None
     _clock: asyncio.TimerHandle | None = None
+    _since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock: a connection that says nothing is a slow head, too."""
@@ -25,11 +35,30 @@ class Connection(H11Protocol):
         inner = self.app
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            scope["extensions"] = {"upright.abort": transport.abort}
+            scope["extensions"] = {"upright.connection": self}
             await inner(scope, receive, send)
 
         self.app = app
+        self._since = self.loop.time()
         self._start_clock()
+        if len(self.connections) > self.most:
+            waiting = [each for each in self.connections if isinstance(each, Connection) and each.waits]
+            min(waiting, key=lambda each: each.waits_since, default=self).transport.abort()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the next step is the client's."""
+        return self.visit is None or self.visit.phase is not Phase.WORKING
+
+    @property
+    def waits_since(self) -> float:
+        """Since when, in seconds of the clock of loop and admission."""
+        return self._since if self.visit is None else self.visit.since
+
+    def on_response_complete(self) -> None:
+        """The connection is idle from now on."""
+        self._since = self.loop.time()
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         """Start the clock at the first bytes of a head."""
@@ -67,3 +96,22 @@ class Connection(H11Protocol):
             self.transport.abort()
         elif self._between_requests() and self.timeout_keep_alive_task is None:
             self._start_clock()
+
+
+def room_for(connections: int) -> tuple[int, int]:
+    """How many connections this process can have, at most those wanted, and how many may come at once.
+
+    Raises the limit of open files to what the system allows. asyncio accepts all that wait, several times before it
+    tells anybody; where files run out meanwhile it stops accepting for a second and writes thousands of tracebacks.
+    """
+    files = 1 << 20
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource  # not on Windows
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        files = files if hard == resource.RLIM_INFINITY else hard
+    room = files - 128  # about 85 for libraries and the model, and the jobs file
+    most = max(1, min(connections, room // 4))
+    # A connection may need a second file: an upload, a page.
+    return most, max(1, min(2048, (room - 2 * most) // 5))

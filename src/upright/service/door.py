@@ -64,6 +64,9 @@ class Door:
             lane.answer(visit, held)
 
         visit = lane.enter(client, size or 0, drop)
+        connection = scope.get("extensions", {}).get("upright.connection")
+        if connection is not None:
+            connection.visit = visit
         incoming = self._incoming(receive, access, partial(lane.grow, visit), partial(lane.work, visit))
         try:
             async with asyncio.timeout(given_s) as deadline:
@@ -82,6 +85,8 @@ class Door:
         finally:
             scope["trace"].facts["body_bytes"] = incoming.size
             lane.leave(visit)
+            if connection is not None:
+                connection.visit = None
             self._show()
 
     def _client(self, access: Access, headers: Headers, scope: Scope) -> str:

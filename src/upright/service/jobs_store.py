@@ -42,6 +42,9 @@ MAX_TRIES = 10
 _SLACK_S = 60.0
 #: How much of a job is written at once, and how long writing all of it may take.
 _PART_BYTES, _COMING_S = 16 << 20, 3600.0
+#: How much of a file is read at once: small enough for many slow readers, large enough for SQLite, which walks from the
+#: file's beginning to each piece.
+_PIECE_BYTES = 4 << 20
 
 
 #: Numbers, names and bytes of pictures that are written at once.
@@ -188,10 +191,20 @@ class JobsStore(JobsFile):
         for page in self._pages("SELECT number, name, result FROM pictures", job, 500):
             yield from ((number, name, json.loads(result)) for number, name, result in page)
 
-    def files(self, job: str) -> Iterator[tuple[int, str, bytes]]:
-        """Number, name and corrected bytes, in order, one at a time."""
-        for page in self._pages("SELECT number, name, data FROM pictures JOIN blobs ON picture = id", job, 1):
-            yield from page
+    def files(self, job: str) -> Iterator[tuple[int, str, Iterator[bytes]]]:
+        """Number, name and the pieces of the corrected file, in order."""
+        for page in self._pages(
+            "SELECT number, name, picture, length(data) FROM pictures JOIN blobs ON picture = id", job, 500
+        ):
+            for number, name, picture, size in page:
+                yield number, name, self._pieces(picture, size)
+
+    def _pieces(self, picture: int, size: int) -> Iterator[bytes]:
+        for at in range(0, size, _PIECE_BYTES):
+            with self.reading() as db, db.blobopen("blobs", "data", picture, readonly=True) as blob:
+                blob.seek(at)
+                piece = blob.read(_PIECE_BYTES)
+            yield piece
 
     def _pages(self, select: str, job: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
         after = -1

@@ -115,7 +115,8 @@ class Problems:
             if told.status_code == 500:
                 logger.exception("request failed", extra={"fields": {"request_id": trace.request_id}})
             if started:
-                scope.get("extensions", {}).get("upright.abort", lambda: None)()
+                if connection := scope.get("extensions", {}).get("upright.connection"):
+                    connection.transport.abort()
             elif not isinstance(error, ClientGone):
                 await told(scope, receive, send)
 

@@ -18,7 +18,7 @@ from uvicorn.supervisors import Multiprocess
 
 from ..errors import UsageError
 from . import log
-from .connection import Connection
+from .connection import Connection, room_for
 from .metrics import DIRECTORY_VARIABLE
 from .settings import Settings
 
@@ -32,6 +32,7 @@ def worker_app() -> Any:
     settings = Settings.from_environment()
     log.configure()
     Connection.head_timeout_s = settings.head_timeout_s
+    Connection.most, _ = room_for(settings.max_connections)
     return create_app(settings)
 
 
@@ -55,7 +56,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         proxy_headers=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=int(settings.request_timeout_s) + 1,
-        backlog=2048,
+        backlog=room_for(settings.max_connections)[1],
     )
     # uvicorn raises the signal again when it has stopped in order: that is success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

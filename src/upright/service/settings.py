@@ -61,6 +61,7 @@ class Settings:
 
     max_body_mb: int = _setting(64, "MiB of one request's body.", least=1)
     max_pictures: int = _setting(64, "Pictures in one request.", least=1)
+    max_connections: int = _setting(1_000, "Connections at once; one more ends the one that is idle longest.", least=1)
     head_timeout_s: float = _setting(10.0, "Longest time for a request's head.", least=0)
     body_timeout_s: float = _setting(10.0, "Time that a body may take beyond its least pace.", least=0)
     body_kb_s: float = _setting(16.0, "Least pace of a body, KiB a second.", least=0.001)
