@@ -109,6 +109,9 @@ fuzz: .venv/test
 	for target in exif jpeg pictures pdf; do \
 		$(BIN)/python tests/fuzz/fuzz_$$target.py bench/out/corpus -max_total_time=$(FUZZ_S) || exit 1; \
 	done
+	$(BIN)/python tests/fuzz/fuzz_requests.py --seeds bench/out/requests
+	$(BIN)/python tests/fuzz/fuzz_requests.py bench/out/requests -max_total_time=$(FUZZ_S) \
+		-timeout=5 -rss_limit_mb=1024 -max_len=1000000
 
 clean:
 	rm -rf .venv out bench/out web/node_modules

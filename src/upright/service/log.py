@@ -29,12 +29,14 @@ class JsonLines(logging.Formatter):
 
 
 def configure(level: str = "INFO") -> None:
-    """Send the records of upright and of the web server to standard error as JSON lines."""
+    """Send the records of upright, of the web server and of its event loop to standard error as JSON lines."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
-    for name in ("upright", "uvicorn"):
+    for name in ("upright", "uvicorn", "asyncio"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
     # Each request has its own line from us, and the server's own chatter about starting is of no use to operators.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # A line for each wrong form, of which the client is told.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
