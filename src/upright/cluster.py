@@ -18,7 +18,7 @@ from .extras import need
 from .machine import processors
 from .results import Outcome, columns
 from .results_file import arrow_schema
-from .run import outcome_of
+from .run import Tally, outcome_of
 from .sources import Item, filesystem, find_items, is_remote, item_of
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def run_on_ray(
     actors: int | None = None,
     task_rows: int = TASK_ROWS,
     detector: dict[str, Any] | None = None,
+    tally: Tally | None = None,
 ) -> int:
     """Write one row for each picture into Parquet files below ``output``; answers how many rows there are now.
 
@@ -55,6 +56,7 @@ def run_on_ray(
         actors: the most to start; by default as many as the cluster has room for.
         task_rows: pictures of one task.
         detector: keywords of `upright.Detector`.
+        tally: counts what is passed over.
 
     Raises:
         UsageError: Ray or pyarrow is missing, or a source cannot be listed.
@@ -64,7 +66,8 @@ def run_on_ray(
         here = {} if address else {"num_cpus": processors() + _OTHERS}
         ray.init(address=address, include_dashboard=False, log_to_driver=False, **here)
     keys_system, keys_path = _arrow_filesystem(f"{output.rstrip('/')}.keys/keys.parquet")
-    _write_keys(pa, find_items(sources, lists=lists, load=False), keys_system, keys_path)
+    items = find_items(sources, lists=lists, load=False)
+    _write_keys(pa, _pictures(items, tally or Tally()), keys_system, keys_path)
     _checkpoint(ray, output)
     system, path = _arrow_filesystem(output)
     # Ray passes over what the checkpoint holds where keys are read, and notes what is done where rows are written: a
@@ -112,15 +115,23 @@ class _Worker:
         return outcome_of(item_of(given["source"]), self._detector)
 
 
+def _pictures(items: Iterable[Item], tally: Tally) -> Iterator[Item]:
+    for item in items:
+        if item.skipped:
+            tally.add(Outcome(item.key, skipped=item.skipped))
+        else:
+            yield item
+
+
 def _write_keys(pa: Any, items: Iterator[Item], system: Any, path: str) -> int:
     """Write the key of each item, with the error of what cannot be worked on; answers how many. Raises `UsageError`."""
     import pyarrow.parquet as pq
 
     schema = pa.schema([("source", pa.string()), ("failed", pa.string())])
     system.create_dir(str(PurePosixPath(path).parent), recursive=True)
-    count, pictures = 0, (item for item in items if not item.skipped)
+    count = 0
     with pq.ParquetWriter(path, schema, filesystem=system) as writer:
-        while rows := [_key_row(item) for item in islice(pictures, _ROWS_AT_ONCE)]:
+        while rows := [_key_row(item) for item in islice(items, _ROWS_AT_ONCE)]:
             writer.write_table(pa.Table.from_pylist(rows, schema))
             count += len(rows)
     if not count:

@@ -100,5 +100,6 @@ def _on_ray(sources: tuple[str, ...], options: dict[str, Any]) -> None:
         address=None if options["ray"] == "local" else options["ray"],
         gpus=options["gpus"],
         detector=detector_options(options),
+        tally=(tally := Tally()),
     )
-    click.echo(f"{count} rows written to {options['output']}", err=True)
+    click.echo(f"{count} rows written to {options['output']}{tally.passed_over()}", err=True)

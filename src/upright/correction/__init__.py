@@ -15,8 +15,8 @@ from ..formats import Bytes
 from ..journal import Journal, undo
 from ..results import Correction, Method, Orientation, Promise
 from ..turns import Turn
-from .opened import Opened, PathLike, opened
-from .plan import plan
+from .opening import Opened, PathLike, opened
+from .planning import plan
 from .request import Change, Edge, Request, Target
 from .writer import Writer
 

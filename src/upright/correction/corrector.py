@@ -11,8 +11,8 @@ from .. import atomic
 from ..errors import CorrectionError, UsageError
 from ..results import Correction, Orientation
 from ..sources import Item, key_hash
-from .opened import opened
-from .plan import plan
+from .opening import opened
+from .planning import plan
 from .request import Request
 from .writer import Writer
 

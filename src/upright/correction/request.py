@@ -10,7 +10,7 @@ from ..errors import UsageError
 from ..formats import Edit, Window, applied
 from ..results import Correction, Method, Orientation
 from ..turns import Turn
-from .opened import Opened
+from .opening import Opened
 
 Edge: TypeAlias = Literal["tag", "trim", "refuse", "reencode"]
 

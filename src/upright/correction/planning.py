@@ -17,7 +17,7 @@ from ..formats.jpeg import Jpeg
 from ..lossless import reencoded, turned
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
-from .opened import Opened
+from .opening import Opened
 from .request import Change, Edge, Request, Target
 
 _REENCODE_REMEDY = "use --method reencode with a .jpg or .png target"

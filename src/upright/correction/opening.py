@@ -18,6 +18,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 #: So many bytes at either end stand for the content of a larger file, which takes a second for each 2 GB to read.
 _END_BYTES = 32 << 20
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -58,8 +59,9 @@ class Opened:
 
     def _content(self) -> bytes:
         size, digest = self.window.size, hashlib.sha256()
-        digest.update(self.window.at(0, _END_BYTES))
-        digest.update(self.window.at(max(_END_BYTES, size - _END_BYTES), _END_BYTES))
+        tail = max(_END_BYTES, size - _END_BYTES)
+        for start in (*range(0, min(size, _END_BYTES), _PIECE_BYTES), *range(tail, size, _PIECE_BYTES)):
+            digest.update(self.window.at(start, _PIECE_BYTES))
         return digest.digest()
 
 
