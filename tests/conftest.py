@@ -15,6 +15,7 @@ ORIGINALS = ROOT.parent / "shared" / "data" / "originals"
 #: Packages that `make check` does not install, and the tests that need them. `make test` installs all.
 NOT_IN_CHECK = {
     "hatchling": ("test_distribution.py",),
+    "jsonschema": ("test_docs.py",),
     "kubernetes_validate": ("test_cluster.py", "service/test_deploy.py"),
     "moto": ("test_cli_batch.py",),
     "nbclient": ("test_notebook.py",),
