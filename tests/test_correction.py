@@ -24,7 +24,16 @@ from PIL import Image, ImageOps
 import upright.atomic
 from upright.carriers import patch_exif_orientation, read_exif_orientation
 from upright.correction import Change, Opened, Request, Target, Writer, correct, corrected_bytes, opened, plan, undo
-from upright.errors import JournalError, NotAPicture, NotLossless, SourceMissing, UprightError, UsageError, WriteFailed
+from upright.errors import (
+    JournalError,
+    NotAPicture,
+    NotLossless,
+    SourceMissing,
+    UprightError,
+    UsageError,
+    WriteFailed,
+    printable,
+)
 from upright.journal import Journal
 from upright.results import Method, Orientation, Promise, Reason, Scores
 from upright.turns import ExifOrientation, Turn, show_pillow
@@ -273,16 +282,17 @@ def test_bad_sources(tmp_path: Path) -> None:
     cases = [
         (made("empty.jpg", b""), NotAPicture, "empty"),
         (made("text.jpg", b"this is a text\n" * 9), NotAPicture, "not a picture"),
-        (tmp_path / "gone.jpg", SourceMissing, "No such file"),
-        (tmp_path / "dangling", SourceMissing, "No such file"),
-        (tmp_path / "loop", SourceMissing, "symbolic links"),
-        (tmp_path / "pipe", SourceMissing, "not a file"),
-        (tmp_path, SourceMissing, "not a file"),
+        (tmp_path / "gone.jpg", SourceMissing, "no such file"),
+        (tmp_path / "null\0byte.jpg", SourceMissing, "null byte"),
+        (tmp_path / "dangling", SourceMissing, "a link to nothing"),
+        (tmp_path / "loop", SourceMissing, "a link to loop"),
+        (tmp_path / "pipe", SourceMissing, "not a regular file"),
+        (tmp_path, SourceMissing, "a folder"),
     ]
     for source, kind, words in cases:
         with pytest.raises(kind, match=words) as raised:
             correct(source, tmp_path / "out", turn=90)
-        assert raised.value.remedy and str(source) in str(raised.value)
+        assert raised.value.remedy and printable(source) in str(raised.value)
     assert not (tmp_path / "out").exists()
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -231,8 +230,3 @@ def _restored(intent: Intent, journal: Path) -> str:
     except OSError as error:
         raise SourceMissing(f"cannot be read ({error.strerror})", source=intent.path) from None
     return "restored"
-
-
-def intent_of(path: str, before: str | None, after: str, edits: Sequence[Edit] | None) -> Intent:
-    """An intent for a file under its real, absolute name."""
-    return Intent(os.path.realpath(path), before, after, None if edits is None else tuple(edits))

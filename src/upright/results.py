@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -113,18 +114,7 @@ class Orientation:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Orientation:
         """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
-        return cls(
-            **{name: values[name] for name in cls.__dataclass_fields__ if name in values}
-            | {
-                "turn": None if values["turn"] is None else Turn(values["turn"]),
-                "best": Turn(values["best"]),
-                "scores": Scores(tuple(values["scores"])),
-                "reason": Reason(values["reason"]),
-                "promise": Promise(values["promise"]),
-                "exif": ExifOrientation(values["exif"]),
-                "warnings": tuple(values["warnings"]),
-            }
-        )
+        return cls(**_typed(cls, values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +145,25 @@ class Correction:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Correction:
         """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
-        return cls(
-            **{name: values[name] for name in cls.__dataclass_fields__ if name in values}
-            | {
-                "method": Method(values["method"]),
-                "turn": Turn(values["turn"]),
-                "exif_before": ExifOrientation(values["exif_before"]),
-                "exif_after": ExifOrientation(values["exif_after"]),
-            }
-        )
+        return cls(**_typed(cls, values))
+
+
+#: Fields that are not what JSON has for them.
+_TYPES: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("turn", "best"), Turn),
+    **dict.fromkeys(("exif", "exif_before", "exif_after"), ExifOrientation),
+    "scores": lambda scores: Scores(tuple(scores)),
+    "reason": Reason,
+    "promise": Promise,
+    "method": Method,
+    "warnings": tuple,
+}
+
+
+def _typed(cls: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a dataclass as they were before they became JSON."""
+    found = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+    return {name: _TYPES[name](v) if name in _TYPES and v is not None else v for name, v in found.items()}
 
 
 #: What became of a picture, in the order of reports: the name that is counted, and the words for people.

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +21,7 @@ from .machine import processors
 from .results import Orientation, Outcome
 
 if TYPE_CHECKING:
-    from .correction.corrector import SetRight
+    from .correction.corrector import Corrector
     from .detector import Detector
     from .sources import Item
 
@@ -33,14 +33,6 @@ WAITING_PER_WORKER = 4
 READERS = 8
 #: What is timed: opening the detector; getting bytes from elsewhere; decoding and shrinking; the engine; correcting.
 STAGES = ("load", "fetch", "read", "infer", "write")
-
-
-class Corrector(Protocol):
-    """Sets items right: see `upright.correction.corrector.Corrector`."""
-
-    def looking_at(self, item: Item) -> AbstractContextManager[SetRight]:
-        """Hold an item open while it is decided; what is given corrects it by the answer."""
-        ...
 
 
 class Decides(Protocol):
@@ -100,7 +92,8 @@ def work(
         items: taken one by one from this thread.
         detector: used by all threads.
         corrector: also sets each picture right.
-        workers: pictures decoded side by side; by default `default_workers`.
+        workers: pictures decoded side by side; by default one for each processor, four where the engine likes batches,
+            for which they wait together.
         page: of pictures with several, counted from 0.
         ordered: in the order of the items.
         stop: once it is set, no further item is begun; those under way are finished.
@@ -108,7 +101,7 @@ def work(
     Raises:
         EngineError: the engine failed. What ``items`` raises is raised here too.
     """
-    workers = workers or default_workers(detector)
+    workers = workers or processors() * (4 if detector.engine.batch_size > 1 else 1)
     deciding, ended = threading.Semaphore(workers), threading.Event()
 
     def one(item: Item) -> Outcome | None:
@@ -147,11 +140,6 @@ def work(
     finally:
         ended.set()
         pool.shutdown(cancel_futures=True)
-
-
-def default_workers(detector: Detector) -> int:
-    """A thread for each processor, four where the engine likes batches: they wait for it together."""
-    return processors() * (4 if detector.engine.batch_size > 1 else 1)
 
 
 def _clocks() -> tuple[float, float]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from ..errors import CorrectionError, SourceMissing, UprightError, WriteFailed
+from ..errors import UprightError, WriteFailed, printable
 from ..formats import Bytes, Window, applied
+from ..pictures.source import open_file, reading
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -72,22 +72,13 @@ def opened(source: PathLike | Bytes) -> Iterator[Opened]:
         yield Opened(Window(source), "<bytes>")
         return
     name = os.fsdecode(source)
-    try:
-        if not stat.S_ISREG(Path(name).stat().st_mode):
-            raise SourceMissing("not a file", source=name, remedy="name a picture file")
-        file = Path(name).open("rb")  # noqa: SIM115
-    except (OSError, ValueError) as error:
-        cause = getattr(error, "strerror", None) or error
-        raise SourceMissing(f"cannot be opened ({cause})", source=name, remedy="check name and rights") from None
-    with file:
+    with open_file(name) as file:
         try:
-            yield Opened(Window(file), name, name, os.fstat(file.fileno()))
+            with reading(name):
+                yield Opened(Window(file), name, name, os.fstat(file.fileno()))
         except UprightError as error:
-            if error.source is None:
-                raise type(error)(error.cause, source=name, remedy=error.remedy) from None
+            error.source = error.source or printable(name)
             raise
-        except OSError as error:
-            raise CorrectionError(f"cannot be read ({error})", source=name, remedy="try again") from None
 
 
 def _identity(facts: os.stat_result) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import atomic
 from ..errors import UsageError, WriteFailed
-from ..journal import Journal, intent_of
+from ..journal import Intent, Journal
 from ..results import Correction
 from .request import Change, Target
 
@@ -70,7 +70,7 @@ class Writer:
             if self.journal is not None and (target.replaces or base is None):
                 before = base.sha256() if base is not None else None
                 edits = target.edits if base is not None and target.data is None else None
-                intent = intent_of(target.path or "", before, digest, edits)
+                intent = Intent(os.path.realpath(target.path or ""), before, digest, edits)
                 self.journal.intend(intent, base.window if base is not None else None)
             if others:
                 self._write(others)

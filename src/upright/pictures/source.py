@@ -116,7 +116,7 @@ def open_source(source: object, limits: Limits, page: int = 0, bands: Bands | No
     """
     if isinstance(source, (str, os.PathLike)):
         path = os.fsdecode(source)
-        name, file = path, _open_file(path)
+        name, file = path, open_file(path)
     elif isinstance(source, (bytes, bytearray, memoryview)):
         path, name, file = None, "<bytes>", io.BytesIO(source)
     elif hasattr(source, "read"):
@@ -150,8 +150,10 @@ def reading(name: str) -> Iterator[None]:
         ) from error
 
 
-def _open_file(path: str) -> BinaryIO:
+def open_file(path: str) -> BinaryIO:
     """Open without waiting for a writer where the path is a named pipe."""
+    if "\0" in path:
+        raise SourceMissing("no file has a null byte in its name", source=path, remedy="check the path")
     with reading(path):
         at = Path(path)
         if at.is_symlink() and not at.exists():

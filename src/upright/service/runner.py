@@ -19,7 +19,7 @@ from ..engines.batcher import Answer, Batcher
 from ..errors import Overloaded, UprightError
 from ..pictures import open_picture
 from ..results import Correction, Method, Orientation, Outcome, Promise
-from ..run import Corrector, outcome_of
+from ..run import outcome_of
 from ..sources import Item
 from ..turns import Turn
 from .problems import ClientGone
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ..correction.corrector import Corrector
     from ..detector import Detector
     from .metrics import Metrics
 
