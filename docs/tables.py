@@ -28,7 +28,7 @@ def formats() -> Iterator[str]:
     for row in FORMATS.values():
         cells = (
             row.name,
-            " ".join(f"`{suffix}`" for suffix in row.suffixes),
+            " ".join(f"`{suffix}`" for suffix in row.suffixes.split()),
             row.decoder + (f" (extra `{row.extra}`)" if row.extra else ""),
             ", ".join(_TAGS[carrier] for carrier in row.carriers if carrier in _TAGS),
             "yes" * bool(row.turner),

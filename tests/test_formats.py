@@ -63,7 +63,7 @@ def test_pages_and_frames_are_counted(form):
 
 
 def test_no_two_formats_promise_the_same_suffix():
-    suffixes = [suffix for row in FORMATS.values() for suffix in row.suffixes]
+    suffixes = [suffix for row in FORMATS.values() for suffix in row.suffixes.split()]
     assert len(suffixes) == len(set(suffixes))
     assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in suffixes)
 

@@ -38,7 +38,7 @@ def seeds():
     for row in FORMATS.values():
         by_hand = {"HEIC": HEIC.read_bytes, "DICOM": lambda: dicom(pixels), "PSD": lambda: psd(pixels)}.get(row.name)
         small = by_hand or (lambda row=row: saved(image.convert(MODES.get(row.name, "RGB")), row.name))
-        yield f"small{row.suffixes[0]}", small()
+        yield f"small{row.suffixes.split()[0]}", small()
     for name, mode, form, options in KINDS:
         yield name, saved(image.convert(mode), form, **options | ({"exif": tag} if "exif" in options else {}))
     vips = pyvips.Image.new_from_array(pixels).copy(interpretation="srgb")

@@ -33,12 +33,4 @@ def written(image: Image.Image) -> bytes:
     return b"TOYF" + len(block).to_bytes(4, "big") + block + pixels.getvalue()
 
 
-ROW = Format(
-    "TOY",
-    (".toy",),
-    b"TOYF",
-    f"{__name__}:open_toy",
-    "PIL",
-    structure=f"{__name__}:Toy",
-    carriers=("exif",),
-)
+ROW = Format("TOY", ".toy", b"TOYF", f"{__name__}:Toy", ("exif",), opener=f"{__name__}:open_toy", decoder="PIL")

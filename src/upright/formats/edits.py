@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple, TypeAlias
@@ -34,20 +35,13 @@ class Window:
     """Random access to bytes or a seekable file; a read past the end gives what is there."""
 
     def __init__(self, source: Bytes | BinaryIO) -> None:
-        self._bytes: memoryview | None = None
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            self._bytes = memoryview(source).cast("B")
-            self.size = len(self._bytes)
-        else:
-            self._file = source
-            self.size = source.seek(0, 2)
+        self._file = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
+        self.size = self._file.seek(0, io.SEEK_END)
 
     def at(self, offset: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``offset``."""
         if offset < 0 or size <= 0 or offset >= self.size:
             return b""
-        if self._bytes is not None:
-            return bytes(self._bytes[offset : offset + size])
         self._file.seek(offset)
         return self._file.read(size)
 

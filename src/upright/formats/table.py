@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import PurePath
@@ -26,14 +26,13 @@ class Format:
 
     Attributes:
         name: as Pillow has it, where Pillow knows the format.
-        suffixes: of file names, the usual one first.
+        suffixes: of file names, in small letters with spaces between, the usual one first.
         magic: a pattern of what its files begin with; the first row of the table that matches has the file.
-        opener: ``module:function`` that opens a picture of it; imported when the first one is opened, as the modules of
-            ``structure`` and ``turner`` are.
-        decoder: the library that decodes it; ``extra`` is the extra of this package that installs it.
         structure: ``module:class`` of the `Container` that reads and changes its structure.
         carriers: what in it says how its picture lies.
         turner: ``module:function`` that turns its stored pixels without loss.
+        opener: ``module:function`` that opens a picture of it. None of these modules is imported before it is needed.
+        decoder: the library that decodes it; ``extra`` is the extra of this package that installs it.
         whole: whether it has to be decoded whole before it can be shrunk.
         holds: several ``pages`` or ``frames``, or one picture ("").
         bands: whether three of more bands can be chosen.
@@ -41,14 +40,15 @@ class Format:
     """
 
     name: str
-    suffixes: tuple[str, ...]
+    suffixes: str
     magic: bytes
-    opener: str
-    decoder: str
-    extra: str = ""
     structure: str = ""
     carriers: tuple[str, ...] = ()
     turner: str = ""
+    _: KW_ONLY
+    opener: str
+    decoder: str
+    extra: str = ""
     whole: bool = False
     holds: Literal["", "pages", "frames"] = ""
     bands: bool = False
@@ -80,91 +80,40 @@ _PDF = (
 _EXIF = ("exif", "xmp")
 
 
-_pillow = partial(Format, opener=".pictures.whole:open_pillow", decoder="PIL", whole=True)
-_vips = partial(Format, opener=".pictures.vips:open_vips", decoder="pyvips", bands=True, written=True)
+_jpeg = partial(Format, opener=".pictures.jpeg:open_jpeg", decoder="PIL", written=True)
+_vips = partial(Format, opener=".pictures.vips:open_vips", decoder="pyvips", written=True, bands=True)
+_pages = partial(_vips, holds="pages")
 _frames = partial(_vips, whole=True, holds="frames")
-
-_ROWS = (
-    Format(
-        "JPEG",
-        (".jpg", ".jpeg", ".jpe", ".jfif"),
-        rb"\xff\xd8\xff",
-        ".pictures.jpeg:open_jpeg",
-        "PIL",
-        structure=".formats.jpeg:Jpeg",
-        carriers=_EXIF,
-        turner=".lossless.jpeg:turned",
-        written=True,
-    ),
-    _vips(
-        "PNG",
-        (".png",),
-        rb"\x89PNG\r\n\x1a\n",
-        structure=".formats.png:Png",
-        carriers=_EXIF,
-        turner=".lossless.png:turned",
-    ),
-    _vips(
-        "TIFF",
-        (".tif", ".tiff"),
-        rb"II[*+]\0|MM\0[*+]",
-        structure=".formats.tiff:Tiff",
-        carriers=_EXIF,
-        turner=".lossless.tiff:turned",
-        holds="pages",
-    ),
-    _frames(
-        "WEBP",
-        (".webp",),
-        rb"RIFF....WEBP",
-        structure=".formats.webp:Webp",
-        carriers=_EXIF,
-        turner=".lossless.pillow:turned",
-    ),
-    _frames("GIF", (".gif",), rb"GIF8[79]a", structure=".formats.gif:Gif", turner=".lossless.pillow:turned"),
-    _pillow("BMP", (".bmp",), b"BM", structure=".formats.bmp:Bmp", turner=".lossless.pillow:turned", written=True),
-    _frames("AVIF", (".avif",), _BRANDS + rb"avi[fs]", structure=".formats.heif:Heif", carriers=("irot",)),
-    Format(
-        "HEIC",
-        (".heic", ".heif"),
-        _BRANDS + rb"(?:hei[cxms]|hev[cxms]|mif[12]|msf1)",
-        ".pictures.whole:open_heif",
-        "pi_heif",
-        structure=".formats.heif:Heif",
-        carriers=("irot",),
-        whole=True,
-        holds="pages",
-    ),
-    Format(
-        "DICOM",
-        (".dcm",),
-        rb".{128}DICM",
-        ".pictures.dicom:open_dicom",
-        "pydicom",
-        extra="dicom",
-        whole=True,
-        holds="frames",
-    ),
-    _pillow("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), rb"P[1-6]\s", written=True),
-    _pillow("JPEG2000", (".jp2", ".j2k", ".jpx"), rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", written=True),
-    _pillow("PSD", (".psd",), b"8BPS"),
-    _pillow("QOI", (".qoi",), b"qoif"),
-    _pillow("ICO", (".ico",), rb"\x00\x00\x01\x00"),
-    _pillow("DDS", (".dds",), b"DDS "),
-    _pillow("PCX", (".pcx",), rb"\x0a\x05\x01"),
-    # The last, because its header need not come first: what begins as another format is that.
-    Format(
-        "PDF",
-        (".pdf",),
-        _PDF,
-        ".pictures.pdf:open_pdf",
-        "pypdfium2",
-        extra="pdf",
-        structure=".formats.pdf:Pdf",
-        carriers=("rotate",),
-        holds="pages",
-    ),
+_pillow = partial(Format, opener=".pictures.whole:open_pillow", decoder="PIL", whole=True)
+_heif = partial(Format, opener=".pictures.whole:open_heif", decoder="pi_heif", whole=True, holds="pages")
+_dicom = partial(
+    Format, opener=".pictures.dicom:open_dicom", decoder="pydicom", extra="dicom", whole=True, holds="frames"
 )
+_pdf = partial(Format, opener=".pictures.pdf:open_pdf", decoder="pypdfium2", extra="pdf", holds="pages")
+
+# fmt: off
+#: Name, suffixes, magic, container, carriers, turner.
+_ROWS = (
+    _jpeg("JPEG", ".jpg .jpeg .jpe .jfif", rb"\xff\xd8\xff", ".formats.jpeg:Jpeg", _EXIF, ".lossless.jpeg:turned"),
+    _vips("PNG", ".png", rb"\x89PNG\r\n\x1a\n", ".formats.png:Png", _EXIF, ".lossless.png:turned"),
+    _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", _EXIF, ".lossless.tiff:turned"),
+    _frames("WEBP", ".webp", rb"RIFF....WEBP", ".formats.webp:Webp", _EXIF, ".lossless.pillow:turned"),
+    _frames("GIF", ".gif", rb"GIF8[79]a", ".formats.gif:Gif", (), ".lossless.pillow:turned"),
+    _pillow("BMP", ".bmp", rb"BM", ".formats.bmp:Bmp", (), ".lossless.pillow:turned", written=True),
+    _frames("AVIF", ".avif", _BRANDS + rb"avi[fs]", ".formats.heif:Heif", ("irot",)),
+    _heif("HEIC", ".heic .heif", _BRANDS + rb"(?:hei[cxms]|hev[cxms]|mif[12]|msf1)", ".formats.heif:Heif", ("irot",)),
+    _dicom("DICOM", ".dcm", rb".{128}DICM"),
+    _pillow("PPM", ".ppm .pgm .pbm .pnm", rb"P[1-6]\s", written=True),
+    _pillow("JPEG2000", ".jp2 .j2k .jpx", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", written=True),
+    _pillow("PSD", ".psd", rb"8BPS"),
+    _pillow("QOI", ".qoi", rb"qoif"),
+    _pillow("ICO", ".ico", rb"\x00\x00\x01\x00"),
+    _pillow("DDS", ".dds", rb"DDS "),
+    _pillow("PCX", ".pcx", rb"\x0a\x05\x01"),
+    # The last, because its header need not come first: what begins as another format is that.
+    _pdf("PDF", ".pdf", _PDF, ".formats.pdf:Pdf", ("rotate",)),
+)
+# fmt: on
 
 FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
 
@@ -187,4 +136,4 @@ def format_of(name: str) -> Format | None:
 def format_of_suffix(path: str | os.PathLike[str]) -> Format | None:
     """The format that a file name promises."""
     suffix = PurePath(path).suffix.lower()
-    return next((row for row in FORMATS.values() if suffix in row.suffixes), None)
+    return next((row for row in FORMATS.values() if suffix in row.suffixes.split()), None)
