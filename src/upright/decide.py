@@ -54,7 +54,7 @@ def ladder_of(model: Model) -> Ladder:
 def climb(ladder: Ladder, effort: int, promise: Promise, may_go_on: Callable[[], bool] = lambda: True) -> Climb:
     """Take one step after the other until one is sure, or ``effort`` steps beyond the first are taken.
 
-    A step without views is the end, too: the picture has nothing more to show. ``may_go_on()`` turns false when the
+    A step without views is passed over: it would show nothing new of this picture. ``may_go_on()`` turns false when the
     time budget is spent.
     """
     looks: dict[str, Looks] = {}
@@ -62,7 +62,7 @@ def climb(ladder: Ladder, effort: int, promise: Promise, may_go_on: Callable[[],
     for step, calibration in ladder[: effort + 1]:
         seen = yield step
         if not seen.views:
-            break
+            continue
         looks[step.name] = seen
         answer = judge(step, looks, calibration, promise)
         if is_enough(answer, calibration) or not may_go_on():
