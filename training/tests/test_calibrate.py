@@ -5,7 +5,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.calibrate import NEVER, PROMISED, calibrate, kept, main, rows, temperature, threshold, weights
+from training.calibrate import (
+    NEVER,
+    PROMISED,
+    Calibration,
+    calibrate,
+    calibrate_last,
+    kept,
+    main,
+    rows,
+    temperature,
+    threshold,
+    weights,
+)
 from training.figures import figures, reliability, risk_coverage
 from training.looks import STEPS, says
 from training.measures import Floats, Ints, log_softmax, scores
@@ -149,3 +161,31 @@ def test_the_command_writes_into_the_model_folder(tmp_path: Path, monkeypatch: p
     facts = json.loads((tmp_path / "model.json").read_text())
     assert facts["name"] == "toy" and facts["calibration"] == json.loads((tmp_path / "c.json").read_text())
     assert facts["calibration"]["glance"]["careful"] is None  # eight pictures prove no 99.9 %
+
+
+def test_the_last_step_has_the_threshold_that_keeps_the_promise_of_the_whole_climb() -> None:
+    """400 pictures: the steps before are sure of half; of the rest the last step is right from 0.9 up, wrong below."""
+    pictures = 400
+    labels, kinds = np.tile(np.arange(4), pictures), ["document"] * (4 * pictures)
+    early, late = np.zeros((pictures, 4)), np.zeros((pictures, 4))
+    early[: pictures // 2, 0] = 20  # sure and right
+    late[:, 0] = 5
+    late[-40:] = [0, 2, 0, 0]  # less sure, and wrong
+    steps, labels, kinds = rows(
+        {"glance": all_ways(early), "turned": all_ways(early), "quarters": all_ways(early), "close": all_ways(late)},
+        ["document"] * pictures,
+    )
+    before: Calibration = {name: {"temperature": 1.0, "careful": 0.99, "balanced": 0.99, "best": 0.0} for name in steps}
+    found = calibrate_last(before, steps, labels, kinds)
+    assert {name: found[name] for name in list(steps)[:3]} == {name: before[name] for name in list(steps)[:3]}
+    chances = scores(steps["close"], float(found["close"]["temperature"] or 0))
+    sure = chances.max(1) >= float(found["close"]["balanced"] or 2)
+    assert sure[: 4 * 360].all() and not sure[4 * 360 :].any()
+    assert found["close"]["best"] == 0 and float(found["close"]["careful"] or 0) >= float(
+        found["close"]["balanced"] or 2
+    )
+
+
+def all_ways(logits: np.ndarray) -> np.ndarray:
+    """[n, 4, 4] of pictures whose upright showing says [n, 4]."""
+    return np.stack([np.roll(logits, turn, axis=1) for turn in range(4)], axis=1)
