@@ -36,12 +36,12 @@ import sys
 from upright.errors import UprightError
 from upright.pictures import Limits, open_picture
 from upright.steps import View, render
-from upright.steps.close import plan_tiles
+from upright.steps.close import windows
 try:
     with open_picture(sys.argv[1], limits=Limits(timeout_s=10)) as picture:
         assert render(picture, View(), 224).shape == (224, 224, 3)
-        for tile in plan_tiles(picture, budget=2):
-            render(picture, tile, 224)
+        for view in windows(picture, 224)[:2]:
+            render(picture, view, 224)
     print("picture")
 except UprightError as error:
     assert error.source and str(error)

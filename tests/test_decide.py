@@ -113,22 +113,6 @@ def test_a_step_that_has_nothing_to_show_leaves_the_answer_of_the_one_before() -
     assert (stop.value.value.step, stop.value.value.views) == ("quarters", 8)
 
 
-@pytest.mark.parametrize(
-    ("before", "tiles", "wins"),
-    [(SURE, SURE, "before"), (2.0, SURE, "tiles"), (2.0, UNSURE, "before"), (UNSURE, 3.0, "tiles")],
-)
-def test_tiles_overturn_unsure_looks_and_never_certain_ones(before: float, tiles: float, wins: str) -> None:
-    """The whole picture and its quarters say one turn, its tiles another."""
-    for promise in Promise:
-        climbing = climb(ladder(), 3, promise)
-        with pytest.raises(StopIteration) as stop:
-            step = next(climbing)
-            while True:
-                needs, strength = (Turn.LEFT, tiles) if step is CLOSE else (Turn.RIGHT, before)
-                step = climbing.send(looks(step.name, needs, strength))
-        assert stop.value.value.best is (Turn.RIGHT if wins == "before" else Turn.LEFT)
-
-
 def test_quarters_count_like_the_four_looks() -> None:
     """Eight looks, each as much: three quarters that say LEFT cannot outvote four whole views as sure as they are."""
     seen = {name: looks(name, Turn.RIGHT, 4.0) for name in ("glance", "turned")}
@@ -215,9 +199,7 @@ def test_each_step_shows_what_it_is_named_for() -> None:
     assert shown["glance"] == [View()]
     assert [view.turn for view in shown["turned"]] == [90, 180, 270]
     assert len({view.corner for view in shown["quarters"]}) == len({view.turn for view in shown["quarters"]}) == 4
-    half = len(shown["close"]) // 2
-    assert half >= 2 and [view.box for view in shown["close"][:half]] == [view.box for view in shown["close"][half:]]
-    assert {view.turn for view in shown["close"][half:]} == {Turn.HALF}
+    assert len(shown["close"]) > 4 and {view.turn for view in shown["close"]} == set(Turn)
 
 
 @given(st.lists(st.lists(st.floats(-30, 30, width=32), min_size=4, max_size=4), min_size=1, max_size=5))

@@ -1,4 +1,4 @@
-"""What the model is shown, and which tiles are worth a closer look."""
+"""What the model is shown: the whole picture, its quarters, parts of it."""
 
 import io
 
@@ -10,7 +10,6 @@ from upright.errors import UsageError
 from upright.pictures import open_picture
 from upright.pictures.picture import stored_box
 from upright.steps import View, render
-from upright.steps.close import plan_tiles
 from upright.steps.quarters import quartered_size, quarters
 from upright.turns import ExifOrientation, Turn, show_array, turn_array
 
@@ -71,25 +70,6 @@ def test_boxes_of_shown_pixels_are_found_among_the_stored_ones(exif):
         assert np.array_equal(part, shown[box[1] : box[3], box[0] : box[2]])
 
 
-def test_tiles_are_where_the_detail_is_in_the_order_of_the_file():
-    image = page(3000, 2000, [(1024, 512, 1536, 1024), (0, 1024, 512, 1536)])
-    with open_picture(encoded(image)) as picture:
-        tiles = plan_tiles(picture, tile_px=512, budget=8)
-        assert [tile.box for tile in tiles] == [(1024, 512, 1536, 1024), (0, 1024, 512, 1536)]
-        assert all(0.25 <= tile.weight <= 1 for tile in tiles)
-        assert tiles[0].weight > tiles[1].weight
-        assert plan_tiles(picture, tile_px=512, budget=1)[0].box in [tile.box for tile in tiles]
-        assert plan_tiles(picture, budget=0) == []
-
-
-def test_edge_tiles_with_less_than_half_the_area_are_left_out():
-    noise = np.random.default_rng(1).integers(0, 255, (1300, 1250, 3)).astype(np.uint8)
-    with open_picture(noise) as picture:
-        boxes = [tile.box for tile in plan_tiles(picture, tile_px=512, budget=100)]
-    lower = [(x, 1024, x + 512, 1300) for x in (0, 512)]
-    assert boxes == [(x, y, x + 512, y + 512) for y in (0, 512) for x in (0, 512)] + lower
-
-
 @pytest.mark.parametrize(("width", "height"), [(300, 300), (64, 90), (700, 120), (121, 700), (60, 1000), (180, 90)])
 def test_a_turned_picture_has_the_same_four_quarters(width, height):
     pixels = np.random.default_rng(2).integers(0, 255, (height, width, 3)).astype(np.uint8)
@@ -124,22 +104,16 @@ def test_quarters_of_a_strip_are_windows_from_end_to_end():
         assert all(np.ptp(view) == 0 for view in seen)
 
 
-def test_no_tiles_for_small_and_for_blank_pictures():
-    for image in (page(1400, 1400, [(0, 0, 1400, 1400)]), page(3000, 3000, [])):
-        with open_picture(image) as picture:
-            assert plan_tiles(picture) == []
-
-
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF"])
-def test_planned_tiles_are_read_together(form, monkeypatch):
+def test_expected_boxes_are_read_together(form, monkeypatch):
     image = page(2100, 1600, [(0, 0, 1024, 512), (512, 1024, 2048, 1536)])
     options = {"compression": "tiff_lzw"} if form == "TIFF" else {}
     with open_picture(encoded(image, form, **options)) as picture:
-        tiles = plan_tiles(picture, tile_px=512, budget=5)
+        tiles = [View((x, y, x + 512, y + 512)) for x, y in ((0, 0), (512, 0), (512, 1024), (1024, 1024), (1536, 1024))]
+        picture.expect([tile.box for tile in tiles])
         shown = [render(picture, tile, 64) for tile in tiles[:1]]
         monkeypatch.setattr(picture, "_decode_parts", None)
         shown += [render(picture, tile, 64) for tile in tiles[1:]]
-    assert len(tiles) == 5
     for tile, pixels in zip(tiles, shown, strict=True):
         wanted = np.asarray(image.crop(tile.box).resize((64, 64), Image.Resampling.BILINEAR)).astype(int)
         # Means of 8 x 8: the bars are so fine that each shrinking renders them in its own way.

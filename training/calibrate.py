@@ -26,8 +26,6 @@ from upright.steps import LADDER
 
 # Of the turns made with the four turns equally frequent, so many are right.
 PROMISED = {"careful": 0.999, "balanced": 0.995}
-# With fewer turns of a kind one mistake refutes 99.5 %, whatever the model.
-LEAST_TURNS = 200
 # The threshold of a promise that cannot be kept; in a model folder it is null.
 NEVER = math.inf
 
@@ -77,27 +75,24 @@ def calibrate_last(
 ) -> Calibration:
     """The calibration with figures of its own for the last step, from pictures at their own size [n, 4] by step.
 
-    What the steps before are sure of is answered there: the last step has the smallest confidence at which the promise
-    holds of the whole climb. A step before it that is unsure of more than the last one keeps its threshold.
+    Only what the steps before leave open comes to it. Where that is so little that no confidence can be shown to keep
+    a promise, it answers from half-way between its surest mistake and certainty on, for `careful` from three quarters.
     """
     name, logits = list(steps.items())[-1]
-    found: dict[str, float | None] = {"temperature": round(temperature(logits, labels, kinds), 4), "best": 0.0}
-    for promise, share in PROMISED.items():
-        right, made = np.zeros(len(labels), bool), np.zeros(len(labels), bool)
-        open_ = np.ones(len(labels), bool)
+    degree = round(temperature(logits, labels, kinds), 4)
+    probabilities = scores(logits, degree)
+    confidence, wrong = probabilities.max(1), probabilities.argmax(1) != labels
+    found: dict[str, float | None] = {"temperature": degree}
+    for (promise, share), part in zip(PROMISED.items(), (0.75, 0.5), strict=True):
+        left = np.ones(len(labels), bool)
         for step, values in list(steps.items())[:-1]:
             chances = scores(values, float(calibration[step]["temperature"] or 1))
-            sure = open_ & reached(chances.max(1), calibration[step][promise])
-            right |= sure & (chances.argmax(1) == labels)
-            made |= sure & (chances.argmax(1) != 0)
-            open_ &= ~sure
-        chosen = threshold(
-            logits, labels, kinds, float(found["temperature"] or 1), share, right & made, made & ~right, open_
-        )
-        found[promise] = None if chosen == NEVER else chosen
-    if found["careful"] is not None and found["balanced"] is not None:
-        found["careful"] = max(found["careful"], found["balanced"])
-    return {**calibration, name: {key: found[key] for key in ("temperature", "careful", "balanced", "best")}}
+            left &= ~reached(chances.max(1), calibration[step][promise])
+        own = [kind for kind, is_left in zip(kinds, left, strict=True) if is_left]
+        shown = threshold(logits[left], labels[left], own, degree, share) if left.any() else NEVER
+        surest = float(confidence[left & wrong].max(initial=0.0))
+        found[promise] = round(surest + part * (1 - surest), 4) if shown == NEVER else shown
+    return {**calibration, name: found | {"best": 0.0}}
 
 
 def weights(kinds: Sequence[str]) -> Floats:
@@ -121,41 +116,24 @@ def temperature(logits: Floats, labels: Ints, kinds: Sequence[str]) -> float:
     return math.exp((low + high) / 2)
 
 
-def threshold(
-    logits: Floats,
-    labels: Ints,
-    kinds: Sequence[str],
-    degree: float,
-    promised: float,
-    right_before: Mask | None = None,
-    wrong_before: Mask | None = None,
-    open_: Mask | None = None,
-) -> float:
+def threshold(logits: Floats, labels: Ints, kinds: Sequence[str], degree: float, promised: float) -> float:
     """The smallest confidence at which the promise holds; NEVER where none is enough.
 
     Counted are the turns made, i.e. answers other than 0, down to that confidence. It holds where
     (1) over all kinds, each weighing alike, one wrong turn more than was seen would still leave the promised share, and
     (2) each kind by itself has the promised share. Who has photographs alone is not helped by pages that keep the mean
-    up; that a kind did not refute the promise, by Wilson's interval, was too little: 99.0 % of photographs. A kind of
-    which fewer turns than `LEAST_TURNS` were seen cannot show it by itself.
-
-    `right_before` and `wrong_before` [n] are turns that earlier steps have made, `open_` [n] the rows that they left.
+    up; that a kind did not refute the promise, by Wilson's interval, was too little: 99.0 % of photographs.
     """
     probabilities = scores(logits, degree)
     answer, confidence = probabilities.argmax(1), probabilities.max(1)
-    everyone = np.ones(len(labels), bool) if open_ is None else open_
-    nobody = np.zeros(len(labels), bool)
-    good_before, bad_before = (nobody if mask is None else mask for mask in (right_before, wrong_before))
     order = np.argsort(-confidence, kind="stable")
-    order = order[(answer[order] != 0) & everyone[order]]
-    right, sure, kind, weight = (answer == labels)[order], confidence[order], np.asarray(kinds)[order], weights(kinds)
-    good = (weight * good_before).sum() + np.cumsum(weight[order] * right)
-    holds = good / ((weight * (good_before | bad_before)).sum() + np.cumsum(weight[order]) + 1) >= promised
-    for name in np.unique(kinds):
-        mine = np.asarray(kinds) == name
-        good = (mine & good_before).sum() + np.cumsum((kind == name) & right)
-        made = (mine & (good_before | bad_before)).sum() + np.cumsum(kind == name)
-        holds &= (good >= promised * made) | ((mine & (labels != 0)).sum() < LEAST_TURNS)
+    order = order[answer[order] != 0]
+    right, sure, kind = (answer == labels)[order], confidence[order], np.asarray(kinds)[order]
+    weight = weights(kinds)[order]
+    holds = np.cumsum(weight * right) / (np.cumsum(weight) + 1) >= promised
+    for name in np.unique(kind):
+        made, good = np.cumsum(kind == name), np.cumsum((kind == name) & right)
+        holds &= good >= promised * made
     # Turns of one picture have equal confidence but for rounding: cut only between pictures, half-way.
     below = np.append(sure[1:], 0.0)
     cuts = np.flatnonzero(holds & (sure - below > 1e-6))

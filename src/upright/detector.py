@@ -39,7 +39,7 @@ class Detector:
             that share the detector want at the same time.
         threads: threads of one engine call. 1 costs the least CPU time for each picture.
         promise: how sure an answer has to be.
-        effort: how closely to look where that is needed: 0 one look, 1 four, 2 eight, 3 parts of large pictures too.
+        effort: how closely to look where that is needed: 0 one look, 1 four, 2 eight, 3 windows of text too.
         budget_ms: time after which no further look is taken; ``None``: no limit.
         limits: what a picture may ask for.
         bands: which three bands, counted from 1, of pictures that have more are shown; see `open_picture`.

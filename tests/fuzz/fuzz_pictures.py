@@ -1,4 +1,4 @@
-"""Any bytes as a picture: a view, tiles and a region, or an `UprightError`; no other exception, no crash, no hang.
+"""Any bytes as a picture: a view, windows and a region, or an `UprightError`; no other exception, no crash, no hang.
 
 python tests/fuzz/fuzz_pictures.py CORPUS -max_total_time=300 -rss_limit_mb=2048 -timeout=20
 """
@@ -11,7 +11,7 @@ with atheris.instrument_imports(include=["upright"]):
     from upright.errors import UprightError
     from upright.pictures import Limits, open_picture
     from upright.steps import render
-    from upright.steps.close import plan_tiles
+    from upright.steps.close import windows
 
 LIMITS = Limits(max_megapixels=4, timeout_s=5)
 
@@ -22,7 +22,7 @@ def one(data: bytes) -> None:
             if picture.width_px * picture.height_px > 20_000_000:
                 return
             assert picture.squashed(32).shape == (32, 32, 3)
-            for view in plan_tiles(picture, tile_px=32, budget=3):
+            for view in windows(picture, 32)[:3]:
                 assert render(picture, view, 32).shape == (32, 32, 3)
             # A page of a PDF has no pixels of its own: its parts are rendered as large as they are wanted.
             assert picture.region((0, 0, 1, 1), 8).shape == (1, 1, 3) or picture.format == "PDF"

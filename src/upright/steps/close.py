@@ -1,9 +1,13 @@
-"""The last step: tiles of a large picture at a size at which its text can be read, planned from the picture."""
+"""The last step: windows of text at reading size, wherever there is text and whatever the file's resolution.
+
+The width of strokes tells how large text is, in every script and however the page lies. The whole picture is squashed,
+in its own shape, to the size at which strokes are as wide as the model likes them, and windows of the view's side are
+cut where most strokes are: one pass through the file to look for strokes, one for all windows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..pictures import Box, Picture
@@ -13,111 +17,157 @@ from .step import Step
 from .view import Looks, View
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
     from .view import Logits
 
-#: Side of a tile in shown pixels. Letters of 20 pixels are 4 high in it, as on the pages that the model learnt from;
-#: in 512 they are larger than it knows: of 35 drawn pages, tiles of 512 alone had 74 % right, of 1,024 94 %.
-TILE_PX = 1024
-#: At most so many tiles, each seen twice.
-MOST_TILES = 16
-#: Greatest weight of all tiles together; the eight looks together weigh 1.
-MOST_WEIGHT = 6
-#: Side of the small view in which detail is looked for, where none is kept already.
-_SMALL_PX = 256
-#: Values nearer to each other are paper noise.
-_BLANK_RANGE = 10
+#: Longest side at which strokes are looked for: those of 10-point type on A4 are 3 to 5 pixels wide there.
+BASE_PX = 2048
+#: How many times as large as in the file windows may show it.
+MOST_ENLARGED = 1.5
+#: At a reading size of so many views' sides, or less, windows show nothing that the quarters did not.
+LEAST_VIEWS = 2.5
+#: Longest side of a squashed picture that is held in memory; of larger ones just the windows are read.
+MOST_PX = 4096
+#: How wide strokes are in a window.
+STROKE_PX = 3.5
+MOST_WINDOWS = 12
+#: ``n`` windows together weigh `WEIGHT` times ``n`` to the power `GROWTH` where the eight looks together weigh 1.
+WEIGHT, GROWTH = 0.5, 0.5
+#: Strokes are counted in cells of this side. A window with text in a smaller share of its cells is passed over.
+_CELL_PX, _LEAST_TEXT = 16, 0.12
+#: A pixel belongs to a stroke where it differs by so much from the mean of its surroundings.
+_CONTRAST, _REACH_PX = 14, 15
+#: A cell shows a stroke where at least so many begin in it along rows and columns, and cover this share of it.
+_LEAST_STARTS, _LEAST_COVERED = 8, 0.03
+#: Strokes of text are as wide as most strokes of the picture, within this factor.
+_SPREAD = 1.8
 
 
-def tiles_twice(picture: Picture, size_px: int) -> Sequence[View]:
-    """The tiles of `plan_tiles`, each as it is and turned by half."""
-    tiles = plan_tiles(picture)
-    return [replace(view, turn=turn) for turn in (Turn.NONE, Turn.HALF) for view in tiles]
+def windows(picture: Picture, size_px: int) -> Sequence[View]:
+    """At most `MOST_WINDOWS` windows of text, those with most strokes; none where the picture has no text."""
+    from PIL import Image
+
+    scale = min(1.0, BASE_PX / max(picture.width_px, picture.height_px))
+    base = max(1, round(picture.width_px * scale)), max(1, round(picture.height_px * scale))
+    stroke_px, strokes = text_strokes(Image.fromarray(picture.squashed(base)).convert("L"))
+    if not stroke_px:
+        return ()
+    # The shorter side holds one window at the least.
+    factor = max(STROKE_PX / stroke_px, size_px / min(base))
+    factor = min(factor, MOST_ENLARGED / scale)
+    width, height = (max(size_px, round(side * factor)) for side in base)
+    if max(width, height) <= LEAST_VIEWS * size_px:
+        return ()
+    corners = _corners(strokes, factor, (width, height), size_px)
+    turns = _turns([(2 * left + size_px > width, 2 * top + size_px > height) for left, top in corners])
+    if max(width, height) <= MOST_PX:
+        return [View(turn=t, squashed=(width, height), corner=c) for t, c in zip(turns, corners, strict=True)]
+    boxes = [_box(corner, size_px, picture.width_px / width, picture.height_px / height) for corner in corners]
+    picture.expect(boxes)
+    return [View(box=box, turn=turn) for box, turn in zip(boxes, turns, strict=True)]
 
 
-def tile_vote(looks: Mapping[str, Looks]) -> Logits:
-    """Tiles vote by confidence and weight, against the mean of the eight looks.
+def _box(corner: tuple[int, int], size_px: int, across: float, down: float) -> Box:
+    """Where a window lies in the picture's own pixels."""
+    left, top = corner
+    return int(left * across), int(top * down), int((left + size_px) * across), int((top + size_px) * down)
 
-    Together they count up to six times what the eight looks do, by how sure they are together: unsure tiles (sky, skin,
-    a blank margin) change nothing. Of 60 drawn pages too small for one view the eight looks had 97 % right, with the
-    tiles 98 %.
+
+def text_strokes(grey: Image.Image) -> tuple[float, NDArray[Any]]:
+    """The width in pixels of strokes of text, 0 without text, and how many begin in each cell ``[h / 16, w / 16]``.
+
+    A stroke is a run along a row or a column of pixels darker, or lighter, than their surroundings; in each cell those
+    of the two that cover less of it.
     """
     import numpy as np
+    from PIL import ImageFilter
 
-    seen, before = looks[CLOSE.name], eight_looks(looks)
-    count = len(seen.views) // 2
-    votes = seen.log_probabilities.reshape(2, count, 4).mean(axis=0)
-    power = np.exp(votes.max(axis=1)) * [view.weight for view in seen.views[:count]]
-    together = (votes * power[:, None]).sum(axis=0) / power.sum()
-    chances = np.exp(together.astype(np.float64) - together.max())
-    certainty = float((chances.max() / chances.sum() - 0.25) / 0.75)
-    weight = MOST_WEIGHT * certainty
-    mean: Logits = (before + weight * together) / (1 + weight)
-    return mean
-
-
-CLOSE = Step("close", tiles_twice, tile_vote)
-
-
-def plan_tiles(picture: Picture, *, tile_px: int = TILE_PX, budget: int = MOST_TILES) -> list[View]:
-    """The tiles that are most worth a closer look: at most ``budget``, in the order in which the file holds them.
-
-    A grid of ``tile_px`` squares in shown pixels. Left out are tiles at the right and lower edge with less than half
-    the area, and tiles that the small view shows to be blank; of the rest those with the most detail are taken. None
-    where the picture is a single tile: the whole view shows it as well. Detail and nearness to the centre make the
-    weight of a tile's vote, 0.25 to 1.
-
-    The picture is told which regions will come, so that rendering reads its file once for all of them.
-    """
-    boxes = _grid(picture.width_px, picture.height_px, tile_px)
-    if len(boxes) < 2 or budget < 1:
-        return []
-    details = _details(picture, boxes)
-    shown = [(detail, box) for detail, box in zip(details, boxes, strict=True) if detail > 0]
-    chosen = sorted(shown, key=lambda pair: (-pair[0], pair[1]))[:budget]
-    if not chosen:
-        return []
-    most = chosen[0][0]
-    views = [View(box, Turn.NONE, _weight(picture, box, detail / most)) for detail, box in chosen]
-    picture.expect([box for _, box in chosen])
-    return sorted(views, key=lambda view: view.box[1::-1] if view.box else (0, 0))
+    away = np.asarray(grey, np.int16) - np.asarray(grey.filter(ImageFilter.BoxBlur(_REACH_PX)), np.int16)
+    (starts, covered), (starts_light, covered_light) = (_runs(ink) for ink in (away < -_CONTRAST, away > _CONTRAST))
+    light = covered_light < covered
+    starts, covered = np.where(light, starts_light, starts), np.where(light, covered_light, covered)
+    shown = (starts >= _LEAST_STARTS) & (covered >= _LEAST_COVERED * _CELL_PX**2)
+    if shown.sum() < 4:
+        return 0.0, np.zeros_like(starts)
+    # Each pixel of a stroke lies in a run along its row and in one along its column.
+    widths = np.log(np.maximum(2 * covered, 1) / np.maximum(starts, 1))
+    counts, edges = np.histogram(widths[shown], bins=np.arange(-0.2, 4, 0.1), weights=starts[shown])
+    most = edges[np.convolve(counts, (1, 2, 3, 2, 1), "same").argmax()] + 0.05
+    return float(np.exp(most)), starts * (shown & (np.abs(widths - most) < np.log(_SPREAD)))
 
 
-def _grid(width_px: int, height_px: int, tile_px: int) -> list[Box]:
-    boxes = []
-    for top in range(0, height_px, tile_px):
-        for left in range(0, width_px, tile_px):
-            right, bottom = min(left + tile_px, width_px), min(top + tile_px, height_px)
-            if 2 * (right - left) * (bottom - top) >= tile_px * tile_px:
-                boxes.append((left, top, right, bottom))
-    return boxes
-
-
-def _details(picture: Picture, boxes: list[Box]) -> list[float]:
-    """How much each box shows: the mean step between neighbouring pixels of the small view, 0 where it is blank."""
+def _runs(ink: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """How many runs of ink begin in each cell, along rows and columns, and how many pixels are ink."""
     import numpy as np
 
-    small = picture.small(_SMALL_PX).astype(np.int16).mean(axis=2)
-    steps = np.zeros(small.shape)
-    steps[:, 1:] += np.abs(np.diff(small, axis=1))
-    steps[1:] += np.abs(np.diff(small, axis=0))
-    across, down = small.shape[1] / picture.width_px, small.shape[0] / picture.height_px
-    details = []
-    for left, top, right, bottom in boxes:
-        part = np.s_[_inside(top * down, bottom * down), _inside(left * across, right * across)]
-        blank = np.ptp(small[part]) < _BLANK_RANGE
-        details.append(0.0 if blank else float(steps[part].mean()) + 1e-6)
-    return details
+    starts = np.zeros(ink.shape, np.uint8)
+    starts[:, 1:] += ink[:, 1:] > ink[:, :-1]
+    starts[1:] += ink[1:] > ink[:-1]
+    return _per_cell(starts), _per_cell(ink)
 
 
-def _inside(start: float, end: float) -> slice:
-    """Pixels from start to end without the outermost, into which neighbours blur; one pixel at the least."""
-    margin = 2 if end - start >= 6 else 0
-    first = int(start) + margin
-    return slice(first, max(first + 1, int(end) + 1 - margin))
+def _per_cell(values: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    rows, columns = (side // _CELL_PX for side in values.shape)
+    whole = values[: rows * _CELL_PX, : columns * _CELL_PX].reshape(rows, _CELL_PX, -1).sum(axis=1, dtype=np.int32)
+    per_cell: NDArray[Any] = whole.reshape(rows, columns, _CELL_PX).sum(axis=2)
+    return per_cell
 
 
-def _weight(picture: Picture, box: Box, detail: float) -> float:
-    """From 1 for the centre tile with the most detail to 0.25 for a corner with next to none."""
-    x = abs((box[0] + box[2]) / picture.width_px - 1)
-    y = abs((box[1] + box[3]) / picture.height_px - 1)
-    return (1 - max(x, y) / 2) * (0.5 + detail / 2)
+def _corners(strokes: NDArray[Any], factor: float, size: tuple[int, int], size_px: int) -> list[tuple[int, int]]:
+    """Left upper corners of windows in the picture of that size, most strokes first, hardly overlapping."""
+    import numpy as np
+
+    cells = max(1, min(round(size_px / factor / _CELL_PX), *strokes.shape))
+    counts = _windowed(strokes, cells)
+    counts[_windowed(strokes > 0, cells) < _LEAST_TEXT * cells**2] = 0
+    apart = max(1, round(0.8 * cells))
+    corners: list[tuple[int, int]] = []
+    while len(corners) < MOST_WINDOWS and counts.any():
+        row, column = (int(i) for i in np.unravel_index(counts.argmax(), counts.shape))
+        middle = ((place + cells / 2) * _CELL_PX * factor for place in (column, row))
+        left, top = (min(max(0, round(m - size_px / 2)), side - size_px) for m, side in zip(middle, size, strict=True))
+        corners.append((left, top))
+        counts[max(0, row - apart + 1) : row + apart, max(0, column - apart + 1) : column + apart] = 0
+    return corners
+
+
+def _windowed(values: NDArray[Any], cells: int) -> NDArray[Any]:
+    """Sums over every square of so many cells."""
+    import numpy as np
+
+    total = np.pad(values.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    sums: NDArray[Any] = (
+        total[cells:, cells:] - total[:-cells, cells:] - total[cells:, :-cells] + total[:-cells, :-cells]
+    )
+    return sums
+
+
+def _turns(places: Sequence[tuple[bool, bool]]) -> list[Turn]:
+    """The turn of each window, from whether it lies to the right of the middle and below it: each quarter has its own
+    first turn, and its windows change turns, so that the model's bias towards one output cancels out."""
+    seen = [0, 0, 0, 0]
+    turns = []
+    for right, below in places:
+        quarter = (2 if right else 3) if below else int(right)  # clockwise from the upper left
+        turns.append(Turn.from_index((3 - quarter + seen[quarter]) % 4))
+        seen[quarter] += 1
+    return turns
+
+
+def evidence(looks: Mapping[str, Looks]) -> Logits:
+    """What all looks amount to: unlike the turns of one view, windows of different text are evidence that adds up.
+
+    They are not independent, so that ``n`` of them count less than ``n`` times one.
+    """
+    said = looks[CLOSE.name].log_probabilities
+    total: Logits = eight_looks(looks) + WEIGHT * len(said) ** GROWTH * said.mean(axis=0)
+    return total
+
+
+CLOSE = Step("close", windows, evidence)

@@ -23,14 +23,12 @@ class View:
     Attributes:
         box: a part of the picture as shown: left, top, right, bottom in pixels.
         turn: a clockwise turn done to it before the model sees it.
-        weight: what its vote counts, where a step weighs votes.
         squashed, corner: a window of the view's side in the whole picture squashed to this width and height, with its
             left upper corner there; all windows of one squashed picture cost one pass through the file.
     """
 
     box: Box | None = None
     turn: Turn = Turn.NONE
-    weight: float = 1.0
     squashed: tuple[int, int] | None = None
     corner: tuple[int, int] = (0, 0)
 
