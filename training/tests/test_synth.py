@@ -15,6 +15,7 @@ from training.synth import KINDS, degrade, render
 from training.synth.canvas import Style, cut, set_text, snapped
 from training.synth.draft import Draft
 from training.synth.scripts import BY_NAME, SCRIPTS, Script
+from training.synth.windows import render_window
 from training.synth.words import Writer
 
 MISSING = "\U000e1234\U000e1235"  # unassigned: no font has it, pango draws a box with its code
@@ -220,3 +221,11 @@ def test_command_writes_pool_and_sheet(tmp_path: Path) -> None:
     assert pool[1].tobytes() == render(41, "plate").tobytes()
     with Image.open(sheet) as shown:
         assert shown.size == (8 * 288, 288)
+
+
+def test_windows_are_reproducible_and_hold_ink() -> None:
+    for seed in range(6):
+        window = render_window(seed)
+        assert window.shape == (224, 224, 3) and window.dtype == np.uint8
+        assert np.array_equal(window, render_window(seed)) and window.std() > 5
+    assert not np.array_equal(render_window(0), render_window(1))
