@@ -81,7 +81,7 @@ FROM ?=
 REAL ?= 120
 RENDERED ?=
 ENTRANTS ?=
-SLOW ?= 4
+SLOW ?= 3
 JOBS ?= 2
 BENCHMARK := benchmark/.venv/bin
 benchmark/.venv/ready: pyproject.toml benchmark/pyproject.toml

@@ -124,6 +124,9 @@ def test_a_run_goes_on_where_it_was_cut_off_and_comes_to_the_same(tmp_path: Path
     path = tmp_path / "out" / "results.jsonl"
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:10]) + "\n" + lines[10][:25])
+    judged(tmp_path, pictures, "nobody")
+    known = json.loads((tmp_path / "out" / "entrants.json").read_text())
+    assert set(known["facts"]) == {"oracle", "coin"} and set(known["absent"]) == {"nobody"}
     _, rows, again = judged(tmp_path, pictures, "oracle", "coin")
     assert again["meta"]["signature"] == whole["meta"]["signature"] and len(rows) == 24
     marked("another").save(tmp_path / pictures[0].file)

@@ -112,6 +112,7 @@ def test_two_entrants_must_agree_in_all_four_turns_to_doubt_a_label() -> None:
 
     always, once = shown(dict.fromkeys((0, 90, 180, 270), 90)), shown({0: 90, 90: 90, 180: 90, 270: 0})
     assert suspects({"a": always, "b": always}) == [{"picture": "x", "says": 90, "entrants": ["a", "b"]}]
+    assert suspects({"a": always, "b": always}, {"a": "one", "b": "one"}) == []
     assert suspects({"a": always, "b": once}) == suspects({"a": always}) == []
 
 

@@ -69,9 +69,12 @@ def all_pairs(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
     return tests
 
 
-def suspects(rows: Mapping[str, Sequence[Row]], least: int = 2) -> list[dict[str, Any]]:
-    """Pictures whose label may be wrong: at least `least` entrants miss all four turns of it by the same quarter turns.
+def suspects(
+    rows: Mapping[str, Sequence[Row]], sources: Mapping[str, str] | None = None, least: int = 2
+) -> list[dict[str, Any]]:
+    """Pictures whose label may be wrong: at least `least` programs miss all four turns of it by the same quarter turns.
 
+    Entrants of one source (`sources` by entrant) are one program: they have the same network and the same mistakes.
     `says` is the turn that would set the picture upright instead. A person has to look: entrants err together too."""
     off: dict[str, dict[str, list[int | None]]] = defaultdict(lambda: defaultdict(list))
     for entrant, answers in rows.items():
@@ -84,6 +87,7 @@ def suspects(rows: Mapping[str, Sequence[Row]], least: int = 2) -> list[dict[str
         for entrant, errors in entrants.items():
             if len(errors) == 4 and len(set(errors)) == 1 and errors[0]:
                 votes[errors[0]].append(entrant)
-        agreed = {turn: sorted(voters) for turn, voters in votes.items() if len(voters) >= least}
+        programs = {turn: {(sources or {}).get(voter) or voter for voter in voters} for turn, voters in votes.items()}
+        agreed = {turn: sorted(voters) for turn, voters in votes.items() if len(programs[turn]) >= least}
         found += [{"picture": picture, "says": turn, "entrants": voters} for turn, voters in agreed.items()]
     return found

@@ -65,7 +65,10 @@ def figures(rows: Sequence[Row], facts: Mapping[str, Any], absent: Mapping[str, 
     return {
         "entrants": {name: entrant(some, facts.get(name, {}).get("probability", True)) for name, some in mine.items()},
         "tests": all_pairs({name: some for name, some in plain.items() if some}),
-        "suspects": suspects({name: [r for r in some if r["has_up"]] for name, some in mine.items()}),
+        "suspects": suspects(
+            {name: [r for r in some if r["has_up"]] for name, some in mine.items()},
+            {name: fact.get("source", "") for name, fact in facts.items()},
+        ),
         "absent": dict(absent),
     }
 

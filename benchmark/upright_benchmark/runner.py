@@ -43,8 +43,7 @@ def run(plan: Run, progress: Callable[[int, int], object] = lambda done, of: Non
     """All results, sorted by picture, turn and entrant; also in RESULTS below `plan.out`."""
     plan.out.mkdir(parents=True, exist_ok=True)
     present = _present(plan)
-    facts = {"facts": plan.facts, "absent": plan.absent}
-    (plan.out / ENTRANTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _remember(plan)
     path = plan.out / RESULTS
     done = {(row["picture"], row["turn"], row["entrant"]): row for row in recorded(path, plan.pictures)}
     sample = sampled(plan.pictures, plan.slow_each)
@@ -95,6 +94,16 @@ def _present(plan: Run) -> list[Entry]:
         worker.close()
         present.append(entry)
     return present
+
+
+def _remember(plan: Run) -> None:
+    """Writes down who took part, beside those of earlier runs into the same folder: their results are there too."""
+    path = plan.out / ENTRANTS
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"facts": {}, "absent": {}}
+    facts = {**known["facts"], **plan.facts}
+    absent = {name: why for name, why in {**known["absent"], **plan.absent}.items() if name not in facts}
+    text = json.dumps({"facts": facts, "absent": absent}, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def recorded(path: Path, pictures: Sequence[Picture]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from upright_benchmark.entrants import Answer
 
-NAME, SOURCE, LICENCE, INSTALL, PACKAGES = "judge", "tests", "", "", ()
+NAME, SOURCE, LICENCE, INSTALL, PACKAGES = "judge", "", "", "", ()
 
 
 def marked(seed):
