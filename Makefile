@@ -64,6 +64,7 @@ check-web: .venv/test web/node_modules/.package-lock.json
 	$(BIN)/pytest tests/web
 
 # The site, into out/docs. A warning is an error, and so is a table that the program no longer gives.
+# What `make bench` measured goes into its pages by `python docs/tables.py --measured`.
 docs: .venv/docs
 	$(BIN)/python docs/tables.py --check
 	$(BIN)/python -m sphinx -q -W --keep-going docs out/docs

@@ -191,11 +191,12 @@ def main() -> None:
             f"{row['ratio']:7}{most_ratio:6}",
             flush=True,
         )
+    result: dict[str, Any] = {"pictures": rows}
     if not options.only:
-        rows.append({"picture": "2,000 views"} | steady())
-        print(rows[-1])
+        result["2,000 views"] = steady()
+        print(result["2,000 views"])
     name = f"pictures{'-' + options.only if options.only else ''}.json"
-    (HERE / "out" / name).write_text(json.dumps(rows, indent=1))
+    (HERE / "out" / name).write_text(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,17 @@
-"""Writes the tables that follow from the program into the pages of this folder: ``python docs/tables.py [--check]``."""
+"""Writes the tables that follow from the program, and those that were measured, into the pages of this folder.
+
+    python docs/tables.py              # what follows from the program, between <!-- table: NAME --> and <!-- end -->
+    python docs/tables.py --check      # says which pages are stale, and ends with 1
+    python docs/tables.py --measured   # what the programs of bench/ left in bench/out, too
+
+A measured table begins with ``<!-- measured: FILE/KEY | CELL | CELL … -->`` and its two lines of heads. ``FILE/KEY`` is
+where its rows are: a list, or an object whose keys are the ``{name}`` of the rows. A cell is a format string of a row's
+values; ``{of_first[KEY]}`` is a value over that of the first row. A file that is not there leaves its tables alone.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -15,6 +25,7 @@ from upright.results import Promise
 from upright.steps import LADDER
 
 HERE = Path(__file__).parent
+OUT = HERE.parent / "bench" / "out"
 PAGES = (*HERE.rglob("*.md"), HERE.parent / "README.md")
 #: What `metrics` of a model calls the looks of the default effort.
 _STEP = LADDER[DEFAULT_EFFORT].name
@@ -77,13 +88,46 @@ def with_tables(text: str) -> str:
     )
 
 
+def with_measured(text: str, folder: Path) -> str:
+    """A page with the rows of its measured tables from the files of ``folder``, where they are there."""
+
+    def rows(found: re.Match[str]) -> str:
+        file, *keys = found["place"].split("/")
+        if not (folder / file).exists():
+            return found[0]
+        rows = json.loads((folder / file).read_text("utf-8"))
+        for key in keys:
+            rows = rows[key]
+        return found["head"] + "".join(f"|{line} |\n" for line in _measured(rows, found["cells"])) + found["end"]
+
+    mark = (
+        r"(?P<head><!-- measured: (?P<place>[^|]+?) \|(?P<cells>.*?) -->\n\|.*\n\|.*\n)(?:\|.*\n)*(?P<end><!-- end -->)"
+    )
+    return re.sub(mark, rows, text)
+
+
+def _measured(rows: Any, cells: str) -> Iterator[str]:
+    named = rows if isinstance(rows, dict) else dict(enumerate(rows))
+    first = next(iter(named.values()))
+    for name, row in named.items():
+        of_first = {key: row[key] / first[key] for key in row if isinstance(row[key], float) and first[key]}
+        yield cells.format(name=name, of_first=of_first, **row)
+
+
 def main() -> None:
     """Write the pages, or say which are stale."""
-    stale = [page for page in PAGES if with_tables(page.read_text("utf-8")) != page.read_text("utf-8")]
+    stale = {}
+    for page in PAGES:
+        old = page.read_text("utf-8")
+        new = with_tables(old)
+        if "--measured" in sys.argv:
+            new = with_measured(new, OUT)
+        if new != old:
+            stale[page] = new
     if "--check" in sys.argv:
         sys.exit(f"run python docs/tables.py: {', '.join(page.name for page in stale)}" if stale else 0)
-    for page in stale:
-        page.write_text(with_tables(page.read_text("utf-8")), "utf-8")
+    for page, new in stale.items():
+        page.write_text(new, "utf-8")
 
 
 if __name__ == "__main__":

@@ -18,13 +18,17 @@ from .conftest import DEMO, ROOT
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
+def module_of_docs(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    return module_of_docs("reference")
 
 
 def rows(*command: object, status: int = 0) -> list[dict[str, object]]:
@@ -66,3 +70,23 @@ def test_troubleshooting_has_every_error() -> None:
         value = getattr(upright, name)
         if isinstance(value, type) and issubclass(value, upright.UprightError) and not value.__subclasses__():
             assert f"| `{name}` |" in page, name
+
+
+def test_measured_tables_follow_the_figures(tmp_path: Path) -> None:
+    tables = module_of_docs("tables")
+    cells = "{name} | {ms:.1f} | {of_first[ms]:.2f} | {parts[a b]:.0%}"
+    head = f"<!-- measured: x.json/of all | {cells} -->\n| a | b | c | d |\n|---|---|---|---|\n"
+    page = f"before\n\n{head}| old | 1 | 1 | 1 |\n<!-- end -->\nafter\n"
+    assert tables.with_measured(page, tmp_path) == page, "a file that is not there leaves its table alone"
+    rows = {"one": {"ms": 2.0, "parts": {"a b": 0.5}}, "two": {"ms": 5.0, "parts": {"a b": 1}}}
+    (tmp_path / "x.json").write_text(json.dumps({"of all": rows}))
+    new = tables.with_measured(page, tmp_path)
+    assert new == f"before\n\n{head}| one | 2.0 | 1.00 | 50% |\n| two | 5.0 | 2.50 | 100% |\n<!-- end -->\nafter\n"
+
+
+def test_every_measured_table_names_a_file_that_bench_writes() -> None:
+    written = "".join(path.read_text("utf-8") for path in (ROOT / "bench").glob("*.py"))
+    marks = re.findall(r"<!-- measured: (\w+)\.json", "".join(p.read_text() for p in (ROOT / "docs").rglob("*.md")))
+    assert len(marks) > 5
+    for name in marks:
+        assert re.search(rf'"{name}(\.json)?"|f"{name}', written), name
