@@ -10,10 +10,13 @@ import sys
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 from flask import Flask, Response, jsonify, request
 
 from upright.model import load_model
+
+# isort: split
+# Importing upright turns off what onnxruntime would send.
+import onnxruntime as ort
 
 model = load_model()
 session = ort.InferenceSession(str(model.onnx_path), providers=["CPUExecutionProvider"])
