@@ -3,7 +3,7 @@
     python bench/cluster.py --pictures 400
 
 Two Ray nodes on this machine. The driver is killed with SIGKILL and the same call is made again.
-What Ray says is in bench/out/cluster.log. Prints a table,
+Ray's log is bench/out/cluster.log. Prints a table,
 writes JSON to bench/out/cluster.json; exit code 1 where a row is missing or double.
 """
 

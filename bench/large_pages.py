@@ -68,7 +68,7 @@ class Sheet:
             y += step * (2 if short else 1)
 
     def picture(self, box: tuple[int, int, int, int]) -> None:
-        """A picture that does not tell which way is up: soft noise."""
+        """A picture without an up: soft noise."""
         width, height = box[2] - box[0], box[3] - box[1]
         cells = self.rng.integers(40, 230, (6, 8, 3)).astype(np.uint8)
         self.image.paste(Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC), box[:2])

@@ -1,4 +1,4 @@
-"""A client for `bench/service.py`, in a process of its own: plain sockets, so that it costs the machine little.
+"""A client for `bench/service.py`, in another process: plain sockets, so that it costs the machine little.
 
 Prints one JSON object: for each status the latencies in seconds, from when a request was due to its whole answer.
 """

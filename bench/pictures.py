@@ -2,7 +2,7 @@
 
     python bench/pictures.py [--gigapixel] [--only NAME] [--folder FOLDER]
 
-Files are built by streaming (kept in the folder for the next run). Each picture is measured in a process of its own:
+Files are built by streaming (kept in the folder for the next run). Each picture is measured in its own process:
 peak memory over the idle process (all libraries imported, a small picture of each kind decoded before), and CPU time
 of the whole view of 224 pixels, the median of pairs with the reference measured in turn.
 """
@@ -158,7 +158,7 @@ def steady(rounds: int = 2000) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigapixel", action="store_true", help="also 4.8-gigapixel TIFF: 2 GB of disk, minutes")
-    parser.add_argument("--only", default="", help="names that contain this; writes a JSON file of its own")
+    parser.add_argument("--only", default="", help="names that contain this; writes a separate JSON file")
     parser.add_argument("--folder", type=Path, default=HERE / "out" / "pictures")
     parser.add_argument("--child", nargs=2, metavar=("PATH", "REFERENCE"), help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -2,7 +2,7 @@
 
     python bench/policies.py [--evaluation eval.tar] [--pages 8]
 
-One look at each picture. Each policy runs in a process of its own: accuracy, mean CPU time, and the peak of memory over
+One look at each picture. Each policy runs in its own process: accuracy, mean CPU time, and the peak of memory over
 what the process held before it opened the picture. On the large pages of bench/large_pages.py
 and on a sample of an evaluation tar. Prints a table and writes bench/out/policies.json.
 """
@@ -74,7 +74,7 @@ def child(policy: str, tar: Path | None, pages: int, folder: Path) -> dict[str, 
             path.write_bytes(patch_exif_orientation(data, ExifOrientation.TOP_LEFT.then(needs.inverse)))
             del data
             gc.collect()
-            # The kernel's peak of resident memory starts anew (proc(5), clear_refs).
+            # Resets the kernel's peak of resident memory (proc(5), clear_refs).
             Path("/proc/self/clear_refs").write_text("5")
             before = memory_mb("VmRSS")
             started = time.process_time()

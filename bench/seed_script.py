@@ -1,6 +1,6 @@
-"""The first row of bench/stages.py: one picture the way scripts do it, in a process of its own.
+"""The first row of bench/stages.py: one picture the way scripts do it, in its own process.
 
-Run by path, with nothing of upright imported: torch and the model are loaded anew, the picture is decoded whole,
+Run by path, with nothing of upright imported: torch and the model are loaded, the picture is decoded whole,
 shrunk by Lanczos, decided in float32, turned and compressed again.
 """
 

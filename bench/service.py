@@ -4,7 +4,7 @@
     python -m bench.service --full     # as docs/service.md shows it: minutes
     python -m bench.service --only overload
 
-Client and server are processes of their own on loopback. CPU time is the server's own, from /proc, so that what else
+Client and server are separate processes on loopback. CPU time is the server's own, from /proc, so that what else
 runs on the machine changes it little; ratios compare runs of the same minute. Writes bench/out/service.json.
 """
 
@@ -149,7 +149,7 @@ def make_pictures(folder: Path, width: int, height: int) -> list[Path]:
 
 
 def bare(files: list[Path], seconds: float) -> dict[str, float]:
-    """The detector in a loop, in a process of its own: CPU and wall milliseconds for each picture."""
+    """The detector in a loop, in its own process: CPU and wall milliseconds for each picture."""
     code = (
         "import json, sys, time\nfrom pathlib import Path\nfrom upright import Detector\n"
         "seconds, *files = sys.argv[1:]\n"

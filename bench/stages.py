@@ -168,7 +168,7 @@ class _Clock:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("picture", nargs="?", type=Path)
-    parser.add_argument("--runs", type=int, default=5, help="each figure is the median of so many")
+    parser.add_argument("--runs", type=int, default=5, help="runs of which each figure is the median")
     parser.add_argument("-o", "--output", type=Path, help="folder for JSON and PNG")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary, Detector() as detector:

@@ -34,7 +34,7 @@ _TAGS = {"exif": "EXIF tag", "rotate": "/Rotate"}
 
 def formats() -> Iterator[str]:
     """One line for each format."""
-    yield "| format | files | read by | without touching pixels | pixels turned without loss | encoded anew | several |"
+    yield "| format | files | read by | without touching pixels | pixels turned without loss | re-encoded | several |"
     yield "|---|---|---|---|---|---|---|"
     for row in FORMATS.values():
         cells = (

@@ -174,7 +174,7 @@ def test_bad_pictures_do_not_stop_the_others(run: Run, photos: Path) -> None:
     names_again = {row["source"] for row in run("detect", *names, "--json").rows}
     assert str(photos / odd) in names_again, "programs get the exact name"
     for name, cause in (
-        ("text.jpg", "no picture format"),
+        ("text.jpg", "not a picture format"),
         ("empty.jpg", "empty"),
         ("missing.jpg", "no such file"),
         ("dangling.jpg", "link"),
@@ -288,7 +288,7 @@ def test_two_runs_at_once_turn_nothing_twice(tmp_path: Path) -> None:
     assert len(rows) == 2 * len(before)
     assert {copy: bytes_below(folder / f"{copy}") for copy in range(5)} == dict.fromkeys(range(5), expected)
     met = [row["cause"] for row in rows if "error" in row]
-    assert all("meanwhile" in cause for cause in met), met
+    assert all("in the meantime" in cause for cause in met), met
     undone = subprocess.run([sys.executable, "-m", "upright", "undo", str(journal)], timeout=60, capture_output=True)
     assert undone.returncode == 0, undone.stderr
     assert bytes_below(folder) == before

@@ -174,7 +174,7 @@ def test_wrong_use_is_one_line(tmp_path: Path) -> None:
     for arguments, words in (
         (["-o", "r.jsonl"], "there is nothing to work on"),
         ([DEMO, "-o", "r.xlsx"], "no known ending"),
-        ([DEMO, "-o", tmp_path / "r.jsonl", "--shard", "3/2"], "is no shard"),
+        ([DEMO, "-o", tmp_path / "r.jsonl", "--shard", "3/2"], "is not a shard"),
         ([DEMO, "-o", tmp_path / "r.jsonl", "--correct", "x", "--in-place"], "contradict each other"),
         ([DEMO, "-o", tmp_path / "r", "--ray", "--report", "x.html"], "--report does not go with --ray"),
         ([DEMO, "-o", tmp_path / "r", "--ray", "--method", "turn"], "--method does not go with --ray"),

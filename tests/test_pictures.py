@@ -300,7 +300,7 @@ def test_odd_sizes(size, form):
 
 BAD_SOURCES = {
     "empty.jpg": (b"", NotAPicture, "empty"),
-    "text.jpg": (b"this is a letter, not a picture\n" * 20, NotAPicture, "no picture format"),
+    "text.jpg": (b"this is a letter, not a picture\n" * 20, NotAPicture, "not a picture format"),
     "start.jpg": (b"\xff\xd8\xff", BrokenPicture, "ends before"),
     "start.png": (b"\x89PNG\r\n\x1a\n", BrokenPicture, "PNG"),
     "start.tif": (b"II*\0", BrokenPicture, "TIFF"),

@@ -109,7 +109,7 @@ def test_shards_of_a_run_share_everything_and_nothing_twice() -> None:
     assert sorted(key for part in parts for key in part) == sorted(keys)
     assert all(200 < len(part) < 300 for part in parts)
     for wrong in ("0/4", "5/4", "4", "a/b", "1/"):
-        with pytest.raises(UsageError, match="is no shard"):
+        with pytest.raises(UsageError, match="is not a shard"):
             shard_filter(wrong)
 
 

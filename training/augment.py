@@ -19,7 +19,7 @@ ROTATIONS = torch.tensor(
 )
 
 
-#: Tilts are drawn evenly up to so many degrees either way.
+#: Tilts are drawn evenly up to this many degrees either way.
 TILT_DEGREES = 20.0
 
 
@@ -96,7 +96,7 @@ class Augment:
         n = len(x)
         area = torch.where(self.chance(n, wear.whole), 1.0, self.uniform(n, wear.smallest, 1.0))
         tilted = self.chance(n, wear.tilted)
-        # Squeezed along one axis a tilt is another angle, and none of its own.
+        # Squeezing along one axis changes the angle of a tilt.
         aspect = torch.where(tilted, 1.0, torch.exp(self.uniform(n, -0.35, 0.35)))
         wide, high = (area * aspect).sqrt().clamp(max=1), (area / aspect).sqrt().clamp(max=1)
         strip, lying = self.chance(n, wear.strips), self.chance(n, 0.5)

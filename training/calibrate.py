@@ -24,7 +24,7 @@ from training.looks import Model, native, says
 from training.measures import Floats, Ints, Mask, log_softmax, reached, scores
 from upright.steps import LADDER
 
-# Of the turns made with the four turns equally frequent, so many are right.
+# Share of the turns made that must be right, with the four turns equally frequent.
 PROMISED = {"careful": 0.999, "balanced": 0.995}
 # The threshold of a promise that cannot be kept; in a model folder it is null.
 NEVER = math.inf
@@ -73,7 +73,7 @@ def calibrate(
 def calibrate_last(
     calibration: Calibration, steps: Mapping[str, Floats], labels: Ints, kinds: Sequence[str]
 ) -> Calibration:
-    """The calibration with figures of its own for the last step, from pictures at their own size [n, 4] by step.
+    """The calibration with separate figures for the last step, from pictures at their own size [n, 4] by step.
 
     Only what the steps before leave open comes to it. Where that is so little that no confidence can be shown to keep
     a promise, it answers from half-way between its surest mistake and certainty on, for `careful` from three quarters.
@@ -121,8 +121,8 @@ def threshold(logits: Floats, labels: Ints, kinds: Sequence[str], degree: float,
 
     Counted are the turns made, i.e. answers other than 0, down to that confidence. It holds where
     (1) over all kinds, each weighing alike, one wrong turn more than was seen would still leave the promised share, and
-    (2) each kind by itself has the promised share. Who has photographs alone is not helped by pages that keep the mean
-    up; that a kind did not refute the promise, by Wilson's interval, was too little: 99.0 % of photographs.
+    (2) each kind by itself has the promised share: a photo-only user gains nothing from pages. Asking only that no kind
+    refutes the promise, by Wilson's interval, was too little: 99.0 % of photographs.
     """
     probabilities = scores(logits, degree)
     answer, confidence = probabilities.argmax(1), probabilities.max(1)

@@ -82,7 +82,7 @@ FAMILIES = {
     **dict.fromkeys(("grocpack", "grocery-store"), "groceries"),
 }  # sources that share pictures
 
-# Two pictures are near duplicates where both of their 64-bit hashes differ in at most so many bits.
+# Two pictures are near duplicates where both of their 64-bit hashes differ in at most this many bits.
 NEAR_BITS = 4
 
 _PAGE = re.compile(
@@ -227,7 +227,7 @@ def difference_hash(image: Image.Image) -> tuple[int, int]:
 def squash(image: Image.Image, side_px: int) -> Pixels:
     """The whole shown picture as a square, antialiased, as the product sees it.
 
-    Squares commute with quarter turns; a true aspect or a letterbox would tell the answer.
+    Squares commute with quarter turns; a true aspect or a letterbox would give the answer away.
     """
     if image.size != (side_px, side_px):
         image = image.convert("RGB").resize((side_px, side_px), Image.Resampling.BILINEAR)
@@ -333,7 +333,7 @@ def write_pools(
 ) -> None:
     """`val_<kind>.npy` and the names in `val_<kind>.json`, as `training.heldout` reads them; no rendered pages.
 
-    Names in `drop` are left out. With `most`, so many of each kind, from the whole length of the pool.
+    Names in `drop` are left out. With `most`, at most that many of each kind, from the whole length of the pool.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for kind in [kind for kind in pools if kind != SYNTH]:
@@ -370,7 +370,7 @@ def main() -> None:
     each["pools"].add_argument("--part", choices=PARTS, action="append", required=True, help="may be given again")
     each["pools"].add_argument("--drop", type=Path, help="names to leave out, one a line, e.g. mislabelled.txt")
     each["pools"].add_argument("--kind", action="append", help="only this kind of pictures")
-    each["pools"].add_argument("--most", type=int, help="at most so many pictures of each kind")
+    each["pools"].add_argument("--most", type=int, help="most pictures of each kind")
     each["doubt"].add_argument("--model", required=True, type=Path, help="weights of the model that doubts")
     each["shard"].add_argument("--synth", required=True, type=Path, help=".npy that training.synth wrote")
     options = parser.parse_args()

@@ -47,7 +47,7 @@ def _kernel() -> Callable[..., int] | None:
 
 
 def _processor() -> str:
-    """The flags of the first processor, or nothing where the system does not tell."""
+    """The flags of the first processor, or nothing if the system does not list them."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

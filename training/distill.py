@@ -1,8 +1,8 @@
-"""Teaches a small network what a large one says to the same augmented views.
+"""Teaches a small network to answer as a large one does on the same augmented views.
 
     python -m training.distill --recipe recipes/small-distil.toml --teacher RUN/best.safetensors --data FOLDER --run RUN
 
-Training's loop with another loss: what the teacher thinks of all four turns tells more about a view than its label.
+Training's loop with another loss: the teacher's probabilities of all four turns hold more about a view than its label.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--model", required=True, type=Path, help="model folder, or a bare .onnx (then uncalibrated)")
     parser.add_argument("--eval", required=True, type=Path, help="tar or folder of <kind>/<source>/<name>, all upright")
     parser.add_argument("--steps", default=",".join((*STEPS, CLIMB)), help=f"of {', '.join(STEPS)}, {CLIMB}")
-    parser.add_argument("--limit", type=int, default=0, help="so many pictures of each kind, drawn with --seed")
+    parser.add_argument("--limit", type=int, default=0, help="pictures of each kind, drawn with --seed; 0: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)

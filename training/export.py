@@ -60,7 +60,7 @@ def export_program(net: torch.nn.Module, size_px: int) -> torch.export.ExportedP
 def export_onnx(net: torch.nn.Module, path: Path, size_px: int) -> None:
     """Writes the network as ONNX, opset 18, batch free; batch norms are folded into the convolutions' weights."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own insides
+        warnings.simplefilter("ignore")  # the exporter warns about its own internals
         program = torch.onnx.export(
             export_program(net, size_px),
             input_names=["pictures"],
@@ -138,9 +138,9 @@ def main() -> None:
     parser.add_argument("--pictures", required=True, type=Path, help="held-out pictures: ranges of int8 come from them")
     parser.add_argument("--check", type=Path, help="pictures on which decisions must agree; default: --pictures")
     parser.add_argument("--ranges", type=int, default=100, help="pictures of each kind that set the ranges")
-    parser.add_argument("--each", type=int, default=0, help="check only so many pictures of each kind")
+    parser.add_argument("--each", type=int, default=0, help="pictures of each kind to check; 0: all")
     parser.add_argument(
-        "--float-convolutions", type=int, default=export.FLOAT_CONVOLUTIONS, help="int8: so many stay float"
+        "--float-convolutions", type=int, default=export.FLOAT_CONVOLUTIONS, help="int8: how many stay float"
     )
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--threads", type=int, default=1)

@@ -58,7 +58,7 @@ class Comparison:
 
     @property
     def chance(self) -> float:
-        """Of so many changes for the better, were either direction as likely: one-sided sign test over pictures."""
+        """One-sided sign test over pictures: the chance of so many gains if gains and losses were equally likely."""
         changed = self.more_right + self.fewer_right
         at_least = sum(math.comb(changed, k) for k in range(self.more_right, changed + 1))
         return float(at_least / 2**changed)

@@ -1,4 +1,4 @@
-"""What a model says to pictures shown all four ways: the product's own steps, taken by its own driver."""
+"""A model's answers to pictures shown all four ways: the product's own steps, taken by its own driver."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def says(model: Looker, upright: Sequence[Picture], steps: Sequence[str] = STEPS
 def evidence(everything: Sequence[Sequence[Seen]], steps: Sequence[str] = STEPS) -> dict[str, Floats]:
     """What the looks add up to on each of these steps [n, 4, 4]: `[i, t]` of picture i where turn t sets it upright.
 
-    Where a step has no views, it says what the one before it said.
+    A step without views repeats the answer of the one before it.
     """
     said: dict[str, list[Floats]] = {name: [] for name in ("glance", *steps)}
     for looks in (looks for picture in everything for looks in picture):

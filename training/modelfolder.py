@@ -27,7 +27,7 @@ CARD = Path(__file__).with_name("model_card.md")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the weights are, as far as no measurement tells it."""
+    """Facts about the weights that no measurement gives."""
 
     name: str
     version: str

@@ -105,7 +105,7 @@ class Heads(NamedTuple):
 class Lite(nn.Module):
     """Pictures, RGB float NCHW in [0, 255], any size from 64 px up -> logits [n, 4] in the order of turn.
 
-    Index t stands for the clockwise turn of t x 90 degrees that makes the picture upright.
+    Index t is the clockwise turn of t x 90 degrees that makes the picture upright.
     """
 
     def __init__(self, variant: str, drop_path: float = 0.05, dropout: float = 0.1) -> None:
@@ -156,7 +156,7 @@ class Lite(nn.Module):
         return self.dropout(torch.cat([features.mean((2, 3)), *moments], 1))
 
     def heads(self, features: Tensor, further: bool = True) -> Heads:
-        """All that the network says of views; without `further` only the turn teaches what lies below the heads."""
+        """All outputs of the network for views; without `further` only the turn teaches what lies below the heads."""
         others = features if further else features.detach()
         return Heads(self.head(features), self.mirror(others)[:, 0], self.tilt(others))
 

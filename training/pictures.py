@@ -22,7 +22,7 @@ class Pictures:
         self.tune = {kind: pool.pixels[splits[kind].tune] for kind, pool in pools.items() if len(splits[kind].tune)}
 
     def add_synthetic(self, pixels: data.Pixels, device: torch.device, pool: str = data.SYNTH) -> None:
-        """Rendered pictures, uint8 [n, s, s, 3], as a pool of their own; the last tenth (at most 400) judges."""
+        """Rendered pictures, uint8 [n, s, s, 3], as a separate pool; the last tenth (at most 400) judges."""
         judged = min(400, max(1, len(pixels) // 10))
         self.train[pool] = (torch.from_numpy(pixels).to(device), torch.arange(len(pixels) - judged, device=device))
         self.tune[pool] = pixels[-judged:]

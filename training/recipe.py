@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Group:
-    """One part of every step: so many views of these kinds at this size."""
+    """One part of every step: how many views of which kinds at which size."""
 
     kinds: dict[str, float]  # share of each kind of pictures
     views: int
@@ -24,7 +24,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that makes a run what it is, but for the data and the machine; every field stands in its TOML."""
+    """Everything that defines a run except data and machine; its TOML has every field."""
 
     variant: str
     start: str  # imagenet, nothing, or a file of weights
@@ -44,7 +44,7 @@ class Recipe:
     weight_decay: float
     label_smoothing: float
     ema: float
-    frozen_blocks: int  # stem and so many blocks stay as they are ...
+    frozen_blocks: int  # stem and this many blocks stay as they are ...
     unfreeze_at: float  # ... until this share of the time
     jitter_px: int
     first_size: float  # progressive sizes: views begin at this share of their size ...
@@ -55,7 +55,7 @@ class Recipe:
 
     @classmethod
     def read(cls, path: Path, **changes: Any) -> Recipe:
-        """A recipe by path, or by its path below `training/`; `changes` that are not None replace what stands in it."""
+        """A recipe by path, or by its path below `training/`; `changes` that are not None replace its values."""
         if not path.exists():
             path = Path(__file__).parent / path
         values = {**tomllib.loads(path.read_text()), **{k: v for k, v in changes.items() if v is not None}}
@@ -63,4 +63,4 @@ class Recipe:
         try:
             return cls(**values, group=groups)
         except TypeError as error:
-            raise ValueError(f"{path}: {error}; every field of training.train.Recipe stands there once") from error
+            raise ValueError(f"{path}: {error}; it must have every field of training.train.Recipe once") from error

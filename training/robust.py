@@ -120,7 +120,7 @@ def worn(picture: Picture, condition: str, seed: int = 0) -> Picture:
 
 
 def robustness(model: Looker, pictures: Sequence[Picture], conditions: Sequence[str]) -> dict[str, Any]:
-    """By condition, step and kind: what `promise_row` says where every answer counts."""
+    """By condition, step and kind: the `promise_row` in which every answer counts."""
     kinds = [picture.kind for picture in pictures]
     table: dict[str, Any] = {}
     for condition in conditions:

@@ -1,1 +1,1 @@
-"""Measures programs that tell which way up a picture belongs, on the same pictures, shown all four ways."""
+"""Measures programs that find which way up a picture belongs, on the same pictures, shown all four ways."""

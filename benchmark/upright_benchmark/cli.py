@@ -42,13 +42,13 @@ def progress(label: str) -> Progress:
 
 @click.group()
 def main() -> None:
-    """Measures programs that tell which way up a picture belongs."""
+    """Measures programs that find which way up a picture belongs."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
 
 
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--number", type=int, help="a small form of the rendered part with so many pictures")
+@click.option("--number", type=int, help="a small form of the rendered part with this many pictures")
 @click.option("--workers", type=int, default=lambda: os.cpu_count() or 1, help="processes; default: one a core")
 @click.option("--seed", type=int, default=rendering.SEED, show_default=True, help="another seed: other pictures")
 def render(folder: Path, number: int | None, workers: int, seed: int) -> None:
@@ -65,7 +65,7 @@ def render(folder: Path, number: int | None, workers: int, seed: int) -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--from", "base", default=manifests.ADDRESS, show_default=True, help="a mirror: an address or a folder")
-@click.option("--number", type=int, help="a sample of so many pictures, the same everywhere")
+@click.option("--number", type=int, help="a sample of this many pictures, the same everywhere")
 @click.option("--workers", type=int, default=4, show_default=True, help="downloads at the same time")
 @click.option("--hard-each", type=int, default=20, show_default=True, help="hard forms to make of each sort")
 @click.option("--training", type=click.Path(path_type=Path), help="folder of train-*.tar: refuse what is among them")
@@ -121,7 +121,7 @@ def entries(entrants: str, commands: tuple[str, ...], pythons: tuple[str, ...]) 
 
 
 def listed(folders: tuple[Path, ...]) -> dict[str, tuple[Picture, Path]]:
-    """The pictures of all folders and where they lie, by id; a missing or damaged file is said and left out."""
+    """The pictures of all folders and where they lie, by id; a missing or damaged file is reported and left out."""
     found: dict[str, tuple[Picture, Path]] = {}
     for folder in folders:
         try:

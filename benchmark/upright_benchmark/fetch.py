@@ -23,7 +23,7 @@ PART = ".part"
 
 
 class NotFetched(Exception):
-    """A picture that could not be had; the message says why."""
+    """A picture that could not be fetched; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Many machines: the rows of `upright batch` by Ray Data, with a pool of engine actors and a checkpoint.
+"""Many machines: `upright batch` on Ray Data, with a pool of engine actors and a checkpoint.
 
 The driver lists keys; actors fetch, decode, infer and write Parquet. A checkpoint beside the output notes what is
 written, so an actor, a node or the driver may die: the same call again does only the rest.

@@ -1,6 +1,6 @@
 """How a decision is reached: `climb`, a loop up the ladder of looks, as a generator without I/O.
 
-It yields the step that it wants to be taken, is sent what the model said, and returns an `Orientation`::
+It yields the step to take, is sent what the model answered, and returns an `Orientation`::
 
     Climb = Generator[Step, Looks, Orientation]
 
@@ -72,7 +72,7 @@ def climb(ladder: Ladder, effort: int, promise: Promise, may_go_on: Callable[[],
 
 
 def judge(step: Step, looks: Mapping[str, Looks], calibration: Calibration, promise: Promise) -> Orientation:
-    """The answer that all looks so far amount to; unsure where the step cannot keep the promise with them."""
+    """The answer from all looks so far; unsure if the step cannot keep the promise with them."""
     scores = Scores(_softmax(step.combine(looks) / calibration.temperature))
     sure = calibration.keeps(promise, scores.confidence)
     blank = scores.confidence - min(scores.values) < 1e-6
@@ -89,7 +89,7 @@ def judge(step: Step, looks: Mapping[str, Looks], calibration: Calibration, prom
 
 
 def is_enough(answer: Orientation, calibration: Calibration) -> bool:
-    """Whether a closer look is not worth its time. *Best* answers always, so it climbs just where *balanced* would."""
+    """Whether to stop here. *Best* always answers, so it climbs exactly where *balanced* would."""
     stop_at = Promise.BALANCED if answer.promise is Promise.BEST else answer.promise
     return calibration.keeps(stop_at, answer.confidence)
 

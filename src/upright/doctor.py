@@ -112,9 +112,9 @@ def _gpu() -> Iterator[Finding]:
             [tool, query, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=20, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        told = getattr(error, "stdout", None) or error
-        remedy = "reboot, or install the driver anew: module and tools may be of different versions"
-        yield Finding("gpu", "problem", f"nvidia-smi fails: {str(told).strip()}", remedy)
+        output = getattr(error, "stdout", None) or error
+        remedy = "reboot, or reinstall the driver: module and tools may have different versions"
+        yield Finding("gpu", "problem", f"nvidia-smi fails: {str(output).strip()}", remedy)
         return
     for line in filter(None, answer.splitlines()):
         yield from _one_gpu(line)

@@ -41,7 +41,7 @@ def by_turn(model: Model, pixels: NDArray[np.uint8], logits: NDArray[np.float32]
 
 
 def blanked(pixels: NDArray[np.uint8], logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The logits, in place, with zeros for blank views, of which the model would say what it says by habit."""
+    """The logits, in place, with zeros for blank views, for which the model would give its habitual answer."""
     flat = pixels.reshape(len(pixels), -1)
     logits[flat.max(axis=1).astype(int) - flat.min(axis=1) < BLANK_RANGE] = 0
     return logits

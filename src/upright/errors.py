@@ -7,7 +7,7 @@
     │   ├── BrokenPicture        a known format whose bytes are damaged
     │   │   └── Damaged          its structure contradicts itself, so that its metadata cannot be changed
     │   └── TooLarge             over a limit that can be raised
-    ├── ModelError               a model folder that is not whole
+    ├── ModelError               a model folder that is incomplete or inconsistent
     ├── EngineError              an engine that cannot run here, or fails
     ├── ExtraMissing             a package that only this use needs is not installed
     ├── CorrectionError          a picture that could not be set right; the original is as it was
@@ -15,7 +15,7 @@
     │   ├── WriteFailed          the new file could not be written
     │   └── JournalError         a journal that cannot be read, or no longer fits the files
     ├── UsageError               a request that contradicts itself
-    └── Overloaded               no room in the queue; try again later
+    └── Overloaded               the queue is full; try again later
 
 Each knows the exit code of a command and the status of an HTTP answer, and its text names the source, the cause and
 the remedy.
@@ -128,7 +128,7 @@ class WriteFailed(CorrectionError):
 
 
 class JournalError(CorrectionError):
-    """A journal cannot be read, or the files are no longer what it wrote."""
+    """A journal cannot be read, or the files are no longer as the run left them."""
 
 
 class UsageError(UprightError):
@@ -139,7 +139,7 @@ class UsageError(UprightError):
 
 
 class Overloaded(UprightError):
-    """No room in the queue. ``retry_after_s`` says when to come back."""
+    """The queue is full. ``retry_after_s`` is the number of seconds to wait."""
 
     http_status = 503
 

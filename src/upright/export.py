@@ -163,7 +163,7 @@ def quantise(path: Path, target: Path, views: Pixels, float_convolutions: int = 
         path: a model that takes ``[n, S, S, 3]`` uint8.
         target: the file that is written.
         views: ``[n, S, S, 3]`` uint8; the ranges of the activations are those that these views use.
-        float_convolutions: so many of the first stay float, with the head and the sums of residual blocks.
+        float_convolutions: how many of the first stay float, with the head and the sums of residual blocks.
 
     Raises:
         ExtraMissing: onnx is not installed.

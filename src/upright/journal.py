@@ -1,9 +1,9 @@
-"""The undo journal: what was done to files in place, written down before it is done.
+"""The undo journal: each change of a file in place is written down before it is made.
 
 JSON lines. An ``intent`` holds the path, the sha256 before and after, and the edits (offset, old and new bytes in
 hexadecimal); without edits a whole copy is in the folder ``<journal>.d``, named by the sha256 before. Before is null
 where the file did not exist. An intent is on the disk before the file changes.
-A ``done`` line follows the change. A line cut short by a crash was never acted upon.
+A ``done`` line follows the change. If a crash cut a line short, its change was not made.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ class Journal:
         self.backups = _backups(self.path)
 
     def intend(self, intent: Intent, original: Window | None) -> None:
-        """Write down what is about to happen, with a copy of the original where edits do not tell it."""
+        """Write an intent; without edits, copy the original first."""
         if intent.edits is None and intent.before is not None and original is not None:
             self._back_up(intent.before, original)
         self._append(intent.to_line())
 
     def done(self, intent: Intent) -> None:
-        """Write down that it has happened."""
+        """Write that the change was made."""
         self._append({"journal": VERSION, "step": "done", "path": intent.path, "after": intent.after})
 
     def _back_up(self, name: str, original: Window) -> None:
@@ -108,7 +108,7 @@ class Journal:
             raise WriteFailed(
                 f"the journal could not be written ({error.strerror or error}); nothing was changed",
                 source=self.path,
-                remedy="make room for it, or name another place for it",
+                remedy="free disk space, or name another journal file",
             ) from None
 
 
@@ -155,7 +155,7 @@ def sha256(path: str | Path) -> str:
 
 
 def read_journal(path: str | os.PathLike[str]) -> list[Intent | JournalError]:
-    """The intents of a journal in their order; an error for each line that is no journal's, but a torn last one."""
+    """The intents of a journal in order; an error for each bad line except an incomplete last one."""
     name = os.fsdecode(path)
     try:
         text = Path(name).read_bytes()
@@ -168,7 +168,7 @@ def read_journal(path: str | os.PathLike[str]) -> list[Intent | JournalError]:
             if content["step"] == "intent":
                 found.append(Intent.from_line(content))
         except (ValueError, KeyError, TypeError) as error:
-            found.append(JournalError(f"line {number} is not a journal's ({error})", source=name))
+            found.append(JournalError(f"line {number} is not a line of a journal ({error})", source=name))
     if found and all(isinstance(entry, JournalError) for entry in found):
         raise _no_journal(name)
     return found
@@ -220,7 +220,7 @@ def _restored(intent: Intent, journal: Path) -> str:
 
             def commit(_: str, digest: str) -> None:
                 if digest != intent.before or sha256(intent.path) != intent.after:
-                    raise JournalError("the old bytes cannot be had back from the journal", source=intent.path)
+                    raise JournalError("the journal no longer has the old bytes", source=intent.path)
 
             atomic.write(intent.path, pieces, like=intent.path, commit=commit)
     except FileNotFoundError as error:

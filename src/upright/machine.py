@@ -1,4 +1,4 @@
-"""What this process may use of the machine: processors, memory, and a folder to keep what was measured or built."""
+"""What this process may use: processors, memory, and a cache folder for measurements and built engines."""
 
 from __future__ import annotations
 
@@ -69,5 +69,5 @@ def _groups(controller: str) -> Iterator[Path]:
                 continue
             root = _GROUPS / controller if controllers else _GROUPS
             own = root / path.lstrip("/")
-            # A container may see its group mounted as the root and yet be told the path that its host knows.
+            # A container may see its group mounted as the root although the path given is the one on the host.
             yield from (own, *own.parents[: len(own.parts) - len(root.parts)])

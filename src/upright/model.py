@@ -19,10 +19,10 @@ _REMEDY = "see docs/models.md for what a model folder holds"
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Makes confidences of one step of deciding mean what they say, and says which are enough for each promise.
+    """Calibration of one step: makes its confidences true probabilities, and has the threshold of each promise.
 
     ``temperature`` divides log-probabilities (Guo et al. 2017, "On Calibration of Modern Neural Networks"); the
-    others are the least calibrated confidence at which a promise is kept, ``None`` where none is enough.
+    others are the lowest calibrated confidence that keeps a promise, ``None`` if no confidence does.
     """
 
     temperature: float
@@ -55,7 +55,7 @@ class Model:
 
     @property
     def onnx_path(self) -> Path:
-        """Where the weights lie."""
+        """Path of the weights."""
         return self.folder / "model.onnx"
 
     def to_dict(self) -> dict[str, Any]:

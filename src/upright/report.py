@@ -1,4 +1,4 @@
-"""A report that a person can look at: before and after of what was turned, what was left alone, and why.
+"""A report for people: before and after of what was turned, what was left alone, and why.
 
 `write_report` takes the outcomes of a run one by one and writes two files that need nothing else: an HTML page with
 small embedded pictures, and beside it, with the same stem, a PNG contact sheet. Memory stays bounded however many there

@@ -1,4 +1,4 @@
-"""What upright answers: frozen dataclasses, each with ``to_dict()`` for JSON."""
+"""Answers of upright: frozen dataclasses, each with ``to_dict()`` for JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Promise(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why the answer is what it is."""
+    """The reason for the answer."""
 
     SURE = "sure"
     BELOW_THRESHOLD = "below_threshold"
@@ -68,7 +68,7 @@ class Orientation:
     """The answer of detection.
 
     ``turn`` is the clockwise turn that makes the picture, as shown, upright; ``None`` means *unsure: leave it alone*.
-    ``best`` is the likeliest turn all the same, ``reason`` why the two differ.
+    ``best`` is the likeliest turn in any case; ``reason`` says why the two differ.
     """
 
     turn: Turn | None
@@ -177,10 +177,10 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer about one item of a run, whatever it was: an orientation or an error, and what was written.
+    """The answer about one item of a run: an orientation or an error, and what was written.
 
-    ``source`` is the item's key. An item that was passed over has neither, but the reason in ``skipped``; it is
-    counted, and is no row of any output. ``timing_s`` are the seconds of each stage.
+    ``source`` is the item's key. An item that was passed over has neither, only the reason in
+    ``skipped``; it is counted and gives no row. ``timing_s`` are the seconds of each stage.
     """
 
     source: str
@@ -284,7 +284,7 @@ COLUMNS: dict[str, type] = {
 def columns(values: dict[str, Any]) -> dict[str, Any]:
     """`Outcome.to_dict` as one value for each of `COLUMNS`, ``None`` where there is none.
 
-    A file name may hold bytes that are no text; CSV and Parquet hold text only: there they are escaped.
+    CSV and Parquet hold only text, so bytes of a file name that are not UTF-8 are escaped.
     """
     done, flat = values.get("correction", {}), dict(values)
     flat |= {name: done[name] for name in ("method", "target", "lossless", "written") if name in done}

@@ -31,8 +31,8 @@ FSYNC_EVERY_S = 5.0
 class ResultsFile:
     """Rows in ``path``, locked against a second run.
 
-    A line that a killed run left torn is cut off. ``source`` of every whole line counts as done; of keys only a hash
-    of 64 bits is kept, about 100 bytes of memory each.
+    A line that a killed run left incomplete is cut off. ``source`` of every whole line counts as done; of each key only
+    a hash of 64 bits is kept, about 100 bytes of memory.
 
     Args:
         path: the file; made with its folder where it is missing.
@@ -81,7 +81,7 @@ class ResultsFile:
         return key_hash(key) in self.done
 
     def close(self) -> None:
-        """Bring everything to the disk and let the next run in."""
+        """Flush everything to disk and release the lock."""
         try:
             os.fsync(self._fd)
         finally:
@@ -100,7 +100,7 @@ class ResultsFile:
             )
 
     def _read_done(self) -> int:
-        """Take note of whole lines, cut a torn one off; returns where the next line goes."""
+        """Read the whole lines and cut off an incomplete one; returns where the next line goes."""
         end = 0
         with open(os.dup(self._fd), "rb") as file:  # noqa: PTH123 -- the locked file, not another one of that name
             file.seek(0)

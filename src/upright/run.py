@@ -1,6 +1,6 @@
-"""One way through for many pictures: each item is fetched, decided, and set right where that is asked for.
+"""The one way through for many pictures: each item is fetched, decided, and corrected if that is asked for.
 
-`outcome_of` does one item, `work` many of them in bounded memory. The commands, jobs and the cluster all go this way.
+`outcome_of` does one item, `work` many of them in bounded memory. The commands, jobs and the cluster all use these.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def outcome_of(item: Item, detector: Decides, corrector: Corrector | None = None
         error.source = item.key
         outcome = replace(outcome, error=error)
     except Exception as error:
-        # A million pictures find what tests do not; the run goes on and the outcome says what happened.
+        # Among a million pictures some raise what no test did: the run continues and the outcome names the error.
         log.exception("%s: unexpected error", item.key)
         unexpected = UprightError(f"{type(error).__name__}: {error}", source=item.key, remedy="please report it")
         outcome = replace(outcome, error=unexpected)
@@ -162,7 +162,7 @@ class Tally:
     _ended: tuple[float, float] | None = None
 
     def add(self, outcome: Outcome) -> None:
-        """Take note of one outcome."""
+        """Count one outcome."""
         if outcome.skipped:
             self.skipped[outcome.skipped] += 1
         else:

@@ -9,7 +9,7 @@ data=$1 work=$2 minutes=${3:-240} threads=${4:-$(nproc)}
 mkdir -p "$work"
 set --
 # Threads that wait must not spin: on a busy machine that cost ten times the work itself. Memory goes back to the system
-# only at the end and comes in large pages: a view's first layers take 30 MB each, and fetching them anew at every step
+# only at the end and comes in large pages: a view's first layers take 30 MB each, and fetching them again at every step
 # took three times the work.
 export OMP_WAIT_POLICY=passive MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 

@@ -80,7 +80,7 @@ def set_text(text: str, style: Style, measure: float | None = None, whole_words:
 
 
 def snapped(size: float) -> float:
-    """The nearest of 41 type sizes from 5 to 420 px: pango looks a font up anew for every size, 2.9 ms against 0.2."""
+    """The nearest of 41 type sizes from 5 to 420 px: pango looks a font up again for every size, 2.9 ms against 0.2."""
     step = round(math.log(max(size, SMALLEST_PX) / SMALLEST_PX, SIZE_STEP))
     return round(SMALLEST_PX * SIZE_STEP ** min(step, 40), 1)
 

@@ -1,4 +1,4 @@
-"""Prints, folds, lights, photographs, compresses. Every direction is drawn evenly: nothing here tells what is up."""
+"""Prints, folds, lights, photographs, compresses. Every direction is drawn evenly: nothing here shows what is up."""
 
 from __future__ import annotations
 

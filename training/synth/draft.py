@@ -47,7 +47,7 @@ class Draft:
         self, tall: float, spread: float = 0.35, area: float = 300_000, paper: Colour = (255, 255, 255)
     ) -> Canvas:
         """A canvas whose height / width is `tall`, give or take a factor of e^spread either way; a fifth are on their
-        side or the like, so that no layout has a shape of its own."""
+        side or the like, so that no layout is known by its shape."""
         ratio = tall * float(np.exp(self.rng.normal(0, spread)))
         ratio = 1 / ratio if self.chance(0.2) else ratio
         ratio = min(3.2, max(0.31, ratio))

@@ -8,7 +8,7 @@ from training.synth.figures import figure
 
 
 def _body(d: Draft, canvas: Canvas, per_page: tuple[int, int] = (22, 58)) -> Style:
-    """Running text of so many lines a page."""
+    """Running text, this many lines a page."""
     size = max(7.0, canvas.height / d.whole(*per_page) * 0.72)
     size = min(size, canvas.width / 18)
     return d.style(

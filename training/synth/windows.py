@@ -24,7 +24,7 @@ KINDS_DRAWN = PAGES | SCREENS | DISPLAYED
 HANDS, HANDS_SHARE = ("blackletter", "handwriting", "handwriting", "typewriter"), 0.3
 #: Side of a window on the sheet, in sides of the view.
 SPAN = (0.75, 2.2)
-#: Ink is looked for in cells of so many pixels; a window has to have some in this share of its cells.
+#: Ink is looked for in cells of this many pixels; a window has to have some in this share of its cells.
 _CELL_PX = 8
 _LEAST_INK = 0.22
 _TRIES = 12

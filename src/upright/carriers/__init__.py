@@ -1,10 +1,10 @@
-"""What says how a picture lies, read from and written into bytes: no pixels, no other byte.
+"""Metadata that say how a picture lies, read from and written into bytes: no pixel and no other byte changes.
 
 One carrier of a file leads: the EXIF orientation of its first directory (`exif`), or the boxes of HEIC and AVIF
 (`heif`). The others follow (`FOLLOWERS`): they are reported and not applied, as browsers, libvips and the Metadata
 Working Group have it; and whenever the leader is written, those that are there are set to the same, so that no reader
 turns twice. A new carrier is a module here with a function ``follow``, and its name in the rows of the formats that
-have it. A page of a PDF has one of its own (`rotate`).
+have it. A page of a PDF has its own carrier (`rotate`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class ExifTag:
     ``orientation`` is TOP_LEFT where the tag is absent or not ``valid`` (1 to 8). ``offset`` is where the value's
     bytes (two, as a rule) begin in the file, ``byte_order`` "little" or "big", ``raw`` the number they hold.
     ``applied`` says that decoders of this format show the pixels so by themselves (HEIC, AVIF). ``xmp`` is the number
-    in an XMP packet and ``xmp_offset`` where its digit stands.
+    in an XMP packet and ``xmp_offset`` the position of its digit.
     """
 
     format: str = ""
@@ -143,7 +143,7 @@ def has_page(window: Window, page: int) -> bool:
 def sides_swapped(data: bytes) -> bytes:
     """The same file with what its metadata say of width and height exchanged, for turned pixels.
 
-    Damaged metadata stay as they are, and those of a TIFF, whose writer says anew how its pixels lie.
+    Damaged metadata stay as they are; so do those of a TIFF, whose writer rewrites the layout of its pixels.
     """
     window = Window(data)
     form, container = _tagged(window)

@@ -1,6 +1,6 @@
-"""The /Rotate of a PDF page, a clockwise turn: it stands where a picture has the EXIF orientation.
+"""The /Rotate of a PDF page, a clockwise turn: the counterpart of a picture's EXIF orientation.
 
-An incremental update is appended, and no byte that was there changes; taking it back is cutting the file off where it
+An incremental update is appended, and no byte that was there changes; undo cuts the file off where it
 ended before.
 """
 

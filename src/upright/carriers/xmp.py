@@ -12,7 +12,7 @@ _VALUE = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]""")
 
 
 def read(window: Window, blocks: Blocks) -> tuple[int | None, int | None]:
-    """The number, and where its digit stands."""
+    """The number, and the position of its digit."""
     span = blocks.xmp
     found = _VALUE.search(window.at(span.start, min(span.end - span.start, MAX_BLOCK))) if span else None
     return (int(found[1]), span.start + found.start(1)) if span and found else (None, None)

@@ -51,6 +51,6 @@ def main() -> None:
         click.echo("upright: stopped", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        # Whoever read our output has gone (`upright detect … | head`); closing stdout must not complain again.
+        # The reader of our output has exited (`upright detect … | head`); closing stdout must not raise again.
         sys.stderr.close()
         sys.exit(141)

@@ -37,8 +37,8 @@ from .running import Batch, check_sources, finish, go_through
 def command(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> None:
     """Work through SOURCES: folders, pictures, tar shards, Parquet files with image bytes, s3:// and other URLs.
 
-    Each picture is one row of the results; a broken one is a row with its error. The same command run again goes on
-    where it was stopped, by Ctrl-C, by a full disk or by a crash.
+    Each picture is one row of the results; a broken one is a row with its error. Run the same command again to continue
+    after Ctrl-C, a full disk or a crash.
 
     \b
     upright batch photos/ shards/*.tar -o results.jsonl

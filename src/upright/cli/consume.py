@@ -11,8 +11,8 @@ from ..errors import UsageError
 
 @click.command("consume")
 @click.argument("document", required=False, envvar="DOCUMENT_WORKING_PATH", type=click.Path(path_type=Path))
-@click.option("--careful", "promise", flag_value="careful", help="Turn only at the confidence set for 99.9 %.")
-@click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="Set for 99.5 % (the default).")
+@click.option("--careful", "promise", flag_value="careful", help="Turn only what is surest: the fewest wrong turns.")
+@click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="The default.")
 def command(document: Path | None, promise: str) -> None:
     """Set each page of a document upright before paperless-ngx stores it.
 

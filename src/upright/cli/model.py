@@ -23,7 +23,7 @@ def show(model: str | None) -> None:
 
 
 @command.command("export")
-@click.option("--model", metavar="FOLDER", help="A model folder, or the name of a model that comes along.")
+@click.option("--model", metavar="FOLDER", help="Path to a model folder, or the name of a bundled model.")
 @click.option(
     "--format",
     "form",

@@ -34,11 +34,9 @@ _PICTURES = (
     click.argument("sources", nargs=-1, type=click.Path(path_type=str, allow_dash=True)),
     click.option("--list", "lists", multiple=True, metavar="FILE", help="A file with one source a line."),
     click.option(
-        "--careful", "promise", flag_value="careful", help="Turn only at the confidence set for 99.9 % right turns."
+        "--careful", "promise", flag_value="careful", help="Turn only what is surest: the fewest wrong turns."
     ),
-    click.option(
-        "--balanced", "promise", flag_value="balanced", default="balanced", help="Set for 99.5 % (the default)."
-    ),
+    click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="The default."),
     click.option("--best", "promise", flag_value="best", help="Answer always, whatever the confidence."),
     click.option("--model", metavar="FOLDER", help="Path to a model folder, or the name of a bundled model."),
     click.option(

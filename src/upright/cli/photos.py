@@ -14,8 +14,8 @@ from ..integrations import PHOTO_PROGRAMS
 @click.argument("program", type=click.Choice(list(PHOTO_PROGRAMS)))
 @click.argument("address")
 @click.option("--dry-run", is_flag=True, help="Say what would be turned; change nothing.")
-@click.option("--careful", "promise", flag_value="careful", help="Turn only at the confidence set for 99.9 %.")
-@click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="Set for 99.5 % (the default).")
+@click.option("--careful", "promise", flag_value="careful", help="Turn only what is surest: the fewest wrong turns.")
+@click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="The default.")
 def command(program: str, address: str, dry_run: bool, promise: str) -> None:
     """Turn the photographs that lie wrong in Immich or PhotoPrism.
 

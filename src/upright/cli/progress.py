@@ -13,7 +13,7 @@ from ..errors import printable
 from ..run import Tally
 from ..sources import count_items
 
-#: Most pictures are answered before anybody looks for a sign of life.
+#: Most pictures are answered sooner than anybody looks for progress.
 MOMENT_S = 1.0
 
 

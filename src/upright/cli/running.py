@@ -1,4 +1,4 @@
-"""What detect, correct and batch do alike: go through the sources, show, stop cleanly, sum up."""
+"""Shared by detect, correct and batch: go through the sources, print, stop cleanly, summarise."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _stopping(tally: Tally) -> Iterator[threading.Event]:
         event.set()
         tally.stopped = True
         signal.signal(number, before[number])
-        click.echo("\nstopping after the pictures under way; once more stops at once", err=True)
+        click.echo("\nfinishing the pictures under way; press Ctrl-C again to stop at once", err=True)
 
     before = {int(number): signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

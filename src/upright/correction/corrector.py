@@ -69,7 +69,7 @@ class Corrector:
                 target = self.target(item) or ""
                 if (place := key_hash(target)) in taken:
                     cause = f"another picture of this run becomes {target} already"
-                    raise CorrectionError(cause, source=item.key, remedy="correct it into a folder of its own")
+                    raise CorrectionError(cause, source=item.key, remedy="correct it into another folder")
                 taken.add(place)
             except CorrectionError as error:
                 item = replace(item, error=error)

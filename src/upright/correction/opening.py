@@ -16,7 +16,7 @@ from ..pictures.source import open_file, reading
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
-#: So many bytes at either end stand for the content of a larger file, which takes a second for each 2 GB to read.
+#: Of a larger file only this many bytes at either end are compared: reading all takes a second for each 2 GB.
 _END_BYTES = 32 << 20
 _PIECE_BYTES = 1 << 20
 
@@ -35,7 +35,7 @@ class Opened:
     content: bytes | None = None
 
     def look(self) -> None:
-        """Note the content, so that `check_unchanged` compares it too: call it before somebody decides by it."""
+        """Record the content, so that `check_unchanged` compares it too. Call it before the picture is decided."""
         if self.path is not None:
             self.content = self._content()
 
@@ -48,7 +48,7 @@ class Opened:
         except OSError:
             raise WriteFailed("vanished meanwhile", source=self.path, remedy="run it again") from None
         if not same or (content and self.content is not None and self._content() != self.content):
-            raise WriteFailed("changed meanwhile and was left alone", source=self.path, remedy="run it again")
+            raise WriteFailed("changed in the meantime; left alone", source=self.path, remedy="run it again")
 
     def sha256(self) -> str:
         """Of all bytes, in hexadecimal."""

@@ -1,4 +1,4 @@
-"""What is asked of a correction, and what comes of it: a `Request` is planned into a `Change`."""
+"""A `Request` says what to do; it is planned into a `Change`, which says which files get which bytes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Request:
         if self.edge not in get_args(Edge):
             raise UsageError(f"there is no edge {self.edge!r}", remedy=f"use one of {', '.join(get_args(Edge))}")
         if self.in_place and self.target is not None:
-            raise UsageError("in place and a target contradict each other", remedy="give one of them")
+            raise UsageError("in_place and a target contradict each other", remedy="give one of them")
 
     def answered(self, turn: Turn | Orientation | int) -> Request:
         """The same request for a turn in degrees, or for the answer of detection; what is unsure is left alone."""
@@ -60,7 +60,7 @@ class Target:
     """One file as a change leaves it: the bytes of ``base`` with ``edits``, or ``data`` in their place.
 
     Where ``path`` is the path of ``base``, that file is replaced; another file is new. Without a ``base`` the file
-    did not exist before. ``check`` reads the written file and raises where it is not as it should be.
+    did not exist before. ``check`` reads the written file and raises if it is wrong.
     """
 
     path: str | None

@@ -1,4 +1,4 @@
-"""How a change is written: each file whole or not at all, after the journal, over nothing that was not looked at."""
+"""Writes a change: journal first, then each file whole or not at all, and never over a file that was not looked at."""
 
 from __future__ import annotations
 

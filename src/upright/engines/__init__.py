@@ -1,4 +1,4 @@
-"""Engines run a model. One protocol, one row of the table and one small lazy module for each runtime."""
+"""Engines run a model: one protocol, and for each runtime one row of the table and one small lazy module."""
 
 from __future__ import annotations
 

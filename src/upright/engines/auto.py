@@ -38,7 +38,7 @@ def measured(model: Model) -> dict[str, Any]:
     key = _key(model)
     if key not in kept:
         kept[key] = _measure(model)
-        with contextlib.suppress(OSError):  # A folder that cannot be written costs a second each time, no more.
+        with contextlib.suppress(OSError):  # an unwritable folder costs a second at each start, no more
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f"engines.{os.getpid()}.part")
             part.write_text(json.dumps(kept, indent=1), "utf-8")
@@ -62,7 +62,7 @@ def views_per_s(engine: Engine, size_px: int, batch: int, seconds: float) -> flo
 
 def _measure(model: Model) -> dict[str, Any]:
     speeds: dict[str, dict[int, float]] = {}
-    for name in ENGINES:  # as it is: precision that changes answers is only ever taken by name
+    for name in ENGINES:  # default precision: one that changes answers is used only when named
         try:
             engine = open_engine(model, name)
         except (EngineError, ExtraMissing, ModelError) as error:
@@ -83,7 +83,7 @@ def _measure(model: Model) -> dict[str, Any]:
 
 
 def _clearly_best(speeds: dict[_Key, float]) -> _Key:
-    """The first that no other beats by a tenth: a moment on a busy machine cannot tell less apart."""
+    """The first that no other beats by a tenth: smaller differences are noise on a busy machine."""
     return next(key for key, speed in speeds.items() if speed * 1.1 >= max(speeds.values()))
 
 

@@ -90,7 +90,7 @@ class Batcher:
 
     @property
     def batch_size(self) -> int:
-        """Of the engine within, which is lowered when memory runs out."""
+        """That of the wrapped engine, which is lowered when memory runs out."""
         return self.engine.batch_size
 
     @batch_size.setter
@@ -242,7 +242,7 @@ def infer(engine: Engine, pixels: Pixels) -> Logits:
 
 
 def _fewer(engine: Engine, views: int, error: Exception) -> int:
-    """How many views to try next where so many failed. Raises `EngineError` where fewer would not help."""
+    """How many views to try next after a run of ``views`` failed. Raises `EngineError` if fewer would not help."""
     is_out_of_memory = getattr(engine, "is_out_of_memory", lambda error: False)
     if not is_out_of_memory(error):
         raise EngineError(f"{engine.name} failed on {views} views: {error}", remedy="run `upright doctor`") from error

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class OpenvinoEngine:
-    """Runs ``model.onnx`` in OpenVINO; a compiled model serves all threads, each with a request of its own.
+    """Runs ``model.onnx`` in OpenVINO; a compiled model serves all threads, each with its own request.
 
     ``precision``: ``fp32``; ``bf16``, which is fast where the processor has AMX or AVX512-BF16; ``int8``, which reads
     ``model-int8.onnx`` of the model folder (`upright model export --format onnx-int8`).

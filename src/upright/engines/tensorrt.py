@@ -1,6 +1,6 @@
 """TensorRT itself: an engine is built from ``model.onnx`` once, kept in the cache folder, and run by torch's stream.
 
-Its tests drive it with a stand-in that records the calls: it was not run on a real GPU yet.
+Not yet run on a real GPU: its tests use a stand-in that records the calls.
 """
 
 from __future__ import annotations

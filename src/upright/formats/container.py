@@ -1,4 +1,4 @@
-"""What a container is to the rest of upright: the protocol that the modules of this package satisfy."""
+"""The protocol that every container module of this package implements."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def chunk_of(chunks: Iterable[tuple[bytes, int, int]], span: Span) -> int:
 
 
 class Container(Protocol):
-    """The structure of a file. What a format does not override is so: one picture, and no metadata to change.
+    """The structure of a file. The defaults are those of a format with one picture and no metadata to change.
 
-    Reading gives what there is; `pages`, `size_px` and edits raise `Damaged` where the bytes contradict themselves.
+    Reading returns what it finds; `pages`, `size_px` and edits raise `Damaged` where the bytes contradict themselves.
     Edits are values (`Edit`), so that `upright.formats.inverse` takes back whatever is done.
     """
 
@@ -74,5 +74,5 @@ class Container(Protocol):
         return []
 
     def seal(self, window: Window, blocks: Blocks, edits: Sequence[Edit]) -> list[Edit]:
-        """The edits of check sums that ``edits`` inside the metadata call for."""
+        """The edits of checksums that ``edits`` inside the metadata require."""
         return []

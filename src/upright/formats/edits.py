@@ -32,7 +32,7 @@ class Edit:
 
 
 class Window:
-    """Random access to bytes or a seekable file; a read past the end gives what is there."""
+    """Random access to bytes or a seekable file; a read past the end returns fewer bytes."""
 
     def __init__(self, source: Bytes | BinaryIO) -> None:
         self._file = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source

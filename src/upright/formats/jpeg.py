@@ -2,7 +2,7 @@
 
 A new segment goes after SOI and the APP0 segments, so before any APP2: the offsets of a multi-picture file are
 counted from its own APP2 segment, which moves by as much as the pictures it points to. Growing an EXIF segment that
-stands behind that APP2 would break them, and is refused.
+follows that APP2 would break them, so it is refused.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """What stands before the first scan, whose marker is at ``scan_at``: the segments that pixels depend on."""
+    """What precedes the first scan, whose marker is at ``scan_at``: the segments that pixels depend on."""
 
     frame: Frame
     kept: bytes
@@ -238,7 +238,7 @@ class Jpeg(Container):
         if length + len(addition) > 0xFFFF:
             raise Damaged("the EXIF segment has no room for the tag")
         if blocks.mpf is not None and blocks.mpf < blocks.tiff.start:
-            raise Damaged("a multi-picture index stands before the EXIF segment")
+            raise Damaged("a multi-picture index (MPF) precedes the EXIF segment")
         grown = window.edit(length_at, struct.pack(">H", length + len(addition)))
         return [*edits, grown, Edit(blocks.tiff.end, b"", addition)]
 

@@ -1,7 +1,7 @@
 """PDF: pages found through tables and streams of cross-references, and incremental updates (ISO 32000-1, 7.5.6).
 
-Objects in object streams are read too. Refused are encrypted files, and those whose references are damaged, which
-viewers rebuild each in its own way.
+Objects in object streams are read too. Encrypted files are refused, and files with damaged references, because each
+viewer rebuilds those differently.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_REFERENCES = 2_000_000
 
 
 class Pdf(Container):
-    """A PDF; its pages have no pixels of their own."""
+    """A PDF; its pages have no stored pixels."""
 
     def pages(self, window: Window) -> int:
         """The leaves of the tree of pages."""
@@ -42,7 +42,7 @@ class Pdf(Container):
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Turn what a damaged document makes of its reader into Damaged.
+    """Raise Damaged for whatever a damaged document makes the reader raise.
 
     A value of another kind than the standard has there, in any of fifty places; streams that name each other.
     """
@@ -53,7 +53,7 @@ def readable() -> Iterator[None]:
 
 
 class Document:
-    """What has to be known of a PDF to find its pages."""
+    """A PDF as far as needed to find its pages."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data

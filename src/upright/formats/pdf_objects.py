@@ -1,4 +1,4 @@
-"""PDF objects as they are written (ISO 32000-1, 7.3). Strings are passed over: nothing that upright needs is in one."""
+"""Syntax of PDF objects (ISO 32000-1, 7.3). Strings are skipped: upright needs none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Reference(NamedTuple):
 
 
 class Dictionary(dict[bytes, Any]):
-    """A dictionary with the bytes it was read from and where in them each value stands."""
+    """A dictionary, the bytes that it was read from, and the position of each value in them."""
 
     raw: bytes = b""
 

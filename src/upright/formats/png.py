@@ -1,4 +1,4 @@
-"""PNG: EXIF in an eXIf chunk before or after the pixels, XMP in an iTXt chunk; a chunk that changes is sealed anew."""
+"""PNG: EXIF in an eXIf chunk before or after the pixels, XMP in an iTXt chunk; a changed chunk gets a new checksum."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The table of formats: one row each. Whatever has to know which formats there are reads it here.
+"""The table of formats, one row each. Everything else in upright takes its list of formats from here.
 
-A new format is one row, and a module where its bytes have to be understood or changed.
+A new format is one row, and a module if its bytes have to be parsed or changed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, Literal
 from .container import Container
 from .edits import Window
 
-#: What `sniff` wants of a file's beginning: a PDF may begin this far into it.
+#: How much of a file's beginning `sniff` needs: a PDF header may come this late.
 HEAD_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What is known of a format.
+    """A row of the table.
 
     Attributes:
         name: as Pillow has it, where Pillow knows the format.
@@ -36,7 +36,7 @@ class Format:
         whole: whether it has to be decoded whole before it can be shrunk.
         holds: several ``pages`` or ``frames``, or one picture ("").
         bands: whether three of more bands can be chosen.
-        written: whether its pixels can be encoded anew.
+        written: whether its pixels can be encoded again.
     """
 
     name: str
@@ -70,7 +70,7 @@ def named(place: str) -> Any:
 #: One of the first four brands, the major one among them.
 _BRANDS = rb"....ftyp(?:|.{8}(?:.{4}){0,3})"
 #: ISO 32000-2 puts the header at the very start; readers look for it in the first kilobyte. After white space or a
-#: byte order mark it is one wherever it stands. After anything else (a mail's head, a printer's commands) it must begin
+#: byte order mark it counts anywhere. After anything else (a mail's head, a printer's commands) it must begin
 #: a line and be followed by what a header is followed by, or every text that quotes a PDF would be one.
 _PDF = (
     rb"(?:\xef\xbb\xbf)?[\0\t\n\f\r ]*%PDF-"

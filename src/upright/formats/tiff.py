@@ -1,7 +1,7 @@
 """The TIFF structure: whole TIFF and BigTIFF files, and the EXIF block that other containers carry.
 
-All offsets inside are counted from the start of the block, so a directory that has to grow is written anew at the
-end and everything else stays where it is: thumbnails, maker notes and sub-directories remain reachable.
+All offsets inside are counted from the start of the block, so a directory that has to grow is rewritten at the
+end and everything else keeps its place: thumbnails, maker notes and sub-directories remain reachable.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_NUMBERS = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """One image file directory. ``pointer`` is where the offset that leads to it stands; positions are absolute."""
+    """One image file directory. ``pointer`` is the position of the offset that leads to it; positions are absolute."""
 
     order: str
     big: bool
@@ -112,7 +112,7 @@ def directory(window: Window, span: Span, page: int = 0) -> Directory:
 
 
 def directory_at(window: Window, span: Span, order: str, big: bool, pointer: int) -> Directory:
-    """The directory whose offset stands at ``pointer``. `Damaged` where it lies outside of the block."""
+    """The directory whose offset is at ``pointer``. `Damaged` if it lies outside the block."""
     offset_code, count_code = (order + "Q", order + "Q") if big else (order + "I", order + "H")
     width, count_width = (8, 8) if big else (4, 2)
     offset = struct.unpack(offset_code, window.exactly(pointer, width))[0]

@@ -27,7 +27,7 @@ class _NoRedirect(HTTPRedirectHandler):
 
 
 class Api:
-    """A program's HTTP interface under one address, with the headers that say who asks.
+    """A program's HTTP interface under one address, with the headers that authenticate.
 
     Args:
         address: of the server, as in the browser.

@@ -52,7 +52,7 @@ class Immich:
             return [{"action": each["action"], "parameters": dict(each["parameters"])} for each in found["edits"]]
 
     def put_edits(self, asset: str, edits: Sequence[dict[str, Any]]) -> None:
-        """Replace all edits; none is a request of its own."""
+        """Replace all edits; an empty list needs another request."""
         if edits:
             self._api.json("PUT", f"/api/assets/{asset}/edits", {"edits": list(edits)})
         else:
@@ -86,8 +86,8 @@ def merged(edits: Sequence[dict[str, Any]], turn: Turn) -> list[dict[str, Any]]:
 def set_right(immich: Immich, detector: Detector, promise: Promise | str, dry_run: bool = False) -> Iterator[str]:
     """Turn what lies wrong; a line for each picture that is turned, or fails.
 
-    A picture that somebody turned or mirrored in Immich is left as that person wanted it. Raises SourceError where the
-    list of pictures cannot be had.
+    A picture that somebody turned or mirrored in Immich is left as that person wanted it. Raises SourceError if
+    the list of pictures cannot be read.
     """
     for asset, name in immich.pictures():
         try:

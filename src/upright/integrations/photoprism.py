@@ -64,7 +64,7 @@ class PhotoPrism:
 def set_right(photos: PhotoPrism, detector: Detector, promise: Promise | str, dry_run: bool = False) -> Iterator[str]:
     """Turn what lies wrong; a line for each picture that is turned, or fails.
 
-    Raises SourceError where the list of pictures cannot be had.
+    Raises SourceError if the list of pictures cannot be read.
     """
     for file in photos.pictures():
         try:

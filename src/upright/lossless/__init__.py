@@ -1,4 +1,4 @@
-"""Stored pixels turned without loss, and the proof that nothing was lost; and, when asked for, encoded anew."""
+"""Stored pixels turned without loss, and the proof that nothing was lost; and, when asked for, encoded again."""
 
 from __future__ import annotations
 

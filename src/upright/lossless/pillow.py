@@ -47,11 +47,11 @@ def rewritten(data: bytes, exif: ExifOrientation, options: Callable[[Image.Image
     return out.getvalue()
 
 
-def told(picture: Image.Image, names: tuple[str, ...]) -> dict[str, Any]:
+def info_of(picture: Image.Image, names: tuple[str, ...]) -> dict[str, Any]:
     """Those facts of these names that the picture has."""
     return {name: picture.info[name] for name in names if picture.info.get(name) is not None}
 
 
 def _options(picture: Image.Image) -> dict[str, Any]:
     options, kept = _WRITTEN[picture.format]
-    return options | told(picture, kept)
+    return options | info_of(picture, kept)

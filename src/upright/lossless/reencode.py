@@ -1,4 +1,4 @@
-"""Pictures turned and encoded anew, when that was asked for."""
+"""Pictures turned and encoded again, when that was asked for."""
 
 from __future__ import annotations
 

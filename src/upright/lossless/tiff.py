@@ -12,7 +12,7 @@ from ..errors import NotLossless
 from ..formats import Span, Window
 from ..formats.tiff import directory
 from ..turns import VIPS_ANGLE, ExifOrientation
-from .pillow import rewritten, told
+from .pillow import info_of, rewritten
 from .proof import prove, same_picture, same_samples
 
 _SUB_IFDS, _COMPRESSION, _BITS = 0x014A, 0x0103, 0x0102
@@ -31,7 +31,7 @@ _EXACT = {
 }
 #: Tags that say how samples lay in the old file, or that its writer fills in by itself.
 LAYOUT = {254, 256, 257, 266, 273, 278, 279, 282, 283, 284, 292, 293, 317, 322, 323, 324, 325, 339, 34675}
-#: Tags that must not go into another file because they tell of samples.
+#: Tags that describe samples, so that they must not go into another file.
 SAMPLES = (LAYOUT - {282, 283}) | {258, 259, 262, 277, 320, 338, 347, 512, 513, 514, 530, 532, 700}
 
 
@@ -82,7 +82,7 @@ def _by_vips(data: bytes, exif: ExifOrientation, compression: str | None) -> byt
 
 
 def _options(picture: Any) -> dict[str, Any]:
-    """The tags that do not tell of samples, sub-directories included, each in its own type."""
+    """The tags that do not describe samples, sub-directories included, each in its own type."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     kept, tags = ImageFileDirectory_v2(), picture.tag_v2
@@ -93,4 +93,4 @@ def _options(picture: Any) -> dict[str, Any]:
             kept[tag] = tags[tag]
             kept.tagtype[tag] = tags.tagtype[tag]
     big = bool(getattr(tags, "_bigtiff", False))
-    return {"tiffinfo": kept, "big_tiff": big} | told(picture, ("icc_profile", "compression"))
+    return {"tiffinfo": kept, "big_tiff": big} | info_of(picture, ("icc_profile", "compression"))

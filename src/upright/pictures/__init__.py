@@ -20,12 +20,12 @@ _NO_LIMITS = Limits()
 
 
 def open_picture(source: Source, *, page: int = 0, limits: Limits = _NO_LIMITS, bands: Bands | None = None) -> Picture:
-    """Open a picture; what it is, is told by its content and not by its name.
+    """Open a picture. Its content decides its format, not its name.
 
     Args:
         source: a path, bytes, a binary stream, an array ``[h, w]`` or ``[h, w, 1 to 4]``, or a Pillow image.
         page: of a file with several pages or frames, counted from 0.
-        limits: what it may ask for.
+        limits: resource limits.
         bands: which three, counted from 1, are shown as red, green and blue; of TIFF, PNG, WebP, GIF, AVIF and
             arrays ``[h, w, n]`` of any depth. ``None``: the first three, or the one that there is.
 

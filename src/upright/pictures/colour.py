@@ -19,7 +19,7 @@ _WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 def to_srgb(image: Image.Image, icc: bytes | None, warn: Callable[[str], None]) -> Image.Image:
     """A Pillow image of any mode as RGB: transparency over white, ICC profile applied, wide values mapped to 8 bits.
 
-    A damaged profile is passed over and said in a warning.
+    A damaged profile is ignored, with a warning.
     """
     if image.mode in _WIDE_MODES:
         image = _from_wide(image)

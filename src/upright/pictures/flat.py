@@ -31,7 +31,7 @@ _ROWS_AT_ONCE = 64
 _DAMAGED = "damaged tiles are shown white"
 #: A JPEG has at most 65,535 lines.
 _MOST_LINES = 65_000
-#: An Adobe segment says which colours three components are; TIFF says it in a tag of its own.
+#: An Adobe segment says which colours three components are; TIFF has a tag for that.
 _ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"
 
 
@@ -68,7 +68,7 @@ def read_flat(file: BinaryIO) -> Flat | None:
 
 
 def is_reduced(file: BinaryIO, page: int) -> bool:
-    """Whether a page says that it is a smaller form of another (NewSubfileType), not a page of its own."""
+    """Whether a page is marked as a smaller form of another page (NewSubfileType)."""
     window = Window(file)
     try:
         found = directory(window, Span(0, window.size), page)
@@ -185,7 +185,7 @@ class _Batch:
             self._kept, at, self._frame = header.kept[2:], header.scan_at, header.frame
         scan_end = at + 2 + int.from_bytes(first[at + 2 : at + 4], "big")
         self._head, self._scan = first[:scan_end], first[at:scan_end]
-        # A tile with restart markers of its own can't be joined to others.
+        # A tile that has restart markers cannot be joined to others.
         if self._frame and self._frame.baseline and b"\xff\xdd" not in self._head:
             self._most = max(1, _MOST_LINES // max(1, self._frame.height))
         self._data: list[bytes] = []
@@ -272,7 +272,7 @@ def _sampled(
 
 
 def _line(file: BinaryIO, flat: Flat, row: int, rows: int, line_bytes: int) -> bytes:
-    """The middle one of the lines that stand for one row."""
+    """The middle one of the lines that one row represents."""
     strip, inside = divmod((2 * row + 1) * flat.height // (2 * rows), flat.tile_height)
     file.seek(flat.offsets[strip] + inside * line_bytes)
     line = file.read(line_bytes)

@@ -1,7 +1,7 @@
 """JPEG: decoded at 1/8 to 1/1 of its size by libjpeg-turbo's scaled inverse transform, progressive files from their
 first scan alone.
 
-Pillow is handed just the segments that pixels depend on. So no metadata is parsed, and a file may be cut after its
+Pillow gets only the segments that pixels depend on, so no metadata is parsed, and a file may be cut after its
 first scan or mended at its end without a copy of it.
 """
 

@@ -27,7 +27,7 @@ class Picture(ABC):
 
     Attributes:
         name: what messages call it: its path, ``-``, ``<bytes>``, ``<stream>``, ``<array>``.
-        path: where its bytes lie, if in a file.
+        path: the file of its bytes, if it is in a file.
         format: ``JPEG``, ``PNG``, ``TIFF``, ``WEBP``, ``GIF``, ``BMP``, ``AVIF``, ``HEIC``, ``PDF``, ``ARRAY`` …
         exif: how the stored pixels are shown.
         page, pages: which page or frame this is, of how many.
@@ -115,7 +115,7 @@ class Picture(ABC):
         return np.asarray(self._parts[box])
 
     def expect(self, boxes: Sequence[Box]) -> None:
-        """Say which regions will be asked for, so that they are read together in one pass through the file."""
+        """Announce the regions that will be asked for, so that one pass through the file reads them all."""
         self._expected = list(boxes)
 
     def _read_parts(self, boxes: Sequence[Box], side_px: int) -> dict[Box, Image.Image]:
@@ -133,7 +133,7 @@ class Picture(ABC):
         return self._source.read_bytes()
 
     def close(self) -> None:
-        """Let go of the file and of what was kept."""
+        """Close the file and free what was cached."""
         self._squashed.clear()
         self._parts.clear()
         self._source.file.close()

@@ -1,4 +1,4 @@
-"""What a user hands in, opened: a name for messages, a file to read, and how it is wanted."""
+"""What a user hands in, opened: a name for messages, a file to read, and the options for reading it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class OpenSource:
 
     @contextmanager
     def decoding(self) -> Iterator[None]:
-        """Turn whatever a decoder raises into this package's errors; none of them promises a type."""
+        """Turn whatever a decoder raises into this package's errors; decoders promise no type."""
         try:
             yield
         except UprightError:
@@ -137,7 +137,7 @@ def open_source(source: object, limits: Limits, page: int = 0, bands: Bands | No
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Turn what the system says while a file is read into `SourceMissing`."""
+    """Turn the system's errors while a file is read into `SourceMissing`."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -158,15 +158,15 @@ def open_file(path: str) -> BinaryIO:
         at = Path(path)
         if at.is_symlink() and not at.exists():
             raise SourceMissing(
-                f"it is a link to {printable(at.readlink())}, which is not there",
+                f"a link to {printable(at.readlink())}, which is not there",
                 source=path,
                 remedy="mend or remove the link",
             )
         mode = at.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise SourceMissing("it is a folder", source=path, remedy="name the pictures in it")
+            raise SourceMissing("a folder, not a file", source=path, remedy="name the pictures in it")
         if not stat.S_ISREG(mode):
-            raise SourceMissing("it is not a regular file", source=path, remedy="pipe it into - instead")
+            raise SourceMissing("not a regular file", source=path, remedy="pipe it into - instead")
         return at.open("rb")
 
 
@@ -194,7 +194,7 @@ def _sniffed(head: bytes, name: str) -> str:
     form = sniff(head)
     if not form:
         raise NotAPicture(
-            "it is of no picture format that upright knows",
+            "not a picture format that upright knows",
             source=name,
             remedy="see upright doctor for the formats, or convert it",
         )

@@ -77,7 +77,7 @@ def _loaded(source: OpenSource, fail_on: str = "none", **options: Any) -> Any:
 
 
 def _pyramid(source: OpenSource, header: Any, pages: int) -> Iterator[tuple[int, dict[str, int]]]:
-    """Smaller levels of a TIFF: how many times smaller, and how libvips is told to load them."""
+    """Smaller levels of a TIFF: how many times smaller, and libvips' options to load them."""
     subs = header.get("n-subifds") if header.get_typeof("n-subifds") else 0
     choices = [{"subifd": i} for i in range(min(subs, 32))] or [{"page": i} for i in range(1, min(pages, 32))]
     before = header.width
@@ -272,7 +272,7 @@ class VipsPicture(Picture):
         return self._as_rgb(values.reshape(image.height, image.width, image.bands), image)
 
     def _stop(self, late: threading.Event, image: Any) -> None:
-        """Make libvips give up: the loader, which libvips asks for each strip, and the result."""
+        """Stop libvips: the loader, which it calls for each strip, and the result."""
         late.set()
         self._image.set_kill(True)
         image.set_kill(True)

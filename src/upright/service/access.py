@@ -1,4 +1,4 @@
-"""Who may call a route, and what place it takes: it is closed and behind admission unless it says otherwise."""
+"""Who may call a route, and what place it takes. A route is closed and behind admission unless it says otherwise."""
 
 from __future__ import annotations
 

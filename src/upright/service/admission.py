@@ -12,7 +12,7 @@ from ..errors import Overloaded
 
 #: One client may take all but this share of the places and bytes; the rest is for clients that hold less than it.
 _RESERVED = 1 / 8
-#: For so long a place is kept for a request whose body is still coming.
+#: Seconds that a place is kept for a request whose body is still arriving.
 _PATIENCE_S = 2.0
 
 
@@ -102,7 +102,7 @@ class Admission:
         del self._visits[visit]
         self.bytes -= visit.bytes
         now = self._clock()
-        # The pace of leaving tells how long a full line takes; a pause without requests must not count as slowness.
+        # The rate of leaving gives the waiting time of a full line; a pause without requests is not slowness.
         self._between_s += 0.1 * (min(now - self._last_left, 1.0) - self._between_s)
         self._last_left = now
 

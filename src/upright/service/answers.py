@@ -1,4 +1,4 @@
-"""What the service answers, as models of the OpenAPI document; `tests/service` holds real answers against them."""
+"""The answers of the service, as models of the OpenAPI document; `tests/service` checks real answers against them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Turn = Literal[0, 90, 180, 270]
 
 
 class Answer(BaseModel):
-    """Nothing but what is described."""
+    """A model that forbids fields that are not described."""
 
     model_config = ConfigDict(extra="forbid", title=None)
 
@@ -31,7 +31,7 @@ class Problem(Answer):
 
 
 class Angle(Answer):
-    """What ``/rotate`` answers."""
+    """The answer of ``/rotate``."""
 
     suggested_angle: Turn = Field(
         description="Clockwise turn that makes the picture upright; if unsure the best guess."

@@ -102,7 +102,7 @@ def room_for(connections: int) -> tuple[int, int]:
     """How many connections this process can have, at most those wanted, and how many may come at once.
 
     Raises the limit of open files to what the system allows. asyncio accepts all that wait, several times before it
-    tells anybody; where files run out meanwhile it stops accepting for a second and writes thousands of tracebacks.
+    reports them; where files run out meanwhile it stops accepting for a second and writes thousands of tracebacks.
     """
     files = 1 << 20
     with contextlib.suppress(ImportError, ValueError, OSError):

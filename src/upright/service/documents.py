@@ -1,4 +1,4 @@
-"""What the service says about itself: ``/openapi.json``, and ``/docs`` for people to read."""
+"""Documents of the service: ``/openapi.json``, and ``/docs`` for people."""
 
 from __future__ import annotations
 

@@ -155,5 +155,5 @@ async def read_pictures(request: Request, max_pictures: int) -> list[tuple[str, 
         return [("", await request.body())]
     parts = await read_form(request, "files", max_pictures)
     if not parts or any(part.filename is None for part in parts):
-        raise Refused("the form has a field that is no file", remedy="send each picture as a file, with a filename")
+        raise Refused("the form has a field that is not a file", remedy="send each picture as a file, with a filename")
     return [(part.filename or "", part.data) for part in parts]

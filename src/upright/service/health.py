@@ -1,4 +1,4 @@
-"""Routes that tell about the service: whether it lives and takes requests, its model, its metrics."""
+"""Routes about the service: whether it is alive and ready, its model, its metrics."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ async def healthz() -> Response:
 @router.get("/readyz", responses={200: {"model": answers.Status}, 503: {"model": answers.Status}})
 @access(key=False, lane="free")
 async def readyz(request: Request) -> Response:
-    """Whether new requests should come here: 503 when the service is told to stop, or cannot use its jobs file."""
+    """Whether new requests should come here: 503 when the service is stopping, or cannot use its jobs file."""
     state = state_of(request)
     trouble = state.jobs and state.jobs.store.trouble
     status = "stopping" if state.draining else "unusable" if isinstance(trouble, JobsUnusable) else "ready"
-    told = {"status": status} | ({"jobs": str(trouble)} if trouble else {})
-    return JSONResponse(told, 200 if status == "ready" else 503)
+    answer = {"status": status} | ({"jobs": str(trouble)} if trouble else {})
+    return JSONResponse(answer, 200 if status == "ready" else 503)
 
 
 @router.get("/v1/model", responses={200: {"model": answers.ModelFacts}})

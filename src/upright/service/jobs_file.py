@@ -24,7 +24,7 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 class JobsFile:
     """Safe to share between threads, each of which has its own connection, and between processes of one machine.
 
-    ``trouble`` is what stands in the way of another job: the last error since `check` found none.
+    ``trouble`` is why no job can be accepted: the last error since `check` found none.
     """
 
     def __init__(self, path: str, schema: str, *, max_mb: int) -> None:
@@ -58,7 +58,7 @@ class JobsFile:
         """One transaction that takes the write lock at once, and leaves nothing behind where it fails."""
         with self.reading() as db:
             if self._there() != self._identity:
-                self.trouble = JobsUnusable("the jobs file was moved or deleted", remedy="tell the operator")
+                self.trouble = JobsUnusable("the jobs file was moved or deleted", remedy="ask the operator")
                 raise self.trouble
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -142,7 +142,7 @@ def _meaning(error: sqlite3.Error) -> UprightError:
         return Overloaded("another program has locked the jobs file", retry_after_s=5)
     if code == sqlite3.SQLITE_TOOBIG:
         return BodyTooLarge("SQLite holds no picture over 1,000,000,000 bytes", remedy="send it by another way")
-    return JobsUnusable(f"the jobs file cannot be used: {error}", remedy="tell the operator")
+    return JobsUnusable(f"the jobs file cannot be used: {error}", remedy="ask the operator")
 
 
 def _full() -> StorageFull:

@@ -1,9 +1,9 @@
-"""Asynchronous jobs in one SQLite file, which is the whole state: a service that is killed goes on where it was.
+"""Asynchronous jobs in one SQLite file, which is the whole state: a service that is killed continues where it was.
 
 Each picture of a job is a row. A worker leases rows for a while and renews the lease while it lives; a row whose lease
-ran out is leased again with a higher *fence*, and only who holds the newest fence may commit a result. So every picture
-is worked on at least once, and its result is committed exactly once. Picture bytes lie in a table of their own, so that
-counting rows does not read them.
+ran out is leased again with a higher *fence*, and only the holder of the newest fence may commit a result. So every
+picture is worked on at least once, and its result is committed exactly once. Picture bytes are in a separate table, so
+that counting rows does not read them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The Open Inference Protocol v2 on the wire: tensors as JSON, and as binary behind a JSON head.
 
 https://github.com/kserve/open-inference-protocol and, for binary tensors, Triton's *binary tensor data extension*: the
-header ``Inference-Header-Content-Length`` tells how long the JSON is, the bytes of the tensors follow in its order.
+header ``Inference-Header-Content-Length`` is the length of the JSON; the bytes of the tensors follow in its order.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class Inference:
 
 
 def decode(body: bytes, head_length: str | None) -> Inference:
-    """A request from its body and the header that tells the length of the JSON. Raises `Refused`."""
+    """A request from its body and the header with the length of the JSON. Raises `Refused`."""
     if head_length is not None and not (head_length.isascii() and head_length.isdigit() and len(head_length) < 12):
         raise Refused(f"{HEAD_LENGTH_HEADER} is {head_length[:20]!r}", remedy=_REMEDY)
     at = len(body) if head_length is None else int(head_length)
     if at > len(body):
-        raise Refused(f"the JSON is said to have {at} bytes, the body has {len(body)}", remedy=_REMEDY)
+        raise Refused(f"the header says that the JSON has {at} bytes; the body has {len(body)}", remedy=_REMEDY)
     head = _head(body[:at])
     inputs: dict[str, Tensor] = {}
     for entry in head.inputs:
@@ -158,7 +158,7 @@ def _strings(name: str, data: list[Any] | None) -> list[bytes]:
 
 
 def _split_strings(name: str, raw: memoryview, count: int) -> list[bytes]:
-    """``BYTES``: each element is its length, 4 bytes little-endian, and so many bytes."""
+    """``BYTES``: each element is its length, 4 bytes little-endian, and that many bytes."""
     found: list[bytes] = []
     at = 0
     while at + 4 <= len(raw) and len(found) < count:

@@ -38,5 +38,5 @@ def configure(level: str = "INFO") -> None:
         logger.setLevel(level)
     # Each request has its own line from us, and the server's own chatter about starting is of no use to operators.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    # A line for each wrong form, of which the client is told.
+    # One line for each malformed form; the client gets the error anyway.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)

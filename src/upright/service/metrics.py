@@ -53,7 +53,7 @@ class Metrics:
             "upright_batch_views", "Views in one run of the engine", buckets=_VIEWS, registry=registry
         )
         self.overloads = Counter(
-            "upright_overloads", "Requests turned away for want of room", ["at"], registry=registry
+            "upright_overloads", "Requests turned away because the service was full", ["at"], registry=registry
         )
         self.decisions = Counter(
             "upright_decisions", "Answers by turn (or unsure) and promise", ["turn", "promise"], registry=registry
@@ -70,7 +70,7 @@ class Metrics:
             "upright_job_pictures_waiting", "Pictures of jobs not yet decided", "mostrecent"
         )
         self.model = Gauge(
-            "upright_model_info", "Always 1; the labels tell the model and the engine",
+            "upright_model_info", "Always 1; the labels name the model and the engine",
             ["name", "version", "sha256", "engine", "device"], multiprocess_mode="max", registry=registry,
         )  # fmt: skip
 

@@ -70,7 +70,7 @@ class Observe:
     def _finish(self, scope: Scope, trace: Trace, status: int) -> None:
         seconds = time.perf_counter() - trace.started
         route = getattr(scope.get("route"), "path", None) or "none"
-        # Clients may make methods up; each would be a series of its own.
+        # Clients may invent methods; each would become a series.
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self.metrics.observe(trace, route, method, status, seconds)
         if not access_log.isEnabledFor(logging.INFO):
@@ -111,14 +111,14 @@ class Problems:
         except Exception as error:
             trace: Trace = scope["trace"]
             trace.facts["error"] = type(error).__name__
-            told = problem_response(_plain(error), trace.request_id, v2=scope["path"].startswith("/v2"))
-            if told.status_code == 500:
+            answer = problem_response(_plain(error), trace.request_id, v2=scope["path"].startswith("/v2"))
+            if answer.status_code == 500:
                 logger.exception("request failed", extra={"fields": {"request_id": trace.request_id}})
             if started:
                 if connection := scope.get("extensions", {}).get("upright.connection"):
                     connection.transport.abort()
             elif not isinstance(error, ClientGone):
-                await told(scope, receive, send)
+                await answer(scope, receive, send)
 
 
 def _plain(error: Exception) -> Exception:

@@ -40,7 +40,7 @@ _CORRECTED = {
 }
 
 
-def told(orientation: results.Orientation) -> dict[str, str]:
+def headers_of(orientation: results.Orientation) -> dict[str, str]:
     """The headers that tell an orientation beside other content."""
     headers = {"X-Upright-Turn": str(int(orientation.best)), "X-Upright-Confidence": f"{orientation.confidence:.4f}"}
     return headers | ({"X-Upright-Unsure": "1"} if orientation.unsure else {})
@@ -56,7 +56,7 @@ async def rotate(request: Request) -> Response:
     data, name = parts[0].data, parts[0].filename or ""
     orientation = await while_connected(request.receive, state.runner.orient(data, name, Ask(), trace))
     trace.decided(orientation, len(data))
-    return JSONResponse({"suggested_angle": int(orientation.best)}, headers=told(orientation))
+    return JSONResponse({"suggested_angle": int(orientation.best)}, headers=headers_of(orientation))
 
 
 @router.post(
@@ -75,7 +75,7 @@ async def orientation(
         name, data = pictures[0]
         answer = await while_connected(request.receive, state.runner.orient(data, name, ask, trace))
         trace.decided(answer, len(data))
-        return JSONResponse(answer.to_dict(), headers=told(answer))
+        return JSONResponse(answer.to_dict(), headers=headers_of(answer))
     found = await while_connected(request.receive, state.runner.orient_many(pictures, ask, trace))
     for each, (_, data) in zip(found, pictures, strict=True):
         if isinstance(each, results.Orientation):
@@ -109,7 +109,7 @@ async def correct(
         if turn is None:
             answer = await state.runner.orient(data, name, Ask(promise), trace)
             trace.decided(answer, len(data))
-            headers.update(told(answer))
+            headers.update(headers_of(answer))
             wanted = answer.turn or Turn.NONE
         new, done = await state.runner.correct(data, wanted, method, edge, trace)
         headers["X-Upright-Method"] = done.method.value

@@ -3,8 +3,8 @@
     UprightError
     ├── Refused             400  the request is not one that this route understands
     │   ├── BadFraming      400  the head contradicts itself about its body
-    │   ├── Unauthorized    401  no key, or none that is known
-    │   ├── NotHere         404  nothing has this name
+    │   ├── Unauthorized    401  no key, or an unknown one
+    │   ├── NotHere         404  there is nothing of this name
     │   ├── TooSlow         408  the client sends or reads too slowly
     │   ├── NotYet          409  the job is not in the state that this needs
     │   ├── BodyTooLarge    413  more bytes or pictures than a request may carry
@@ -15,7 +15,7 @@
     │   ├── DeadlinePassed  504  not done within the time that was given
     │   └── StorageFull     507  no room for another job
 
-Answers from 500 on tell no more than the request's id, except those whose text was written for the client.
+Answers from 500 on contain only the request's id, except those whose text was written for the client.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class BadFraming(Refused):
 
 
 class Unauthorized(Refused):
-    """No API key, or none that is known."""
+    """No API key, or an unknown one."""
 
     http_status = 401
 
 
 class NotHere(Refused):
-    """Nothing has this name."""
+    """There is nothing of this name."""
 
     http_status = 404
 
@@ -82,7 +82,7 @@ class WrongType(Refused):
 
 
 class TooOften(Refused):
-    """The rate of this key is used up; ``retry_after_s`` says when to come back."""
+    """The rate of this key is used up; ``retry_after_s`` is the number of seconds to wait."""
 
     http_status = 429
 
@@ -122,30 +122,30 @@ def title(status: int) -> str:
 
 def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
     """The RFC 9457 object of an error: type, title, status, detail, and as extensions remedy, source, request_id."""
-    told: dict[str, Any] = {"type": "about:blank", "status": 500, "detail": "the service failed; its log knows more"}
+    fields: dict[str, Any] = {"type": "about:blank", "status": 500, "detail": "the service failed; its log knows more"}
     if isinstance(error, HTTPException):
-        told |= {"status": error.status_code, "detail": str(error.detail)}
+        fields |= {"status": error.status_code, "detail": str(error.detail)}
     elif isinstance(error, UprightError):
-        told["status"] = error.http_status
+        fields["status"] = error.http_status
         if error.http_status < 500 or isinstance(error, Refused | Overloaded):
-            told |= {"type": f"urn:upright:{type(error).__name__}", "detail": error.cause, "remedy": error.remedy}
-            told |= {"source": error.source} if error.source else {}
+            fields |= {"type": f"urn:upright:{type(error).__name__}", "detail": error.cause, "remedy": error.remedy}
+            fields |= {"source": error.source} if error.source else {}
         elif isinstance(error, ExtraMissing):  # its remedy is for whoever runs the service
-            told |= {"type": "urn:upright:ExtraMissing", "detail": error.cause}
-    told["title"] = title(told["status"])
-    return told | ({"request_id": request_id} if request_id else {})
+            fields |= {"type": "urn:upright:ExtraMissing", "detail": error.cause}
+    fields["title"] = title(fields["status"])
+    return fields | ({"request_id": request_id} if request_id else {})
 
 
 def problem_response(error: Exception, request_id: str = "", *, v2: bool = False) -> Response:
     """An error as an HTTP answer; clients of the v2 protocol look for its text under ``error``."""
-    told = problem(error, request_id)
+    fields = problem(error, request_id)
     if v2:
-        told["error"] = "; ".join(filter(None, (told["detail"], told.get("remedy"))))
+        fields["error"] = "; ".join(filter(None, (fields["detail"], fields.get("remedy"))))
     headers = dict(getattr(error, "headers", None) or {})
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
-    if told["status"] == 401:
+    if fields["status"] == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    body = json.dumps(told, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    return Response(body, told["status"], headers, PROBLEM_TYPE)
+    body = json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return Response(body, fields["status"], headers, PROBLEM_TYPE)

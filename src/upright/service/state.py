@@ -1,4 +1,4 @@
-"""What a process of the service holds, and what its routes share."""
+"""The parts of one process of the service, which its routes share."""
 
 from __future__ import annotations
 

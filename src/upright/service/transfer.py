@@ -1,4 +1,4 @@
-"""The bytes of a request and of its answer on their way: bounded in size, whatever a head says, and in slowness."""
+"""Transfer of request bodies and answers: bounded in size, whatever a head declares, and in slowness."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Pace:
             self._left_s -= time.perf_counter() - started
 
     def moved(self, size: int) -> None:
-        """So many bytes have come or gone."""
+        """Count bytes that were received or sent."""
         self._left_s = min(self._patience_s, self._left_s + size / self._bytes_s)
 
 

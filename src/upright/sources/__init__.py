@@ -1,6 +1,6 @@
-"""Where pictures are: files, folders, ``-``, lists, tar shards, Parquet files, object stores; each has one key.
+"""Sources of pictures: files, folders, ``-``, lists, tar shards, Parquet files, object stores; each picture has a key.
 
-`find_items` yields an `Item` for every picture, and one that says why for everything that it passes over.
+`find_items` yields an `Item` for every picture, and for everything else one with the reason why it is passed over.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def item_of(key: str) -> Item:
 
 
 def count_items(names: Iterable[str], lists: Iterable[str] = ()) -> int | None:
-    """About how many pictures there are, without opening any; ``None`` where only reading everything would tell."""
+    """About how many pictures there are, without opening any; ``None`` if that would take reading everything."""
     total = 0
     try:
         for name in [*names, *_listed(lists)]:
@@ -137,10 +137,10 @@ def shard_filter(shard: str) -> Wanted:
     """For ``i/n``: whether a key belongs to the ``i``-th of ``n`` parts (from 1), by hash. Raises `UsageError`."""
     part, _, parts = shard.partition("/")
     if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise UsageError(f"{shard!r} is no shard", remedy="say --shard 1/4 to --shard 4/4 for four parts")
+        raise UsageError(f"{shard!r} is not a shard", remedy="use --shard 1/4 to --shard 4/4 for four parts")
     return lambda key: key_hash(key) % int(parts) == int(part) - 1
 
 
 def key_hash(key: str) -> int:
-    """64 bits that stand for a key: the same on every machine."""
+    """A 64-bit hash of a key, the same on every machine."""
     return int.from_bytes(hashlib.blake2b(os.fsencode(key), digest_size=8).digest(), "big")

@@ -15,17 +15,17 @@ Wanted: TypeAlias = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One picture of a source, or the reason why something there is none.
+    """One picture of a source, or the reason why a file there is not one.
 
     Attributes:
-        key: names it for good, so that a run can be resumed and split: the path, ``shard.tar/member.jpg``,
+        key: its permanent name, so that a run can be resumed and split: the path, ``shard.tar/member.jpg``,
             ``table.parquet#row`` or a URL.
         relative: its place below the folder, shard or store that was named; its own name where it was named itself.
         path: of a file on this machine, which is opened where it is.
         fetch: gives the bytes of anything else.
         data: those bytes, once they are here.
         error: why it cannot be worked on.
-        skipped: why it is passed over: it is no picture, or not to be looked at.
+        skipped: why it is passed over: not a picture, or not wanted.
     """
 
     key: str

@@ -1,8 +1,8 @@
 """The last step: windows of text at reading size, wherever there is text and whatever the file's resolution.
 
-The width of strokes tells how large text is, in every script and however the page lies. The whole picture is squashed,
-in its own shape, to the size at which strokes are as wide as the model likes them, and windows of the view's side are
-cut where most strokes are: one pass through the file to look for strokes, one for all windows.
+The width of strokes measures the size of text, in every script and whichever way the page lies. The whole picture is
+squashed, in its own shape, to the size at which strokes are as wide as the model likes them, and windows of the view's
+side are cut where most strokes are: one pass through the file to look for strokes, one for all windows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BASE_PX = 2048
 #: How many times as large as in the file windows may show it.
 MOST_ENLARGED = 1.5
-#: At a reading size of so many views' sides, or less, windows show nothing that the quarters did not.
+#: At a reading size of this many times a view's side, or less, windows show nothing that the quarters did not.
 LEAST_VIEWS = 2.5
 #: Longest side of a squashed picture that is held in memory; of larger ones just the windows are read.
 MOST_PX = 4096
@@ -39,9 +39,9 @@ MOST_WINDOWS = 12
 WEIGHT, GROWTH = 0.5, 0.5
 #: Strokes are counted in cells of this side. A window with text in a smaller share of its cells is passed over.
 _CELL_PX, _LEAST_TEXT = 16, 0.12
-#: A pixel belongs to a stroke where it differs by so much from the mean of its surroundings.
+#: A pixel belongs to a stroke if it differs by this much from the mean of its surroundings.
 _CONTRAST, _REACH_PX = 14, 15
-#: A cell shows a stroke where at least so many begin in it along rows and columns, and cover this share of it.
+#: A cell shows a stroke if at least this many begin in it along rows and columns, and cover this share of it.
 _LEAST_STARTS, _LEAST_COVERED = 8, 0.03
 #: Strokes of text are as wide as most strokes of the picture, within this factor.
 _SPREAD = 1.8
@@ -138,7 +138,7 @@ def _corners(strokes: NDArray[Any], factor: float, size: tuple[int, int], size_p
 
 
 def _windowed(values: NDArray[Any], cells: int) -> NDArray[Any]:
-    """Sums over every square of so many cells."""
+    """Sums over every square of ``side`` cells."""
     import numpy as np
 
     total = np.pad(values.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))

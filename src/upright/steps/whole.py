@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def one_look(looks: Mapping[str, Looks]) -> Logits:
-    """What the first look says."""
+    """The log-probabilities of the first look."""
     row: Logits = looks[GLANCE.name].log_probabilities[0]
     return row
 
