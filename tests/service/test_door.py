@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
+import struct
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -91,6 +93,25 @@ def test_a_deadline_is_kept(strict):
     enough = strict.client.post("/v1/orientation", content=data, headers={"x-request-timeout-ms": "20000"})
     assert enough.status_code == 200
     assert strict.metric("upright_requests_in_flight") == 0
+
+
+def test_a_request_that_is_late_leaves_no_decoder_at_work(serve):
+    """74 bytes that claim two gigapixels: libvips would read lines of zeros for minutes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 120, 16_777_050, 8, 2, 0, 0, 0)
+    long = (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+    service = serve("--decode-threads", "1")
+    for _ in range(2):
+        late = service.client.post("/v1/orientation", content=long, headers={"x-request-timeout-ms": "1500"})
+        assert problem_of(late)["status"] in (413, 422, 504)
+    started = time.monotonic()
+    assert service.client.post("/v1/orientation", content=jpeg(64, 64)).status_code == 200
+    assert time.monotonic() - started < 15
 
 
 def test_a_rate_is_kept_for_each_key(serve):

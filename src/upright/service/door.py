@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -49,9 +50,11 @@ class Door:
             return
         headers, route = Headers(scope=scope), route_of(self.routes(), scope)
         access = access_of(route)
-        client = self._client(access, headers, scope)
+        client = scope["trace"].client = self._client(access, headers, scope)
         _check_parameters(route, scope)
         size, given_s = _declared(headers), self._given_s(access, headers)
+        if given_s is not None:
+            scope["trace"].until = time.monotonic() + given_s
         lane, dropped = self.lanes[access.lane], False
 
         def drop() -> None:

@@ -32,6 +32,8 @@ logger = logging.getLogger("upright.service")
 #: How often a worker looks whether another process left something to do; its own jobs wake it at once.
 _LOOK_S = 1.0
 _SWEEP_S = 60.0
+#: All jobs are one client beside those of requests; no key or address has a space.
+_JOBS = "all jobs"
 
 
 class Jobs:
@@ -139,7 +141,7 @@ class Jobs:
         item = Item(leased.name, PurePosixPath(leased.name), data=leased.data)
         promise = Promise(ask["promise"]) if ask.get("promise") else None
         try:
-            outcome = await self._runner.outcome(item, Ask(promise), Trace(leased.job), corrector)
+            outcome = await self._runner.outcome(item, Ask(promise), Trace(leased.job, client=_JOBS), corrector)
         except EngineError as failed:
             outcome = Outcome(leased.name, error=failed)
         if isinstance(outcome.error, Overloaded):

@@ -23,6 +23,7 @@ from ..run import outcome_of
 from ..sources import Item
 from ..turns import Turn
 from .problems import ClientGone
+from .slots import Slots
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class Runner:
     def __init__(self, detector: Detector, batcher: Batcher, metrics: Metrics, threads: int) -> None:
         self.detector, self.batcher, self.metrics = detector, batcher, metrics
         self.threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="upright-picture")
+        self._slots = Slots(threads)
+        self._pool = ThreadPoolExecutor(threads + 1, thread_name_prefix="upright-picture")
 
     async def orient(self, data: bytes, name: str, ask: Ask, trace: Trace) -> Orientation:
         """Which way up a picture belongs. Cancelled, it gives everything back after the look that is being taken."""
@@ -156,7 +158,12 @@ class Runner:
             trace.add("wait", time.perf_counter() - asked)
             return function(*args)
 
-        return await asyncio.wrap_future(self._pool.submit(run))
+        await self._slots.take(trace.client)
+        running = self._pool.submit(run)
+        # The slot is free when the thread is: a request that is cancelled may leave it at work.
+        loop = asyncio.get_running_loop()
+        running.add_done_callback(lambda _: loop.call_soon_threadsafe(self._slots.give, trace.client))
+        return await asyncio.wrap_future(running)
 
     def _orient(self, data: bytes, ask: Ask, trace: Trace, gone: threading.Event) -> Orientation:
         opened, infer_s = time.perf_counter(), 0.0
@@ -169,7 +176,10 @@ class Runner:
             return self._noted(pixels, found, trace)
 
         try:
-            with open_picture(data, page=ask.page, limits=self.detector.limits) as picture:
+            # A little more than is left, so that the request fails for its own deadline, not for the picture.
+            within_s = min(self.detector.limits.timeout_s, max(0.0, trace.left_s()) + 0.5)
+            limits = replace(self.detector.limits, timeout_s=within_s)
+            with open_picture(data, page=ask.page, limits=limits) as picture:
                 going = lambda: not gone.is_set()  # noqa: E731
                 return self.detector.decide(picture, promise=ask.promise, infer=infer, may_go_on=going)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +14,15 @@ from ..results import Orientation
 
 @dataclass(slots=True)
 class Trace:
-    """Seconds by stage, and facts for the log line, of one request."""
+    """Seconds by stage, and facts for the log line, of one request.
+
+    ``client`` is who sent it: the name of a key, or an address. ``until`` is when its time is up, by `time.monotonic`.
+    """
 
     request_id: str
+    client: str = ""
     started: float = field(default_factory=time.perf_counter)
+    until: float = math.inf
     stages: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -27,6 +33,10 @@ class Trace:
     def most(self, fact: str, value: float) -> None:
         """Keep the largest value of a fact."""
         self.facts[fact] = max(value, self.facts.get(fact, value))
+
+    def left_s(self) -> float:
+        """Seconds until its time is up."""
+        return self.until - time.monotonic()
 
     def decided(self, orientation: Orientation, size: int) -> None:
         """Take up an answer about a picture of ``size`` bytes; of several pictures the log line shows the last."""
