@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -12,32 +10,8 @@ from starlette.requests import Request
 
 from .problems import BodyTooLarge, Refused, WrongType
 
-
-class Sink(Protocol):
-    """Takes the bytes of one part."""
-
-    def write(self, data: memoryview, /) -> object:
-        """Take some more."""
-        ...
-
-
-@dataclass(slots=True)
-class Part:
-    """One part of a form. ``filename`` is ``None`` for a plain field."""
-
-    filename: str | None
-    chunks: list[bytes] = field(default_factory=list)
-
-    def write(self, data: memoryview) -> None:
-        """Take some more of its bytes; they are copied, because the parser's buffer is one for all parts."""
-        self.chunks.append(bytes(data))
-
-    @property
-    def data(self) -> bytes:
-        """All of its bytes."""
-        if len(self.chunks) > 1:
-            self.chunks = [b"".join(self.chunks)]
-        return self.chunks[0] if self.chunks else b""
+#: Takes the bytes of one part; they are the parser's own, and gone when it returns.
+Sink = Callable[[memoryview], object]
 
 
 class Form:
@@ -51,9 +25,8 @@ class Form:
         if kind != b"multipart/form-data" or not boundary:
             raise WrongType(f"the content type is {content_type!r}", remedy="send multipart/form-data with a boundary")
         self._begin, self._max_parts, self._option, self._parts = begin, max_parts, option, 0
-        self._sink: Sink | None = None
-        self._name, self._value = b"", b""
-        self._head: dict[bytes, bytes] = {}
+        self._sink: Sink = len
+        self._name, self._value, self._head = b"", b"", dict[bytes, bytes]()
         self._ended = False
         try:
             self._parser = MultipartParser(
@@ -110,8 +83,7 @@ class Form:
         self._sink = self._begin(_text(options[b"name"]), None if filename is None else _text(filename))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        assert self._sink is not None
-        self._sink.write(memoryview(data)[start:end])
+        self._sink(memoryview(data)[start:end])
 
     def _end(self) -> None:
         self._ended = True
@@ -133,20 +105,21 @@ def check_field(name: str, known: str) -> None:
         raise Refused(f"the form field {name[:40]!r} is not known", remedy=remedy)
 
 
-async def read_form(request: Request, field: str, max_parts: int) -> list[Part]:
-    """All parts of a form, in memory, each of the name ``field``; the door bounds their size."""
-    parts: list[Part] = []
+async def read_form(request: Request, field: str, max_parts: int) -> list[tuple[str | None, bytes]]:
+    """File name, ``None`` for a plain field, and bytes of each part; all of them are called ``field``."""
+    parts: list[tuple[str | None, list[bytes]]] = []
 
-    def begin(name: str, filename: str | None) -> Part:
+    def begin(name: str, filename: str | None) -> Sink:
         check_field(name, field)
-        parts.append(Part(filename))
-        return parts[-1]
+        chunks: list[bytes] = []
+        parts.append((filename, chunks))
+        return lambda data: chunks.append(bytes(data))
 
     form = Form(request.headers.get("content-type", ""), begin, max_parts, "--max-pictures")
     async for chunk in request.stream():
         form.feed(chunk)
     form.close()
-    return parts
+    return [(filename, b"".join(chunks)) for filename, chunks in parts]
 
 
 async def read_pictures(request: Request, max_pictures: int) -> list[tuple[str, bytes]]:
@@ -154,6 +127,7 @@ async def read_pictures(request: Request, max_pictures: int) -> list[tuple[str, 
     if not is_form(request):
         return [("", await request.body())]
     parts = await read_form(request, "files", max_pictures)
-    if not parts or any(part.filename is None for part in parts):
+    pictures = [(filename, data) for filename, data in parts if filename is not None]
+    if not pictures or len(pictures) < len(parts):
         raise Refused("the form has a field that is not a file", remedy="send each picture as a file, with a filename")
-    return [(part.filename or "", part.data) for part in parts]
+    return pictures

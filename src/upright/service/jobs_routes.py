@@ -13,7 +13,7 @@ from ..results import Method, Promise
 from . import answers
 from .access import access
 from .archive import zip_stream
-from .forms import Form, check_field
+from .forms import Form, Sink, check_field
 from .jobs import Jobs
 from .openapi import errors, header, takes
 from .problems import NotHere, NotYet, Refused, WrongType
@@ -88,12 +88,12 @@ async def _receive(request: Request, jobs: Jobs, spool: Spool, max_pictures: int
     if not content_type.startswith("multipart/"):
         raise WrongType(f"the content type is {content_type!r}", remedy="send multipart/form-data or application/x-tar")
 
-    def begin(field: str, filename: str | None) -> Spool:
+    def begin(field: str, filename: str | None) -> Sink:
         check_field(field, "files")
         if filename is None:
             raise Refused(f"the field {field!r} is not a file", remedy="send each picture with a filename")
         spool.begin(filename)
-        return spool
+        return spool.write
 
     form = Form(content_type, begin, max_pictures + 1, "--job-pictures")
     async for chunk in request.stream():

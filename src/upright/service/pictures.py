@@ -53,8 +53,8 @@ async def rotate(request: Request) -> Response:
     parts = await read_form(request, "image", state.settings.max_pictures)
     if len(parts) != 1:
         raise Refused(f"the form has {len(parts)} fields 'image'", remedy="send one picture as the field 'image'")
-    data, name = parts[0].data, parts[0].filename or ""
-    orientation = await while_connected(request.receive, state.runner.orient(data, name, Ask(), trace))
+    name, data = parts[0]
+    orientation = await while_connected(request.receive, state.runner.orient(data, name or "", Ask(), trace))
     trace.decided(orientation, len(data))
     return JSONResponse({"suggested_angle": int(orientation.best)}, headers=headers_of(orientation))
 
