@@ -143,10 +143,12 @@ def test_overload_is_503_with_retry_after_and_passes(serve):
 
 
 def test_a_client_that_leaves_costs_nothing_more(serve):
-    service = serve("--decode-threads", "1", "--engine-workers", "1")
+    # Slow to decode and quick to send; and no deadline ends what its client's leaving is to end.
+    service = serve("--decode-threads", "1", "--engine-workers", "1", "--request-timeout-s", "1000")
     slow = io.BytesIO()
-    Image.effect_noise((1800, 1500), 60).convert("RGB").save(slow, "PNG")
+    Image.linear_gradient("L").resize((6000, 6000)).convert("RGB").save(slow, "PNG")
     picture = slow.getvalue()
+    assert len(picture) < 1 << 20
     head = b"POST /v1/orientation HTTP/1.1\r\nHost: x\r\nX-Request-Id: gone\r\nContent-Length: %d\r\n\r\n" % len(
         picture
     )
