@@ -84,7 +84,7 @@ def test_detect_csv_has_a_header_and_all_rows(run: Run) -> None:
 def test_detect_table_and_timing(run: Run) -> None:
     done = run("detect", DEMO, "--timing", "--best")
     assert "270°" in done.text
-    assert "2 upright, 8 turned, 0 unsure, 0 failed" in done.err
+    assert "2 already upright, 8 would turn, 0 unsure, 0 failed" in done.err
     assert [line.split()[0] for line in done.err.splitlines()[1:]] == [
         "stage",
         "load",
@@ -182,7 +182,7 @@ def test_bad_pictures_do_not_stop_the_others(run: Run, photos: Path) -> None:
         line = next(line for line in done.err.splitlines() if name in line)
         assert cause in line
         assert "; " in line, "the remedy is missing"
-    assert "2 upright, 9 turned, 0 unsure, 4 failed" in done.err
+    assert "2 already upright, 9 would turn, 0 unsure, 4 failed" in done.err
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,11 @@ def test_the_source_is_no_target(run: Run, photos: Path) -> None:
 def test_what_is_passed_over_is_said(run: Run, tmp_path: Path) -> None:
     assert "no picture was found" in run("detect", tmp_path).err
     (tmp_path / "notes.txt").write_text("nothing to see")
-    assert "no picture was found; 0 upright, 0 turned, 0 unsure, 0 failed; passed over: 1 not a picture" in (
+    assert "no picture was found; 0 unsure, 0 failed; skipped: 1 not a picture" in (
         run("detect", tmp_path, "--json").err
     )
     shutil.copy(DEMO / "page.jpg", tmp_path)
-    assert "passed over: 1 not a picture" in run("detect", tmp_path).err
+    assert "skipped: 1 not a picture" in run("detect", tmp_path).err
 
 
 def test_a_shard_and_a_list_are_sources_of_every_command(run: Run, tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_progress_is_shown_only_to_a_person(tmp_path: Path) -> None:
 
 
 #: Options of other programs that messages name.
-FOREIGN = {"--editable", "--force-reinstall", "--help", "--query-gpu"}
+FOREIGN = {"--editable", "--force-reinstall", "--help", "--query-gpu", "--rotate-"}
 
 
 def options_of(command: click.Command) -> set[str]:

@@ -167,7 +167,7 @@ def test_what_is_passed_over_is_counted(folder: Path, tmp_path: Path) -> None:
     (pictures / "empty.jpg").touch()
     done = batch(pictures, "-o", tmp_path / "r.jsonl", "--report", tmp_path / "r.html")
     assert done.returncode == 0 and len(rows(tmp_path / "r.jsonl")) == 10
-    assert "passed over: 1 empty, 1 not a picture" in done.stderr
+    assert "skipped: 1 empty, 1 not a picture" in done.stderr
 
 
 def test_wrong_use_is_one_line(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from upright.errors import BrokenPicture, WriteFailed
 from upright.report import THUMBNAIL_PX, write_report
-from upright.results import Correction, Method, Orientation, Outcome, Promise, Reason, Scores
+from upright.results import Correction, Group, Method, Orientation, Outcome, Promise, Reason, Scores
 from upright.turns import ExifOrientation, Turn
 
 
@@ -44,7 +44,7 @@ def red_corner(image: Image.Image) -> str:
 def test_before_and_after_are_turned_clockwise(tmp_path: Path) -> None:
     source = marked(tmp_path / "a.jpg")
     counts = write_report([Outcome(str(source), answer(Turn.RIGHT, Turn.RIGHT))], tmp_path / "r.html")
-    assert counts == {"turned": 1, "unsure": 0, "failed": 0, "upright": 0}
+    assert counts == dict.fromkeys(counts, 0) | {"would turn": 1}
     before, after = pictures_of((tmp_path / "r.html").read_text())
     assert (red_corner(before), red_corner(after)) == ("top-left", "top-right")
     assert before.size == after.size[::-1]
@@ -79,20 +79,25 @@ def test_what_was_left_alone_says_why_and_names_are_escaped(tmp_path: Path) -> N
         Outcome("x\x1b[2J<script>.png", error=BrokenPicture("the data ends early", source="x", remedy="copy it again")),
         Outcome(str(source), answer(Turn.NONE)),
     ]
-    assert write_report(rows, tmp_path / "r.html") == {"turned": 0, "unsure": 1, "failed": 1, "upright": 1}
+    counts = write_report(rows, tmp_path / "r.html", skipped={"empty": 2})
+    assert {group: count for group, count in counts.items() if count} == {
+        "unsure": 1,
+        "failed": 1,
+        "already upright": 1,
+    }
     html = (tmp_path / "r.html").read_text()
     assert "not sure enough for the promise balanced; the likeliest turn was 270°" in html
     assert "the data ends early; copy it again" in html
     assert "<script>" not in html and "<b>&" not in html and "\x1b" not in html
-    assert "histogram" in html
+    assert "histogram" in html and "<th>Skipped: empty<td>2<td>" in html
 
 
 def test_thousands_of_rows_keep_the_limit_and_say_so(tmp_path: Path) -> None:
     source = str(marked(tmp_path / "a.jpg"))
     rows = (Outcome(source, answer(Turn.HALF, Turn.HALF)) for _ in range(3000))
-    assert write_report(rows, tmp_path / "r.html", shown=5)["turned"] == 3000
+    assert write_report(rows, tmp_path / "r.html", shown=5)[Group.WOULD_TURN] == 3000
     html = (tmp_path / "r.html").read_text()
-    assert "Turned: 3000, the first 5 are shown" in html
+    assert "Would turn: 3000, the first 5 are shown" in html
     assert len(pictures_of(html)) == 10
     assert all(max(image.size) <= THUMBNAIL_PX for image in pictures_of(html))
 

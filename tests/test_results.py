@@ -2,13 +2,14 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from upright import Detector
-from upright.errors import Overloaded, UprightError, UsageError
-from upright.results import COLUMNS, Correction, Method, Outcome, columns
+from upright.errors import NotLossless, Overloaded, UprightError, UsageError
+from upright.results import COLUMNS, Correction, Group, Method, Outcome, columns
 from upright.turns import ExifOrientation, Turn
 
 from .conftest import DEMO
@@ -32,7 +33,7 @@ def test_outcomes_come_back_as_they_were(outcomes: list[Outcome]) -> None:
         assert again.to_dict() == given.to_dict()
         assert (again.source, again.group, again.correction) == (ODD, given.group, given.correction)
         assert again.words == given.words
-    assert [each.group for each in outcomes] == ["turned", "turned", "failed"]
+    assert [each.group for each in outcomes] == ["turned", "would turn", "failed"]
 
 
 @pytest.mark.parametrize("name", ["NoSuchError", "printable", "UprightError", "Overloaded"])
@@ -52,8 +53,29 @@ def test_columns_have_one_value_each_and_names_that_are_text(outcomes: list[Outc
     turned, alone, failed = (columns(each.to_dict()) for each in outcomes)
     assert (turned["method"], turned["target"], turned["written"]) == ("tag", "out/" + turned["source"], True)
     assert turned["score_270"] == max(turned[f"score_{turn}"] for turn in (0, 90, 180, 270))
-    assert alone == turned | dict.fromkeys(("method", "target", "lossless", "written"))
-    assert {name for name, value in failed.items() if value is not None} == {"source", "error", "cause", "remedy"}
+    assert (turned["outcome"], alone["outcome"], failed["outcome"]) == ("turned", "would turn", "failed")
+    missing = dict.fromkeys(("method", "target", "lossless", "written"))
+    assert alone == turned | missing | {"outcome": "would turn"}
+    known = {"source", "outcome", "error", "cause", "remedy"}
+    assert {name for name, value in failed.items() if value is not None} == known
+
+
+def test_a_picture_is_counted_by_what_was_done(outcomes: list[Outcome]) -> None:
+    turned, decided, failed = outcomes
+    assert turned.correction is not None
+    kept = replace(turned.correction, method=Method.KEEP, note="why", remedy="do this")
+    refused = replace(decided, error=NotLossless("blocks", remedy="use --method tag"))
+    expected = {
+        "turned": turned,
+        "would turn": replace(turned, correction=replace(turned.correction, written=False)),
+        "cannot be turned": replace(turned, correction=kept),
+        "failed": failed,
+    }
+    assert {each.group: each for each in expected.values()} == expected
+    assert (refused.group, replace(decided, error=UsageError("no")).group) == (Group.CANNOT, Group.FAILED)
+    row = columns(expected["cannot be turned"].to_dict())
+    assert (row["outcome"], row["cause"], row["remedy"]) == ("cannot be turned", "why", "do this")
+    assert expected["cannot be turned"].words.endswith("why; do this")
 
 
 def test_what_was_passed_over_is_a_group_of_its_own() -> None:

@@ -191,7 +191,7 @@ def test_what_is_no_picture_is_an_outcome_with_the_reason(detector: Detector, tm
     for outcome in work(find_items([str(tmp_path)]), detector):
         tally.add(outcome)
     assert (tally.done, dict(tally.skipped)) == (1, {"not a picture": 1})
-    assert tally.summary().endswith("; passed over: 1 not a picture")
+    assert tally.summary().endswith("; skipped: 1 not a picture")
 
 
 class BatchingEngine:

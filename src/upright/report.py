@@ -11,7 +11,7 @@ import base64
 import io
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from . import atomic
 from .errors import UprightError, WriteFailed, printable
-from .results import GROUPS, Outcome
+from .results import Group, Outcome
 from .sources import item_of
 from .turns import ExifOrientation, Turn, show_pillow
 
@@ -30,7 +30,15 @@ THUMBNAIL_PX = 160
 #: In the head of both files: only a report is replaced by a report.
 _MARK = "upright report"
 _BINS = 20
-_COLOURS = {"turned": "#2563eb", "upright": "#16a34a", "unsure": "#d97706"}
+_COLOURS = {
+    Group.TURNED: "#2563eb",
+    Group.WOULD_TURN: "#60a5fa",
+    Group.CANNOT: "#dc2626",
+    Group.UNSURE: "#d97706",
+    Group.UPRIGHT: "#16a34a",
+}
+#: What asks for a person first, then what was done.
+_ORDER = (Group.CANNOT, Group.FAILED, Group.TURNED, Group.WOULD_TURN, Group.UNSURE, Group.UPRIGHT)
 
 
 @dataclass
@@ -38,11 +46,11 @@ class _Seen:
     """What is kept of the outcomes: counts, a histogram, and the thumbnails of the first outcomes of each group."""
 
     shown: int
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(GROUPS, 0))
+    counts: dict[Group, int] = field(default_factory=lambda: dict.fromkeys(_ORDER, 0))
     skipped: Counter[str] = field(default_factory=Counter)
-    bins: dict[str, list[int]] = field(default_factory=lambda: {group: [0] * _BINS for group in _COLOURS})
-    kept: dict[str, list[tuple[Outcome, Image.Image | None]]] = field(
-        default_factory=lambda: {group: [] for group in GROUPS}
+    bins: dict[Group, list[int]] = field(default_factory=lambda: {group: [0] * _BINS for group in _COLOURS})
+    kept: dict[Group, list[tuple[Outcome, Image.Image | None]]] = field(
+        default_factory=lambda: {group: [] for group in _ORDER}
     )
 
     def add(self, outcome: Outcome, thumbnail: Callable[[Outcome], Image.Image | None]) -> None:
@@ -63,14 +71,16 @@ def write_report(
     *,
     shown: int = 200,
     title: str = "upright: report",
-) -> dict[str, int]:
+    skipped: Mapping[str, int] = {},
+) -> dict[Group, int]:
     """Write ``path`` (HTML) and the contact sheet with the suffix ``.png`` beside it; answers the count of each group.
 
-    ``shown`` limits how many of each group get a thumbnail. Raises `WriteFailed`.
+    ``shown`` limits how many of each group get a thumbnail; ``skipped`` counts by reason what ``outcomes`` lacks.
+    Raises `WriteFailed`.
     """
     page = Path(path)
     check_report(page)
-    seen = _Seen(shown)
+    seen = _Seen(shown, skipped=Counter(skipped))
     for outcome in outcomes:
         seen.add(outcome, _thumbnail)
     try:
@@ -153,7 +163,11 @@ figure {{ margin: 0 0 .4rem; display: flex; align-items: center; gap: .5rem; min
   justify-content: center }}
 b.turn {{ min-width: 2.6rem; text-align: center }} small {{ display: block; opacity: .8 }}
 table {{ border-collapse: collapse }} td, th {{ padding: .15rem 1rem .15rem 0; text-align: left }}
-""" + "".join(f".{group} {{ fill: {colour} }} " for group, colour in _COLOURS.items())
+""" + "".join(f".{group.name} {{ fill: {colour} }} " for group, colour in _COLOURS.items())
+
+
+def _heading(group: Group) -> str:
+    return group.capitalize()
 
 
 def _page(seen: _Seen, title: str) -> Iterator[str]:
@@ -161,20 +175,20 @@ def _page(seen: _Seen, title: str) -> Iterator[str]:
     yield f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
     yield f'<meta name="viewport" content="width=device-width"><meta name="generator" content="{_MARK}">'
     yield f"<style>{_STYLE}</style><h1>{escape(title)}</h1><table>"
-    for group, words in GROUPS.items():
+    for group in _ORDER:
         share = seen.counts[group] / total if total else 0
-        yield f"<tr><th>{words}<td>{seen.counts[group]}<td>{share:.1%}"
+        yield f"<tr><th>{_heading(group)}<td>{seen.counts[group]}<td>{share:.1%}"
     yield f"<tr><th>All<td>{total}<td>"
     for why, count in seen.skipped.most_common():
-        yield f"<tr><th>Passed over: {escape(why)}<td>{count}<td>"
+        yield f"<tr><th>Skipped: {escape(why)}<td>{count}<td>"
     yield "</table>"
     yield from _histogram(seen)
-    for group, words in GROUPS.items():
+    for group in _ORDER:
         if not seen.counts[group]:
             continue
         kept = seen.kept[group]
         left = f", the first {len(kept)} are shown" if len(kept) < seen.counts[group] else ""
-        yield f'<h2 id="{group}">{words}: {seen.counts[group]}{left}</h2><ul>'
+        yield f'<h2 id="{group.name.lower()}">{_heading(group)}: {seen.counts[group]}{left}</h2><ul>'
         for outcome, image in kept:
             yield _card(outcome, image)
         yield "</ul>"
@@ -186,7 +200,7 @@ def _card(outcome: Outcome, image: Image.Image | None) -> str:
     if image:
         figure = f"<figure>{_img(image, 'before')}"
         if turn:
-            arrow = f"{int(turn)}°{'?' * (outcome.group == 'unsure')}"
+            arrow = f"{int(turn)}°{'?' * (outcome.group is Group.UNSURE)}"
             figure += f'<b class="turn">→ {arrow}</b>{_img(_turned(image, turn), "after")}'
         figure += "</figure>"
     elif outcome.orientation:
@@ -211,14 +225,15 @@ def _histogram(seen: _Seen) -> Iterator[str]:
             height = 130 * bins[index] / top
             y -= height
             if height:
-                yield f'<rect class="{group}" x="{10 + index * 30}" y="{y:.1f}" width="28" height="{height:.1f}">'
-                yield f"<title>{GROUPS[group]}: {bins[index]}</title></rect>"
+                yield f'<rect class="{group.name}" x="{10 + index * 30}" y="{y:.1f}" width="28" height="{height:.1f}">'
+                yield f"<title>{_heading(group)}: {bins[index]}</title></rect>"
     for share in (0.25, 0.5, 0.75, 1.0):
         x = 10 + (share - 0.25) / 0.75 * _BINS * 30
         yield f'<text x="{x:.0f}" y="158" font-size="12" text-anchor="middle" fill="currentColor">{share:g}</text>'
     yield "</svg><p>" + ", ".join(
-        f'<svg width="12" height="12"><rect class="{group}" width="12" height="12"/></svg> {GROUPS[group].lower()}'
+        f'<svg width="12" height="12"><rect class="{group.name}" width="12" height="12"/></svg> {group}'
         for group in _COLOURS
+        if any(seen.bins[group])
     )
     yield f"; the highest column has {top}.</p>"
 
@@ -232,7 +247,7 @@ def _contact_sheet(seen: _Seen, columns: int = 4, limit: int = 60) -> Image.Imag
     lines = max(1, -(-len(pairs) // columns))
     sheet = Image.new("RGB", (columns * cell_w, head + lines * cell_h), "white")
     draw = ImageDraw.Draw(sheet)
-    facts = ", ".join(f"{GROUPS[group].lower()} {count}" for group, count in seen.counts.items())
+    facts = ", ".join(f"{count} {group}" for group, count in seen.counts.items() if count)
     draw.text((12, 12), f"{sum(seen.counts.values())} pictures: {facts}; {len(pairs)} shown", fill="black")
     for index, (outcome, image) in enumerate(pairs):
         left, top = index % columns * cell_w, head + index // columns * cell_h
@@ -240,6 +255,6 @@ def _contact_sheet(seen: _Seen, columns: int = 4, limit: int = 60) -> Image.Imag
         if turn := _turn(outcome):
             sheet.paste(_turned(image, turn), (left + THUMBNAIL_PX + 24, top))
         name = printable(outcome.source).rsplit("/", 1)[-1][-36:].encode("ascii", "replace").decode()
-        answer = f"{int(turn)}" + "?" * (outcome.group == "unsure")
+        answer = f"{int(turn)}" + "?" * (outcome.group is Group.UNSURE)
         draw.text((left + 8, top + THUMBNAIL_PX + 4), f"{name}: {answer}", fill=_COLOURS.get(outcome.group, "black"))
     return sheet

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from . import errors
-from .errors import UprightError, UsageError, printable
+from .errors import NotLossless, UprightError, UsageError, printable
 from .turns import ExifOrientation, Turn
 
 
@@ -31,6 +31,18 @@ class Reason(StrEnum):
     SURE = "sure"
     BELOW_THRESHOLD = "below_threshold"
     BLANK = "blank"
+
+
+class Group(StrEnum):
+    """What became of a picture, in the words of every table, summary, row, report and header; in their order."""
+
+    UPRIGHT = "already upright"
+    TURNED = "turned"
+    WOULD_TURN = "would turn"
+    CANNOT = "cannot be turned"
+    UNSURE = "unsure"
+    FAILED = "failed"
+    SKIPPED = "skipped"
 
 
 class Method(StrEnum):
@@ -119,7 +131,11 @@ class Orientation:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """The answer of writing: what was done, or with ``written=False`` what would be done."""
+    """The answer of writing: what was done, or with ``written=False`` what would be done.
+
+    ``written`` says that the target holds these bytes now. ``remedy`` is what to do about a ``note`` that says why the
+    picture could not be turned.
+    """
 
     source: str
     target: str
@@ -130,6 +146,7 @@ class Correction:
     lossless: bool
     written: bool
     note: str = ""
+    remedy: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
@@ -166,15 +183,6 @@ def _typed(cls: type[Any], values: dict[str, Any]) -> dict[str, Any]:
     return {name: _TYPES[name](v) if name in _TYPES and v is not None else v for name, v in found.items()}
 
 
-#: What became of a picture, in the order of reports: the name that is counted, and the words for people.
-GROUPS = {
-    "turned": "Turned",
-    "unsure": "Left alone: unsure",
-    "failed": "Could not be read or written",
-    "upright": "Already upright",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The answer about one item of a run: an orientation or an error, and what was written.
@@ -191,15 +199,22 @@ class Outcome:
     timing_s: dict[str, float] = field(default_factory=dict, compare=False)
 
     @property
-    def group(self) -> str:
-        """The name in `GROUPS` that it is counted under, or ``skipped``."""
+    def group(self) -> Group:
+        """What it is counted as: what was done, not what was decided."""
+        answer, done = self.orientation, self.correction
         if self.skipped:
-            return "skipped"
-        if self.error or not self.orientation:
-            return "failed"
-        if self.orientation.turn is None:
-            return "unsure"
-        return "turned" if self.orientation.turn else "upright"
+            return Group.SKIPPED
+        if isinstance(self.error, NotLossless) and answer and answer.turn:
+            return Group.CANNOT
+        if self.error or not answer:
+            return Group.FAILED
+        if answer.turn is None:
+            return Group.UNSURE
+        if not answer.turn:
+            return Group.UPRIGHT
+        if done and done.method is Method.KEEP:
+            return Group.CANNOT
+        return Group.TURNED if done and done.written else Group.WOULD_TURN
 
     @property
     def words(self) -> str:
@@ -215,8 +230,8 @@ class Outcome:
             text = f"{why}; the likeliest turn was {int(answer.best)}°; {text}"
         elif self.correction:
             done = self.correction
-            text += f"; {done.method.value}{', lossless' * done.lossless}{'' if done.written else ', not written'}"
-            text += f"; {done.note}" if done.note else ""
+            how = f"; {done.method.value}{', lossless' * done.lossless}{'' if done.written else ', not written'}"
+            text += "; ".join(filter(None, (how * (done.method is not Method.KEEP), done.note, done.remedy)))
         return "; ".join([text, *answer.warnings])
 
     def to_dict(self) -> dict[str, Any]:
@@ -228,6 +243,7 @@ class Outcome:
         for part in (self.orientation, self.error):
             values |= part.to_dict() if part else {}
         values.pop("timing_s", None)
+        values["outcome"] = self.group.value
         if done := self.correction:
             values["correction"] = done.to_dict() | {"source": done.source, "target": done.target}
         return {"source": self.source} | values | {"source": self.source}
@@ -253,6 +269,7 @@ def _error_from(values: dict[str, Any]) -> UprightError:
 #: Columns of an outcome in a table, CSV or Parquet. ``turn`` is empty where upright is unsure or failed.
 COLUMNS: dict[str, type] = {
     "source": str,
+    "outcome": str,
     "turn": int,
     "best": int,
     "confidence": float,
@@ -284,9 +301,12 @@ COLUMNS: dict[str, type] = {
 def columns(values: dict[str, Any]) -> dict[str, Any]:
     """`Outcome.to_dict` as one value for each of `COLUMNS`, ``None`` where there is none.
 
-    CSV and Parquet hold only text, so bytes of a file name that are not UTF-8 are escaped.
+    Why a picture cannot be turned is in ``cause``, as what is wrong with one that failed. CSV and Parquet hold only
+    text, so bytes of a file name that are not UTF-8 are escaped.
     """
     done, flat = values.get("correction", {}), dict(values)
+    if done.get("method") == Method.KEEP and values.get("outcome") == Group.CANNOT:
+        flat |= {"cause": done["note"], "remedy": done["remedy"]}
     flat |= {name: done[name] for name in ("method", "target", "lossless", "written") if name in done}
     flat |= {f"score_{90 * index}": score for index, score in enumerate(values.get("scores", ()))}
     if "warnings" in values:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .errors import EngineError, UprightError
 from .machine import processors
-from .results import Orientation, Outcome
+from .results import Group, Orientation, Outcome
 
 if TYPE_CHECKING:
     from .correction.corrector import Corrector
@@ -150,8 +150,8 @@ def _clocks() -> tuple[float, float]:
 class Tally:
     """Counts what a run did and the seconds of its stages, for the lines at its end and the exit code."""
 
-    counts: Counter[str] = field(default_factory=Counter)
-    #: What was passed over, by reason.
+    counts: Counter[Group] = field(default_factory=Counter)
+    #: What was skipped, by reason.
     skipped: Counter[str] = field(default_factory=Counter)
     #: Pictures that earlier runs had done.
     done_before: int = 0
@@ -195,14 +195,20 @@ class Tally:
         self._ended = _clocks()
 
     def summary(self) -> str:
-        """One line: how many were what, and what was passed over."""
-        text = ", ".join(f"{self.counts[group]:,} {group}" for group in ("upright", "turned", "unsure", "failed"))
-        return text + self.passed_over()
+        """One line: how many were what, and what was skipped; groups without a picture only where that is good news."""
+        said = [group for group in Group if self.counts[group] or group in (Group.UNSURE, Group.FAILED)]
+        return ", ".join(f"{self.counts[group]:,} {group}" for group in said) + self.skips()
 
-    def passed_over(self) -> str:
-        """How many files were passed over, by reason."""
+    def skips(self) -> str:
+        """How many files were skipped, by reason."""
         reasons = ", ".join(f"{count:,} {why}" for why, count in self.skipped.most_common())
-        return f"; passed over: {reasons}" if reasons else ""
+        return f"; {Group.SKIPPED}: {reasons}" if reasons else ""
+
+    @property
+    def exit_code(self) -> int:
+        """130 stopped, 1 some pictures failed, 3 some that need a turn cannot be turned, 0 all is well."""
+        failed, left = self.counts[Group.FAILED], self.counts[Group.CANNOT]
+        return 130 if self.stopped else 1 if failed else 3 if left else 0
 
     def timing(self) -> str:
         """The seconds of each stage, of all threads together."""

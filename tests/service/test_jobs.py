@@ -84,6 +84,7 @@ def test_a_tar_becomes_a_zip_of_corrected_files_and_its_names_lead_nowhere(jobs,
             with Image.open(archive.open(name)) as image:
                 assert image.getexif()[0x0112] == 3
     assert [each.get("turn") for each in results(jobs, job)] == [180] * 5 + [None]
+    assert [each["outcome"] for each in results(jobs, job)] == ["turned"] * 5 + ["failed"]
 
 
 def test_hostile_tars_are_refused_or_answered_one_by_one(jobs):

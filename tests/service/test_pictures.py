@@ -74,7 +74,7 @@ def test_a_corrected_file_shows_the_picture_upright(served, method):
     Image.open(io.BytesIO(photo)).rotate(90, expand=True).save(turned, "JPEG", quality=95)
     answer = served.client.post("/v1/correct", content=turned.getvalue(), params={"turn": 90, "method": method})
     assert answer.status_code == 200, answer.text
-    assert answer.headers["x-upright-method"] == method
+    assert (answer.headers["x-upright-method"], answer.headers["x-upright-outcome"]) == (method, "turned")
     assert int(answer.headers["content-length"]) == len(answer.content)
     exif = read_exif_orientation(answer.content).orientation
     assert (exif.turn == 90) == (method == "tag")
@@ -100,7 +100,16 @@ def test_an_unsure_file_comes_back_as_it_was(served):
     answer = served.client.post("/v1/correct", content=blank.getvalue())
     assert answer.content == blank.getvalue()
     assert answer.headers["x-upright-unsure"] == "1"
-    assert answer.headers["x-upright-method"] == "keep"
+    assert (answer.headers["x-upright-method"], answer.headers["x-upright-outcome"]) == ("keep", "unsure")
+
+
+def test_a_file_that_cannot_be_turned_says_so_and_what_to_do(served):
+    lying = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(lying, "PCX")
+    answer = served.client.post("/v1/correct", content=lying.getvalue(), params={"turn": 90})
+    assert (answer.status_code, answer.content) == (200, lying.getvalue())
+    assert answer.headers["x-upright-outcome"] == "cannot be turned"
+    assert answer.headers["x-upright-note"].startswith("no orientation can be written into PCX; correct it alone, with")
 
 
 def test_effort_bounds_the_looks_of_a_service(serve, served):

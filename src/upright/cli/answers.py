@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import printable
-from ..results import COLUMNS, Outcome, columns
+from ..results import COLUMNS, Group, Method, Outcome, columns
 
 if TYPE_CHECKING:
     from ..results import Correction, Orientation
     from ..run import Tally
 
+_COLOURS = {
+    Group.TURNED: "green",
+    Group.WOULD_TURN: "green",
+    Group.CANNOT: "red",
+    Group.UNSURE: "yellow",
+    Group.FAILED: "red",
+}
 Printer = Callable[[Outcome], None]
 
 
@@ -51,35 +58,42 @@ def _table_printer() -> Printer:
     def show(row: Outcome) -> None:
         nonlocal started
         if not started:
-            click.echo(f"{'turn':>7}  {'sure':>7}  {'method':<9} picture")
+            click.echo(f"{'turn':>7}  {'sure':>7}  {'outcome':<17} picture")
             started = True
         orientation, correction = row.orientation, row.correction
         if row.error or not orientation:
-            click.echo(f"{click.style('  error', fg='red')}  {'':7}  {'':9} {row.error}", err=True)
+            answer = "" if not orientation else f"{100 * orientation.confidence:6.2f}%"
+            words = click.style(f"{row.group:<17}", fg=_COLOURS[row.group])
+            click.echo(f"{_turn(orientation):>7}  {answer:7}  {words} {row.error}", err=True)
             return
-        turn = "unsure" if orientation.unsure else "upright" if not orientation.turn else f"{orientation.turn}°"
-        colour = "yellow" if orientation.unsure else "green" if orientation.turn else None
-        method = correction.method.value if correction else ""
+        words = row.group.value
+        if correction and correction.method is not Method.KEEP:
+            words += f" ({correction.method})"
         notes = _notes(orientation, correction)
         click.echo(
-            f"{click.style(f'{turn:>7}', fg=colour)}  {100 * orientation.confidence:6.2f}%  {method:<9} "
+            f"{_turn(orientation):>7}  {100 * orientation.confidence:6.2f}%  "
+            f"{click.style(f'{words:<17}', fg=_COLOURS.get(row.group))} "
             f"{printable(row.source)}{f'  ({notes})' if notes else ''}"
         )
 
     return show
 
 
+def _turn(orientation: Orientation | None) -> str:
+    return "" if orientation is None or orientation.turn is None else f"{orientation.turn}°"
+
+
 def _notes(orientation: Orientation, correction: Correction | None) -> str:
     notes = list(orientation.warnings)
     if orientation.unsure:
         notes.insert(0, f"best guess {int(orientation.best)}°")
-    if correction and correction.note:
-        notes.append(correction.note)
+    if correction:
+        notes += filter(None, (correction.note, correction.remedy))
     return "; ".join(notes)
 
 
 def closing_line(tally: Tally, form: str) -> str:
-    """The last line: what became of several pictures, and in any case how many files were passed over."""
+    """The last line: what became of several pictures, and in any case how many files were skipped."""
     if not tally.done and not tally.stopped:
         return f"no picture was found; {tally.summary()}" if tally.skipped else "no picture was found"
     return tally.summary() if tally.skipped or (form == "table" and tally.done > 1) else ""

@@ -38,7 +38,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     """Work through SOURCES: folders, pictures, tar shards, Parquet files with image bytes, s3:// and other URLs.
 
     Each picture is one row of the results; a broken one is a row with its error. Run the same command again to continue
-    after Ctrl-C, a full disk or a crash.
+    after Ctrl-C, a full disk or a crash. Exit codes are those of `upright correct`.
 
     \b
     upright batch photos/ shards/*.tar -o results.jsonl
@@ -74,13 +74,14 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     if output != rows_path:
         write_table(read_rows(rows_path), output)
     if options["report"]:
-        write_report((Outcome.from_dict(row) for row in read_rows(rows_path)), options["report"])
+        rows = (Outcome.from_dict(row) for row in read_rows(rows_path))
+        write_report(rows, options["report"], skipped=tally.skipped)
     finish(tally, f"{_summary(tally)}: {output}", options)
 
 
 def _summary(tally: Tally) -> str:
     if not tally.done:
-        return f"nothing left to do, {tally.done_before:,} were done before{tally.passed_over()}"
+        return f"nothing left to do, {tally.done_before:,} were done before{tally.skips()}"
     wall_s = tally.wall_s
     left = "; the same command goes on from there" if tally.stopped else ""
     return (
@@ -102,4 +103,4 @@ def _on_ray(sources: tuple[str, ...], options: dict[str, Any]) -> None:
         detector=detector_options(options),
         tally=(tally := Tally()),
     )
-    click.echo(f"{count} rows written to {options['output']}{tally.passed_over()}", err=True)
+    click.echo(f"{count} rows written to {options['output']}{tally.skips()}", err=True)

@@ -34,6 +34,10 @@ def command(sources: tuple[str, ...], form: str, **options: Any) -> None:
     \b
     upright correct in.jpg -o output.jpeg
     upright correct photos/ --in-place --careful --journal turned.jsonl
+
+    \b
+    Exit codes: 0 all is done, 1 some pictures failed, 3 some need a turn and cannot be turned (their rows say why and
+    what to do), 2 wrong use.
     """
     corrector, show = _corrector(sources, options), printer(form)
 

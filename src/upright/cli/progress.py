@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from ..errors import printable
+from ..results import Group
 from ..run import Tally
 from ..sources import count_items
 
@@ -57,7 +58,7 @@ class Progress:
         self._last = now
         tally, total = self._tally, self._total
         done, rate = tally.done + tally.done_before + tally.skipped.total(), tally.done / tally.wall_s
-        text = f"{done:,}{f'/{total:,}' if total else ''} pictures, {rate:.1f}/s, {tally.counts['failed']:,} failed"
+        text = f"{done:,}{f'/{total:,}' if total else ''} pictures, {rate:.1f}/s, {tally.counts[Group.FAILED]:,} failed"
         if total and rate and not last:
             minutes, seconds = divmod(round(max(0, total - done) / rate), 60)
             text += f", about {minutes // 60}:{minutes % 60:02}:{seconds:02} left"

@@ -99,12 +99,12 @@ def check_sources(sources: Sequence[str], options: dict[str, Any]) -> None:
 
 
 def finish(tally: Tally, text: str, options: dict[str, Any]) -> None:
-    """Print the last lines and end the command: 130 stopped, 1 some pictures failed, 0 all is well."""
+    """Print the last lines and end the command with the exit code of what was done."""
     if text:
         click.echo(text, err=True)
     if options["timing"]:
         click.echo(tally.timing(), err=True)
-    sys.exit(130 if tally.stopped else 1 if tally.counts["failed"] else 0)
+    sys.exit(tally.exit_code)
 
 
 @contextmanager

@@ -12,15 +12,13 @@ from typing import BinaryIO
 from ..carriers import ExifTag, exif_edits, has_page, read_exif_orientation
 from ..carriers.rotate import rotated
 from ..errors import BrokenPicture, CorrectionError, NotAPicture, NotLossless, TooLarge, UsageError
-from ..formats import Edit, Window, format_in, format_of_suffix
+from ..formats import Edit, Format, Window, format_in, format_of_suffix
 from ..formats.jpeg import Jpeg
 from ..lossless import reencoded, turned
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
 from .opening import Opened
 from .request import Change, Edge, Request, Target
-
-_REENCODE_REMEDY = "use --method reencode with a .jpg or .png target"
 
 
 def plan(file: Opened, request: Request) -> Change:
@@ -55,7 +53,9 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
     kept = Correction(name, "", Method.KEEP, turn, tag.orientation, tag.orientation, True, False)
     if method != Method.REENCODE:
         _check_suffix(form, name, target)
-    if turn == Turn.NONE or method == Method.KEEP:
+    if method == Method.KEEP and turn != Turn.NONE:
+        return _kept(kept, "it was asked for that it is kept", "use another method")
+    if turn == Turn.NONE:
         # An upright picture is not compressed again, unless its target asks for another format.
         if method == Method.REENCODE and target is not None and _promised(target) not in (None, form):
             return _by_reencoding(window, kept, tag, page, target)
@@ -76,12 +76,23 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
             return _by_turn(window, kept, form, tag, request.edge)
         except (NotLossless, TooLarge) as error:
             reason = f"{form} has no tag, and its pixels cannot be turned without loss: {error.cause}"
-            return _kept(kept, f"{reason}; {_REENCODE_REMEDY}")
-    return _kept(kept, f"no orientation can be written into {form or 'this format'}; {_REENCODE_REMEDY}")
+            return _kept(kept, reason, _remedy(row, window, turn))
+    return _kept(kept, f"no orientation can be written into {form}", _remedy(row, window, turn))
 
 
-def _kept(kept: Correction, note: str = "") -> _New:
-    return _New(replace(kept, turn=Turn.NONE, note=note))
+def _kept(kept: Correction, note: str = "", remedy: str = "") -> _New:
+    return _New(replace(kept, turn=Turn.NONE, note=note, remedy=remedy))
+
+
+def _remedy(row: Format | None, window: Window, turn: Turn) -> str:
+    """What sets a picture right that neither a tag nor a turn without loss can."""
+    if row and row.container and row.holds == "frames" and row.container.pages(window) > 1:
+        return f"turn its frames with another program: gifsicle --rotate-{turn.value}"
+    if row and row.extra:
+        return "convert it to PNG, and correct that"
+    if row and row.written:
+        return "use --method reencode"
+    return "correct it alone, with --method reencode -o and a name that ends in .png"
 
 
 def _by_tag(window: Window, kept: Correction, page: int, note: str = "") -> _New:
@@ -103,7 +114,7 @@ def _by_rotate(window: Window, kept: Correction, page: int) -> _New:
     try:
         added, after, pages = rotated(window.at(0, window.size), page, kept.turn)
     except NotLossless as error:
-        return _kept(kept, error.cause)
+        return _kept(kept, error.cause, error.remedy)
     others = ", the others stay as they are" if pages > 1 else ""
     note = f"/Rotate of page {page + 1} is {after} now{others}"
     return _New(replace(kept, method=Method.TAG, note=note), (Edit(window.size, b"", added),))

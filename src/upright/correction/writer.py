@@ -41,7 +41,7 @@ class Writer:
         todo = [target for target in change.targets if not self._is_there(target)]
         if not todo:
             note = "; ".join(filter(None, (change.correction.note, "the target was there already")))
-            return replace(change.correction, note=note)
+            return replace(change.correction, note=note, written=True)
         self._write(todo)
         return replace(change.correction, written=True)
 
@@ -106,7 +106,7 @@ class BytesWriter(Writer):
         if target.base is not None:
             target.base.check_unchanged()
         self.take(data)
-        return change.correction
+        return replace(change.correction, written=True)
 
 
 def _holds(path: str, pieces: Iterator[bytes]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..results import Method, Promise, Reason
+from ..results import Group, Method, Promise, Reason
 
 Turn = Literal[0, 90, 180, 270]
 
@@ -78,6 +78,7 @@ class Correction(Answer):
     lossless: bool
     written: bool
     note: str
+    remedy: str
 
 
 class JobLine(Orientation):
@@ -85,6 +86,7 @@ class JobLine(Orientation):
 
     number: int = Field(description="Place of the picture in the job, from 0.")
     name: str
+    outcome: Group = Field(description="What became of it.")
     correction: Correction | None = None
 
 
@@ -93,6 +95,7 @@ class JobProblem(Problem):
 
     number: int
     name: str
+    outcome: Group = Field(description="failed, or cannot be turned.")
 
 
 class Job(Answer):

@@ -15,7 +15,7 @@ from ..correction import Request, method_named
 from ..correction.corrector import Corrector
 from ..correction.writer import BytesWriter
 from ..errors import EngineError, Overloaded, UprightError
-from ..results import Outcome, Promise
+from ..results import Group, Outcome, Promise
 from ..sources import Item
 from .jobs_store import MAX_TRIES, JobsStore, Leased
 from .problems import Refused, StorageFull, problem
@@ -133,7 +133,8 @@ class Jobs:
 
     async def _decide(self, leased: Leased) -> tuple[dict[str, Any], bytes | None]:
         if leased.fence > MAX_TRIES:
-            return problem(Refused(f"the service died {MAX_TRIES} times while it was at work on this picture")), None
+            refused = Refused(f"the service died {MAX_TRIES} times while it was at work on this picture")
+            return problem(refused) | {"outcome": Group.FAILED.value}, None
         ask, corrected, corrector = leased.ask, list[bytes](), None
         if ask.get("correct"):
             request = Request(method=method_named(ask.get("method")), edge=ask["edge"])
@@ -149,8 +150,8 @@ class Jobs:
         if outcome.error or not outcome.orientation:
             # What only `UprightError` itself says was not foreseen: it is in the log, and no client's business.
             error = None if type(outcome.error) is UprightError else outcome.error
-            return problem(error or RuntimeError()) | {"source": leased.name}, None
-        result = outcome.orientation.to_dict()
+            return problem(error or RuntimeError()) | {"source": leased.name, "outcome": outcome.group.value}, None
+        result = outcome.orientation.to_dict() | {"outcome": outcome.group.value}
         if outcome.correction:
             result["correction"] = outcome.correction.to_dict()
         return result, corrected[0] if corrected else None

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from .. import results
 from ..correction import Edge
 from ..errors import UprightError
-from ..results import Method, Promise
+from ..results import Group, Method, Outcome, Promise
 from ..turns import Turn
 from . import answers
 from .forms import is_form, read_form, read_pictures
@@ -32,17 +32,20 @@ class FileResponse(Response):
 _DECIDED = {
     "X-Upright-Turn": header("The likeliest turn.", enum=["0", "90", "180", "270"]),
     "X-Upright-Confidence": header("Its confidence.", pattern=r"^[01]\.\d{4}$"),
+    "X-Upright-Outcome": header("What became of the picture.", enum=[group.value for group in Group]),
     "X-Upright-Unsure": header("1 where the confidence is too low: leave the picture alone.", enum=["1"]),
 }
 _CORRECTED = {
     "X-Upright-Method": header("What was done.", enum=[method.value for method in Method]),
     "X-Upright-Lossless": header("1 where no pixel has changed.", enum=["0", "1"]),
+    "X-Upright-Note": header("A remark; of a picture that cannot be turned the reason, and what to do."),
 }
 
 
 def headers_of(orientation: results.Orientation) -> dict[str, str]:
     """The headers that tell an orientation beside other content."""
     headers = {"X-Upright-Turn": str(int(orientation.best)), "X-Upright-Confidence": f"{orientation.confidence:.4f}"}
+    headers["X-Upright-Outcome"] = Outcome("", orientation).group
     return headers | ({"X-Upright-Unsure": "1"} if orientation.unsure else {})
 
 
@@ -114,6 +117,12 @@ async def correct(
         new, done = await state.runner.correct(data, wanted, method, edge, trace)
         headers["X-Upright-Method"] = done.method.value
         headers["X-Upright-Lossless"] = "1" if done.lossless else "0"
+        if wanted:
+            headers["X-Upright-Outcome"] = Group.CANNOT if done.method is Method.KEEP else Group.TURNED
+        elif turn is not None:
+            headers["X-Upright-Outcome"] = Group.UPRIGHT
+        if note := "; ".join(filter(None, (done.note, done.remedy))):
+            headers["X-Upright-Note"] = note.encode("ascii", "backslashreplace").decode()
         return new
 
     new = await while_connected(request.receive, work())
