@@ -29,7 +29,7 @@ OUT = HERE.parent / "bench" / "out"
 PAGES = (*HERE.rglob("*.md"), HERE.parent / "README.md")
 #: What `metrics` of a model calls the looks of the default effort.
 _STEP = LADDER[DEFAULT_EFFORT].name
-_TAGS = {"exif": "EXIF tag", "rotate": "/Rotate"}
+_TAGS = {"exif": "EXIF tag", "irot": "`irot`", "rotate": "/Rotate"}
 
 
 def formats() -> Iterator[str]:

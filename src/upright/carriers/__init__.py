@@ -1,10 +1,10 @@
 """Metadata that say how a picture lies, read from and written into bytes: no pixel and no other byte changes.
 
 One carrier of a file leads: the EXIF orientation of its first directory (`exif`), or the boxes of HEIC and AVIF
-(`heif`). The others follow (`FOLLOWERS`): they are reported and not applied, as browsers, libvips and the Metadata
-Working Group have it; and whenever the leader is written, those that are there are set to the same, so that no reader
-turns twice. A new carrier is a module here with a function ``follow``, and its name in the rows of the formats that
-have it. A page of a PDF has its own carrier (`rotate`).
+(`heif`), where an EXIF orientation is one of the others. The others follow (`FOLLOWERS`): they are reported and not
+applied, as browsers, libvips and the Metadata Working Group have it; and whenever the leader is written, those that are
+there are set to the same, so that no reader turns twice. A new carrier is a module here with a function ``follow``, and
+its name in the rows of the formats that have it. A page of a PDF has its own carrier (`rotate`).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def read_exif_orientation(source: Bytes | BinaryIO | Window, *, page: int = 0) -
     row = format_of(form)
     if row is None or "irot" not in row.carriers:
         return ExifTag(form)
-    shown = heif.orientation(window)
+    shown = heif.orientation(window, page)
     return ExifTag(form, shown, shown != 1, shown != 1, int(shown) if shown != 1 else None, applied=True)
 
 
@@ -105,6 +105,9 @@ def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, 
     """
     window = source if isinstance(source, Window) else Window(source)
     form, container = _tagged(window)
+    row = format_of(form)
+    if row is not None and "irot" in row.carriers and row.container:
+        return _boxes(window, row.container, orientation, page)
     if container is None:
         raise CorrectionError(
             f"no orientation can be written into {form or 'this format'}",
@@ -115,6 +118,25 @@ def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, 
     for follow in FOLLOWERS:
         edits += follow(window, blocks, orientation)
     return sorted([*edits, *container.seal(window, blocks, edits)], key=lambda e: e.offset)
+
+
+def _boxes(window: Window, container: Container, orientation: ExifOrientation, page: int) -> list[Edit]:
+    """The edits of a HEIC or AVIF. A copy that differs from the boxes follows no program, and is left."""
+    edits, before, blocks = (
+        heif.edits(window, orientation, page),
+        heif.orientation(window, page),
+        container.find(window, page),
+    )
+    try:
+        found = directory(window, blocks.tiff) if blocks.tiff else None
+        value = exif.read(found) if found else None
+    except Damaged:
+        found = value = None
+    if found is not None and value is not None and value.raw == before:
+        edits += exif.change(window, found, orientation)
+    if xmp.read(window, blocks)[0] == before:
+        edits += xmp.follow(window, blocks, orientation)
+    return sorted([edit for edit in edits if edit.old != edit.new], key=lambda e: e.offset)
 
 
 def _lead(window: Window, container: Container, blocks: Blocks, orientation: ExifOrientation, page: int) -> list[Edit]:

@@ -68,7 +68,12 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
     if method == Method.REENCODE:
         return _by_reencoding(window, kept, tag, page, target or name)
     if method == Method.TURN:
-        return _by_turn_or(window, kept, form, tag, request, target or name, "exif" in carriers)
+        return _by_turn_or(window, kept, form, tag, request, target or name, bool({"exif", "irot"} & {*carriers}))
+    if "irot" in carriers:
+        try:
+            return _by_tag(window, kept, page)
+        except NotLossless as error:
+            return _kept(kept, error.cause, error.remedy)
     if "exif" in carriers:
         return _by_tag(window, kept, page)
     if method is None and row and row.turner:

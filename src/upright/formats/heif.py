@@ -1,15 +1,20 @@
-"""HEIC and AVIF: boxes (ISO/IEC 14496-12), and the properties of the primary item (ISO/IEC 23008-12)."""
+"""HEIC and AVIF: boxes (ISO/IEC 14496-12), and the items with their properties (ISO/IEC 23008-12)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from .container import Container
-from .edits import MAX_BLOCK, Window
+from ..errors import Damaged
+from .container import Blocks, Container
+from .edits import MAX_BLOCK, Edit, Span, Window
 
 #: A grid of 512-pixel tiles for 8 gigapixels has this many properties at most.
 _MAX_BOXES = 1 << 16
+#: Codings of pictures, and pictures that are made of others.
+_PICTURES = {b"hvc1", b"hev1", b"lhv1", b"av01", b"avc1", b"vvc1", b"jpeg", b"j2k1", b"unci", b"grid", b"iovl", b"iden"}
+#: The types of references by which a picture belongs to another one: as its thumbnail, or as its depth or gain map.
+_PARTS = (b"thmb", b"auxl")
 
 
 class Box(NamedTuple):
@@ -19,6 +24,13 @@ class Box(NamedTuple):
     start: int
     body: int
     end: int
+
+
+class Link(NamedTuple):
+    """That an item has a property, counted from 1; ``essential``: readers that do not know it must not show it."""
+
+    essential: bool
+    number: int
 
 
 def boxes(window: Window, start: int = 0, end: int | None = None) -> Iterator[Box]:
@@ -37,47 +49,281 @@ def boxes(window: Window, start: int = 0, end: int | None = None) -> Iterator[Bo
         start += size
 
 
-def properties(window: Window) -> list[Box]:
-    """The properties of the primary item in the order in which they apply."""
-    meta = next((box for box in boxes(window) if box.kind == b"meta"), None)
-    if meta is None:
-        return []
-    inner = {box.kind: box for box in boxes(window, meta.body + 4, meta.end)}
-    if b"iprp" not in inner or b"pitm" not in inner:
-        return []
-    pitm = window.at(inner[b"pitm"].body, 8)
-    primary = int.from_bytes(pitm[4:8] if pitm[:1] == b"\1" else pitm[4:6], "big")
-    containers = list(boxes(window, inner[b"iprp"].body, inner[b"iprp"].end))
-    kept = [box for each in containers if each.kind == b"ipco" for box in boxes(window, each.body, each.end)]
-    tables = (window.at(box.body, min(box.end - box.body, MAX_BLOCK)) for box in containers if box.kind == b"ipma")
-    numbers = (number for table in tables for number in _associations(table, primary))
-    return [kept[number - 1] for number in numbers if 0 < number <= len(kept)]
+class _Reader:
+    """Big-endian numbers of a box's body, one after the other; ``at`` is the place of the next one in the file."""
+
+    def __init__(self, window: Window, box: Box) -> None:
+        self._data, self._start, self._next = window.at(box.body, min(box.end - box.body, 16 * MAX_BLOCK)), box.body, 4
+        self.version, self.flags = self._data[:1], int.from_bytes(self._data[1:4], "big")
+        if len(self._data) < 4:
+            raise Damaged("a box is cut short")
+
+    @property
+    def at(self) -> int:
+        return self._start + self._next
+
+    @property
+    def more(self) -> bool:
+        return self._next < len(self._data)
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.bytes(size), "big")
+
+    def bytes(self, size: int) -> bytes:
+        found = self._data[self._next : self._next + size]
+        if len(found) < size:
+            raise Damaged("a box is cut short")
+        self._next += size
+        return found
 
 
-def _associations(ipma: bytes, item: int) -> list[int]:
-    """The numbers (from 1) of the properties of an item."""
-    if len(ipma) < 8:
-        return []
-    id_size, width = 4 if ipma[0] else 2, 2 if ipma[3] & 1 else 1
-    at = 8
-    for _ in range(int.from_bytes(ipma[4:8], "big")):
-        if at + id_size >= len(ipma):
-            break
-        found, count = int.from_bytes(ipma[at : at + id_size], "big"), ipma[at + id_size]
-        at += id_size + 1
-        if found == item:
-            # The highest bit says that the property is essential.
-            mask = (1 << 8 * width - 1) - 1
-            listed = ipma[at : at + width * count]
-            return [int.from_bytes(listed[i : i + width], "big") & mask for i in range(0, len(listed), width)]
-        at += width * count
-    return []
+class _Place(NamedTuple):
+    """A number in ``iloc``: where it is, how long it is, and what it says."""
+
+    at: int
+    size: int
+    value: int
+
+
+class Extents(NamedTuple):
+    """Where the bytes of an item are: in the file (``method`` 0), or elsewhere; offsets count from ``base``."""
+
+    method: int
+    base: _Place
+    parts: tuple[tuple[_Place, int], ...]
+
+
+class Meta:
+    """The items of a file, their properties, and how they refer to each other. Raises `Damaged`."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self.sequence = False
+        self._parents: list[Box] = []
+        for box in boxes(window):
+            self.sequence |= box.kind == b"moov"
+            if box.kind == b"meta" and not self._parents:
+                self._parents.append(box)
+        if not self._parents:
+            raise Damaged("it has no items")
+        (meta,) = self._parents
+        self._inner = {box.kind: box for box in boxes(window, meta.body + 4, meta.end)}
+        properties = self._box(b"iprp")
+        inside = list(boxes(window, properties.body, properties.end))
+        self._ipco = next((box for box in inside if box.kind == b"ipco"), None)
+        if self._ipco is None:
+            raise Damaged("its items have no properties")
+        self._parents += [properties, self._ipco]
+        self.properties = list(boxes(window, self._ipco.body, self._ipco.end))
+        self._tables = [(box, _Reader(window, box)) for box in inside if box.kind == b"ipma"]
+        self._links = [dict(_links(reader)) for _, reader in self._tables]
+        pitm = _Reader(window, self._box(b"pitm"))
+        self.primary = pitm.number(4 if pitm.version == b"\1" else 2)
+        self.kinds, self._hidden = self._items()
+        self.references = list(self._references())
+
+    def masters(self) -> list[int]:
+        """The pictures that are shown on their own, as decoders count them."""
+        parts = {source for kind, source, _ in self.references if kind in _PARTS}
+        pictures = [item for item, kind in self.kinds.items() if kind in _PICTURES and item not in self._hidden]
+        return [item for item in pictures if item not in parts] or [self.primary]
+
+    def master(self, page: int) -> int:
+        """The item of a page, counted from 0: of the first the primary one where there is only one."""
+        masters = self.masters()
+        if page >= len(masters):
+            raise Damaged(f"it has no page {page + 1}")
+        return masters[page] if len(masters) > 1 else self.primary
+
+    def links(self, item: int) -> list[Link]:
+        """The properties of an item, in the order in which they apply."""
+        found = next((table[item] for table in self._links if item in table), [])
+        return [link for link in found if 0 < link.number <= len(self.properties)]
+
+    def users(self) -> dict[int, set[int]]:
+        """The items that have each property."""
+        found: dict[int, set[int]] = {}
+        for item in {item for table in self._links for item in table}:
+            for link in self.links(item):
+                found.setdefault(link.number, set()).add(item)
+        return found
+
+    def described_by(self, item: int, wanted: Callable[[bytes, Box], bool]) -> int | None:
+        """The item of metadata that describes this one."""
+        about = [source for kind, source, targets in self.references if kind == b"cdsc" and item in targets]
+        return next((each for each in about if each in self._entries and wanted(*self._entries[each])), None)
+
+    def span(self, item: int) -> Span | None:
+        """The bytes of an item that lie in one piece of the file."""
+        extents = self._extents().get(item)
+        if extents is None or extents.method != 0 or len(extents.parts) != 1:
+            return None
+        ((offset, length),) = extents.parts
+        start = extents.base.value + offset.value
+        return Span(start, min(start + length, self.window.size)) if length else None
+
+    def rewrite(self, added: Sequence[bytes], links: dict[int, list[Link]]) -> list[Edit]:
+        """The edits that append properties (whole boxes), and give items these links in place of those they have."""
+        assert self._ipco is not None
+        block = b"".join(added)
+        edits = [Edit(self._ipco.end, b"", block)] if block else []
+        growth = {box: len(block) for box in self._parents}
+        for (box, reader), table in zip(self._tables, self._links, strict=True):
+            first = table is self._links[0]
+            mine = {
+                item for item in links if item in table or (first and not any(item in each for each in self._links))
+            }
+            if mine:
+                new = _table(reader, table | {item: links[item] for item in mine})
+                edits.append(Edit(box.start, self.window.exactly(box.start, box.end - box.start), new))
+                for parent in self._parents[:2]:
+                    growth[parent] += len(new) - (box.end - box.start)
+        meta = self._parents[0]
+        edits += [edit for box, by in growth.items() for edit in self._resized(box, by)]
+        return edits + self._moved(meta.end, growth[meta])
+
+    def _box(self, kind: bytes) -> Box:
+        if kind not in self._inner:
+            raise Damaged(f"it has no box {kind.decode()}")
+        return self._inner[kind]
+
+    def _items(self) -> tuple[dict[int, bytes], set[int]]:
+        kinds, hidden = dict[int, bytes](), set[int]()
+        self._entries: dict[int, tuple[bytes, Box]] = {}
+        if (infos := self._inner.get(b"iinf")) is None:
+            return kinds, hidden
+        reader = _Reader(self.window, infos)
+        reader.number(2 if reader.version == b"\0" else 4)
+        for box in boxes(self.window, reader.at, infos.end):
+            entry = _Reader(self.window, box)
+            if box.kind != b"infe" or entry.version not in b"\2\3":
+                continue
+            item = entry.number(4 if entry.version == b"\3" else 2)
+            entry.number(2)
+            kinds[item] = entry.bytes(4)
+            self._entries[item] = kinds[item], Box(box.kind, box.start, entry.at, box.end)
+            if entry.flags & 1:
+                hidden.add(item)
+        return kinds, hidden
+
+    def _references(self) -> Iterator[tuple[bytes, int, list[int]]]:
+        if b"iref" not in self._inner:
+            return
+        reader = _Reader(self.window, self._inner[b"iref"])
+        width = 4 if reader.version == b"\1" else 2
+        while reader.more:
+            size, kind = reader.number(4), reader.bytes(4)
+            source, count = reader.number(width), reader.number(2)
+            if size != 10 + width * (count + 1):
+                raise Damaged("its references contradict themselves")
+            yield kind, source, [reader.number(width) for _ in range(count)]
+
+    def _extents(self) -> dict[int, Extents]:
+        reader = _Reader(self.window, self._box(b"iloc"))
+        sizes, version = reader.bytes(2), reader.version[0]
+        offset_size, length_size, base_size = sizes[0] >> 4, sizes[0] & 15, sizes[1] >> 4
+        index_size = sizes[1] & 15 if version else 0
+
+        def place(size: int) -> _Place:
+            return _Place(reader.at, size, reader.number(size))
+
+        found = {}
+        for _ in range(reader.number(4 if version == 2 else 2)):
+            item = reader.number(4 if version == 2 else 2)
+            method = reader.number(2) & 15 if version else 0
+            elsewhere = reader.number(2)
+            base, parts, count = place(base_size), [], reader.number(2)
+            if count > 1 and not index_size + offset_size + length_size:
+                raise Damaged("its items have parts without a place")
+            for _ in range(count):
+                reader.number(index_size)
+                parts.append((place(offset_size), reader.number(length_size)))
+            found[item] = Extents(-1 if elsewhere else method, base, tuple(parts))
+        return found
+
+    def _moved(self, behind: int, by: int) -> list[Edit]:
+        """The edits of ``iloc`` for what lies behind a place and moves."""
+        edits = []
+        for extents in self._extents().values() if by and behind < self.window.size else ():
+            base, moved = extents.base, [extents.base.value + offset.value >= behind for offset, _ in extents.parts]
+            if extents.method != 0 or not any(moved):
+                continue
+            if all(moved) and base.size and base.value:
+                edits.append(self._raised(base, by))
+            else:
+                edits += [
+                    self._raised(offset, by) for (offset, _), late in zip(extents.parts, moved, strict=True) if late
+                ]
+        return edits
+
+    def _raised(self, place: _Place, by: int) -> Edit:
+        if place.value + by >= 1 << 8 * place.size:
+            raise Damaged("its offsets have no room for more")
+        return self.window.edit(place.at, (place.value + by).to_bytes(place.size, "big"))
+
+    def _resized(self, box: Box, by: int) -> list[Edit]:
+        size = int.from_bytes(self.window.exactly(box.start, 4), "big")
+        if not by or not size:  # without a size it goes on to the end of the file
+            return []
+        at, width = (box.start + 8, 8) if size == 1 else (box.start, 4)
+        return [self._raised(_Place(at, width, int.from_bytes(self.window.exactly(at, width), "big")), by)]
+
+
+def _links(reader: _Reader) -> list[tuple[int, list[Link]]]:
+    wide, found = reader.flags & 1, []
+    for _ in range(reader.number(4)):
+        item = reader.number(2 if reader.version == b"\0" else 4)
+        values = [reader.number(1 + wide) for _ in range(reader.number(1))]
+        top = 0x8000 if wide else 0x80
+        found.append((item, [Link(value >= top, value % top) for value in values]))
+    return found
+
+
+def _table(reader: _Reader, table: dict[int, list[Link]]) -> bytes:
+    """A box ``ipma`` of the same version, with numbers of two bytes where one is not enough."""
+    wide = reader.flags & 1 or any(link.number > 0x7F for links in table.values() for link in links)
+    id_size, body = 2 if reader.version == b"\0" else 4, len(table).to_bytes(4, "big")
+    for item, links in sorted(table.items()):
+        if item >= 1 << 8 * id_size or len(links) > 255 or any(link.number > 0x7FFF for link in links):
+            raise Damaged("its table of properties has no room for more")
+        values = ((link.essential << (15 if wide else 7)) + link.number for link in links)
+        body += item.to_bytes(id_size, "big") + bytes([len(links)])
+        body += b"".join(value.to_bytes(1 + bool(wide), "big") for value in values)
+    flags = (reader.flags | bool(wide)).to_bytes(3, "big")
+    return (12 + len(body)).to_bytes(4, "big") + b"ipma" + reader.version + flags + body
 
 
 class Heif(Container):
-    """HEIC and AVIF; their pages are counted by the library that decodes them."""
+    """HEIC and AVIF. Metadata that cannot be understood are none."""
 
     def size_px(self, window: Window, page: int = 0) -> tuple[int, int]:
-        """Of the primary item, by its property ispe."""
-        found = next((window.at(box.body + 4, 8) for box in properties(window) if box.kind == b"ispe"), b"")
-        return int.from_bytes(found[:4], "big"), int.from_bytes(found[4:], "big")
+        """Of the page's item, by its property ispe."""
+        try:
+            meta = Meta(window)
+            found = [meta.properties[link.number - 1] for link in meta.links(meta.master(page))]
+        except Damaged:
+            return 0, 0
+        value = next((window.at(box.body + 4, 8) for box in found if box.kind == b"ispe"), b"")
+        return int.from_bytes(value[:4], "big"), int.from_bytes(value[4:], "big")
+
+    def pages(self, window: Window) -> int:
+        """The pictures that are shown on their own."""
+        return len(Meta(window).masters())
+
+    def find(self, window: Window, page: int = 0) -> Blocks:
+        """The EXIF block and the XMP packet that describe the page's item."""
+        try:
+            meta = Meta(window)
+            item = meta.master(page)
+            exif = meta.described_by(item, lambda kind, entry: kind == b"Exif")
+            xmp = meta.described_by(
+                item,
+                lambda kind, entry: kind == b"mime" and b"rdf+xml" in window.at(entry.body, entry.end - entry.body),
+            )
+            tiff = meta.span(exif) if exif is not None else None
+            if tiff is not None:
+                # Before the block stands how far it is.
+                tiff = Span(tiff.start + 4 + int.from_bytes(window.exactly(tiff.start, 4), "big"), tiff.end)
+            return Blocks(tiff, meta.span(xmp) if xmp is not None else None)
+        except Damaged:
+            return Blocks()

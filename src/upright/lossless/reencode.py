@@ -43,7 +43,7 @@ def reencoded(data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: i
 
 
 def _opened(data: bytes, form: str, page: int) -> Any:
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     if form == "HEIC":
         import pi_heif
@@ -54,7 +54,8 @@ def _opened(data: bytes, form: str, page: int) -> Any:
         data = patch_exif_orientation(data, ExifOrientation.TOP_LEFT, page=page)
     picture = Image.open(io.BytesIO(data))
     picture.seek(page)
-    return picture
+    # Of AVIF Pillow gives the boxes as an EXIF orientation, which no decoder has applied.
+    return ImageOps.exif_transpose(picture) if form == "AVIF" else picture
 
 
 def _on_white(image: Any) -> Any:
