@@ -153,6 +153,8 @@ def outcome() -> Iterator[str]:
     yield from _fields(whole, kinds)
     yield "\n## `correction`\n"
     yield from _fields(kinds["Correction"], kinds)
+    yield "\n## `together`\n"
+    yield from _fields(kinds["Together"], kinds)
     yield "\n## JSON Schema\n"
     yield f"```json\n{json.dumps(whole, indent=1)}\n```"
 

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import jsonschema
 import pytest
+from PIL import Image
 
 import upright
 
@@ -46,6 +47,10 @@ def test_outcomes_are_of_the_published_form(reference: ModuleType, tmp_path: Pat
     found = rows("detect", DEMO / "page.jpg", DEMO / "cat.gif", tmp_path / "broken.jpg", "--json", status=1)
     found += rows("correct", DEMO / "receipt.png", "-o", tmp_path / "there.png", "--json", status=1)
     found += rows("correct", DEMO / "receipt.png", "-o", tmp_path / "fresh.png", "--json")
+    for number in range(4):
+        page = Image.open(DEMO / "page.jpg") if number else Image.new("L", (99, 140))
+        page.save(tmp_path / f"scan{number}.png")
+    found += rows("detect", "--together", "--json", *sorted(tmp_path.glob("scan*.png")))
     rows("batch", DEMO / "page.jpg", "-o", tmp_path / "rows.jsonl")
     found += [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     for row in found:

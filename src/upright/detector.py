@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import drive
-from .decide import DEFAULT_EFFORT, efforts, ladder_of
+from .decide import DEFAULT_EFFORT, efforts, is_enough, ladder_of
 from .engines import Engine, open_engine
 from .engines.batcher import Batcher
 from .errors import UprightError, UsageError
@@ -166,6 +166,10 @@ class Detector:
                 yield source, answer.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def is_sure(self, answer: Orientation) -> bool:
+        """Whether its confidence keeps its promise by this model; of *best*, which always answers, as *balanced*."""
+        return is_enough(answer, self.model.calibration[answer.step])
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the order of turn 0, 90, 180, 270 for views ``[n, S, S, 3]``; of blank views zero."""

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     SURE = "sure"
     BELOW_THRESHOLD = "below_threshold"
     BLANK = "blank"
+    TOGETHER = "together"
 
 
 class Group(StrEnum):
@@ -76,6 +77,38 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """What a picture was alone, and how its job lies: the ``pattern`` in words, and of how many ``pictures``."""
+
+    pattern: str
+    pictures: int
+    turn: Turn | None
+    confidence: float
+    scores: Scores
+
+    @property
+    def words(self) -> str:
+        """What the picture was alone, and what its job is."""
+        alone = f"{self.scores.confidence:.1%} sure of {int(self.scores.best)}°"
+        return f"alone {'unsure, ' * (self.turn is None)}{alone}; with {self.pictures} pictures, {self.pattern}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dictionary of JSON values."""
+        return {
+            "pattern": self.pattern,
+            "pictures": self.pictures,
+            "turn": None if self.turn is None else int(self.turn),
+            "confidence": round(self.confidence, 6),
+            "scores": [round(v, 6) for v in self.scores.values],
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Together:
+        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
+        return cls(**_typed(cls, values))
+
+
+@dataclass(frozen=True, slots=True)
 class Orientation:
     """The answer of detection.
 
@@ -100,6 +133,8 @@ class Orientation:
     pages: int = 1
     warnings: tuple[str, ...] = ()
     timing_s: dict[str, float] = field(default_factory=dict, compare=False)
+    #: What it was alone, where it was decided together with others.
+    together: Together | None = None
 
     @property
     def unsure(self) -> bool:
@@ -121,7 +156,8 @@ class Orientation:
             "warnings": list(self.warnings),
             "timing_s": {stage: round(s, 6) for stage, s in self.timing_s.items()},
         }
-        return values
+        del values["together"]
+        return values | ({"together": self.together.to_dict()} if self.together else {})
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Orientation:
@@ -174,6 +210,7 @@ _TYPES: dict[str, Callable[[Any], Any]] = {
     "promise": Promise,
     "method": Method,
     "warnings": tuple,
+    "together": Together.from_dict,
 }
 
 
@@ -232,7 +269,7 @@ class Outcome:
             done = self.correction
             how = f"; {done.method.value}{', lossless' * done.lossless}{'' if done.written else ', not written'}"
             text += "; ".join(filter(None, (how * (done.method is not Method.KEEP), done.note, done.remedy)))
-        return "; ".join([text, *answer.warnings])
+        return "; ".join([text, *([answer.together.words] if answer.together else []), *answer.warnings])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values of everything known but the times, so that a picture gives the same ones wherever it is done.
@@ -278,6 +315,9 @@ COLUMNS: dict[str, type] = {
     "score_180": float,
     "score_270": float,
     "reason": str,
+    "pattern": str,
+    "alone_turn": int,
+    "alone_confidence": float,
     "promise": str,
     "step": str,
     "views": int,
@@ -308,6 +348,8 @@ def columns(values: dict[str, Any]) -> dict[str, Any]:
     if done.get("method") == Method.KEEP and values.get("outcome") == Group.CANNOT:
         flat |= {"cause": done["note"], "remedy": done["remedy"]}
     flat |= {name: done[name] for name in ("method", "target", "lossless", "written") if name in done}
+    if alone := values.get("together"):
+        flat |= {"pattern": alone["pattern"], "alone_turn": alone["turn"], "alone_confidence": alone["confidence"]}
     flat |= {f"score_{90 * index}": score for index, score in enumerate(values.get("scores", ()))}
     if "warnings" in values:
         flat["warnings"] = "; ".join(values["warnings"])

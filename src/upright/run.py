@@ -9,23 +9,26 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from .errors import EngineError, UprightError
 from .machine import processors
 from .results import Group, Orientation, Outcome
+from .together import decided_together, taken_by_key
 
 if TYPE_CHECKING:
-    from .correction.corrector import Corrector
+    from .correction.corrector import Corrector, Later
     from .detector import Detector
     from .sources import Item
 
 log = logging.getLogger("upright")
+
+T = TypeVar("T")
 
 #: Items on their way for each worker: enough that none waits for the next, little enough for memory.
 WAITING_PER_WORKER = 4
@@ -43,7 +46,7 @@ class Decides(Protocol):
         ...
 
 
-def outcome_of(item: Item, detector: Decides, corrector: Corrector | None = None, *, page: int = 0) -> Outcome:
+def outcome_of(item: Item, detector: Decides, corrector: Corrector | Later | None = None, *, page: int = 0) -> Outcome:
     """The outcome of one item. Raises `EngineError` only: any other error is the outcome."""
     started, times = time.perf_counter(), dict[str, float]()
     item = item.load()
@@ -62,15 +65,18 @@ def outcome_of(item: Item, detector: Decides, corrector: Corrector | None = None
                 times["write"] = time.perf_counter() - started
     except EngineError:
         raise
-    except UprightError as error:
-        error.source = item.key
-        outcome = replace(outcome, error=error)
     except Exception as error:
-        # Among a million pictures some raise what no test did: the run continues and the outcome names the error.
-        log.exception("%s: unexpected error", item.key)
-        unexpected = UprightError(f"{type(error).__name__}: {error}", source=item.key, remedy="please report it")
-        outcome = replace(outcome, error=unexpected)
+        outcome = replace(outcome, error=_error_of(item.key, error))
     return replace(outcome, timing_s=times)
+
+
+def _error_of(key: str, error: Exception) -> UprightError:
+    if isinstance(error, UprightError):
+        error.source = key
+        return error
+    # Among a million pictures some raise what no test did: the run continues and the outcome names the error.
+    log.error("%s: unexpected error", key, exc_info=error)
+    return UprightError(f"{type(error).__name__}: {error}", source=key, remedy="please report it")
 
 
 def work(
@@ -81,6 +87,7 @@ def work(
     workers: int | None = None,
     page: int = 0,
     ordered: bool = True,
+    together: bool = False,
     stop: threading.Event | None = None,
 ) -> Generator[Outcome, None, None]:
     """The outcome of every item, as soon as it is known, or in the order of the items.
@@ -96,6 +103,8 @@ def work(
             for which they wait together.
         page: of pictures with several, counted from 0.
         ordered: in the order of the items.
+        together: pictures with running numbers are decided together (`upright.together`), and corrected after that;
+            always in order.
         stop: once it is set, no further item is begun; those under way are finished.
 
     Raises:
@@ -103,6 +112,7 @@ def work(
     """
     workers = workers or processors() * (4 if detector.engine.batch_size > 1 else 1)
     deciding, ended = threading.Semaphore(workers), threading.Event()
+    later = corrector.later() if together and corrector else None
 
     def one(item: Item) -> Outcome | None:
         started = time.perf_counter()
@@ -111,11 +121,45 @@ def work(
         with deciding:
             if ended.is_set() or (stop is not None and stop.is_set()):
                 return None
-            outcome = outcome_of(item, detector, corrector, page=page)
+            outcome = outcome_of(item, detector, later or corrector, page=page)
         outcome.timing_s["fetch"] = fetch_s
         return outcome
 
-    remaining, under_way = iter(items), 0
+    def correct(outcome: Outcome) -> Outcome:
+        assert later is not None
+        return outcome if outcome.orientation is None or outcome.error else _corrected(outcome, later)
+
+    try:
+        outcomes = _spread(items, one, workers, ordered or together, stop)
+        if not together:
+            yield from outcomes
+        else:
+            settled = decided_together(outcomes, detector.is_sure, taken=taken_by_key)
+            yield from _spread(settled, correct, workers, True) if later else settled
+    finally:
+        ended.set()
+        outcomes.close()
+
+
+def _corrected(outcome: Outcome, later: Later) -> Outcome:
+    started = time.perf_counter()
+    assert outcome.orientation is not None
+    try:
+        outcome = replace(outcome, correction=later.set_right(outcome.source, outcome.orientation))
+    except Exception as error:
+        outcome = replace(outcome, error=_error_of(outcome.source, error))
+    return replace(outcome, timing_s=outcome.timing_s | {"write": time.perf_counter() - started})
+
+
+def _spread(
+    given: Iterable[T],
+    do: Callable[[T], Outcome | None],
+    workers: int,
+    ordered: bool,
+    stop: threading.Event | None = None,
+) -> Generator[Outcome, None, None]:
+    """``do`` what is given in threads; what is answered, but no ``None``."""
+    remaining, under_way = iter(given), 0
     futures: SimpleQueue[Future[Outcome | None]] = SimpleQueue()
     pool = ThreadPoolExecutor(workers + READERS, thread_name_prefix="upright")
     try:
@@ -123,10 +167,10 @@ def work(
             while (
                 under_way < READERS + WAITING_PER_WORKER * workers
                 and not (stop is not None and stop.is_set())
-                and (item := next(remaining, None)) is not None
+                and (each := next(remaining, None)) is not None
             ):
                 under_way += 1
-                future = pool.submit(one, item)
+                future = pool.submit(do, each)
                 if ordered:
                     futures.put(future)
                 else:
@@ -138,7 +182,6 @@ def work(
             if outcome is not None:
                 yield outcome
     finally:
-        ended.set()
         pool.shutdown(cancel_futures=True)
 
 

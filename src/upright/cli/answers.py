@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import printable
-from ..results import COLUMNS, Group, Method, Outcome, columns
+from ..results import COLUMNS, Group, Method, Outcome, Reason, columns
 
 if TYPE_CHECKING:
     from ..results import Correction, Orientation
@@ -87,6 +87,8 @@ def _notes(orientation: Orientation, correction: Correction | None) -> str:
     notes = list(orientation.warnings)
     if orientation.unsure:
         notes.insert(0, f"best guess {int(orientation.best)}°")
+    if orientation.together and orientation.reason is Reason.TOGETHER:
+        notes.insert(0, orientation.together.words)
     if correction:
         notes += filter(None, (correction.note, correction.remedy))
     return "; ".join(notes)

@@ -60,6 +60,11 @@ _PICTURES = (
         show_default=True,
         help=EFFORT_HELP,
     ),
+    click.option(
+        "--together",
+        is_flag=True,
+        help="Decide pictures with running numbers together: scans of one job, photographs of one roll.",
+    ),
     click.option("--budget-ms", type=float, metavar="MS", help="Take no further look after this time."),
     click.option(
         "--bands",

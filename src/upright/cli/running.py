@@ -68,7 +68,10 @@ def go_through(
     reading = progress.reading if progress.terminal else None
     with open_detector(options, reading) as detector, _stopping(tally) as stop:
         tally.timing_s["load"] = detector.load_s
-        how = {"workers": options["workers"], "page": options["page"], "ordered": batch is None, "stop": stop}
+        how = {name: options[name] for name in ("workers", "page", "together")} | {
+            "ordered": batch is None,
+            "stop": stop,
+        }
         outcomes = work(items, detector, corrector, **how)
 
         def seen() -> Iterator[Outcome]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .. import atomic
 from ..errors import CorrectionError, UsageError
 from ..results import Correction, Orientation
-from ..sources import Item, key_hash
-from .opening import opened
+from ..sources import STANDARD_STREAM, Item, item_of, key_hash
+from .opening import Seen, opened
 from .planning import plan
 from .request import Request
 from .writer import Writer
@@ -37,12 +37,17 @@ class Corrector:
     single: str | None = None
 
     @contextmanager
-    def looking_at(self, item: Item) -> Iterator[SetRight]:
-        """Hold an item open while it is decided; what is given corrects it, if it is then still the same file."""
+    def looking_at(self, item: Item, seen: Seen | None = None) -> Iterator[SetRight | None]:
+        """Hold an item open while it is decided; what is given corrects it, if it is then still the same file.
+
+        What was ``seen`` before has to be the same, too.
+        """
         if self.request.in_place and item.path is None:
             raise UsageError("only files can be set right in place", source=item.key, remedy="name a folder for copies")
         with opened(item.open()) as file:
-            if not self.writer.dry_run:
+            if seen:
+                file.facts, file.content = seen
+            elif not self.writer.dry_run:
                 file.look()
             request = replace(self.request, target=self.target(item))
 
@@ -51,6 +56,10 @@ class Corrector:
                 return replace(done, source=item.key)
 
             yield set_right
+
+    def later(self) -> Later:
+        """The same for items that are decided first, and corrected when others are decided too."""
+        return Later(self)
 
     def target(self, item: Item) -> str | None:
         """The file that an item becomes. Raises `CorrectionError` for a name that leads out of the folder."""
@@ -74,3 +83,33 @@ class Corrector:
             except CorrectionError as error:
                 item = replace(item, error=error)
             yield item
+
+
+@dataclass(frozen=True)
+class Later:
+    """Notes down what items are while they are decided, and corrects them afterwards if they are still that."""
+
+    corrector: Corrector
+    _noted: dict[str, tuple[Item, Seen]] = field(default_factory=dict)
+
+    @contextmanager
+    def looking_at(self, item: Item) -> Iterator[SetRight | None]:
+        """In the place of `Corrector.looking_at`; corrects nothing yet."""
+        if self.corrector.request.in_place and item.path is None:
+            raise UsageError("only files can be set right in place", source=item.key, remedy="name a folder for copies")
+        with opened(item.open()) as file:
+            if not self.corrector.writer.dry_run:
+                file.look()
+            # A thousand pictures of a shard are fetched once more rather than held in memory.
+            forgotten = (
+                item if item.path or item.key == STANDARD_STREAM else replace(item_of(item.key), relative=item.relative)
+            )
+            self._noted[item.key] = forgotten, (file.facts, file.content)
+            yield None
+
+    def set_right(self, key: str, orientation: Orientation) -> Correction:
+        """Correct an item that was looked at. Raises as writing does."""
+        item, seen = self._noted.pop(key)
+        with self.corrector.looking_at(item.load(), seen) as set_right:
+            assert set_right is not None
+            return set_right(orientation)

@@ -15,6 +15,8 @@ from ..formats import Bytes, Window, applied
 from ..pictures.source import open_file, reading
 
 PathLike: TypeAlias = str | os.PathLike[str]
+#: `Opened.facts` and `Opened.content` of a file that was looked at.
+Seen: TypeAlias = tuple[os.stat_result | None, bytes | None]
 
 #: Of a larger file only this many bytes at either end are compared: reading all takes a second for each 2 GB.
 _END_BYTES = 32 << 20

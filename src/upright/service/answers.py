@@ -38,6 +38,16 @@ class Angle(Answer):
     )
 
 
+class Together(Answer):
+    """What a picture was alone, and how the job lies that it was decided with."""
+
+    pattern: str = Field(description="How the job lies, in words.")
+    pictures: int = Field(description="How many pictures the job has.")
+    turn: Turn | None = Field(description="The answer when it was alone.")
+    confidence: float
+    scores: list[float]
+
+
 class Orientation(Answer):
     """Which way up a picture belongs."""
 
@@ -58,6 +68,7 @@ class Orientation(Answer):
     pages: int
     warnings: list[str]
     timing_s: dict[str, float] = Field(description="Seconds by stage.")
+    together: Together | None = Field(None, description="Where it was decided with others: what it was alone.")
 
 
 class Results(Answer):

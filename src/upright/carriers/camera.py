@@ -1,0 +1,53 @@
+"""Which device took a picture, and when, by its EXIF."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import BinaryIO, NamedTuple
+
+from ..errors import Damaged
+from ..formats import Window, format_in
+from ..formats.tiff import Directory, directory, directory_at
+
+_MAKE, _MODEL, _EXIF_IFD, _TAKEN = 0x010F, 0x0110, 0x8769, 0x9003
+#: The longest text that is read; EXIF has none of a camera that is longer.
+_MOST_BYTES = 256
+
+
+class Taken(NamedTuple):
+    """Maker and model as they are written, and the time in the camera's own zone."""
+
+    device: str
+    when: datetime
+
+
+def read_taken(file: BinaryIO) -> Taken | None:
+    """Device and time of a picture; ``None`` where its metadata do not have both, or are damaged."""
+    window = Window(file)
+    row = format_in(window)
+    if row is None or row.container is None:
+        return None
+    try:
+        span = row.container.find(window).tiff
+        if span is None:
+            return None
+        first = directory(window, span)
+        at = first.find(_EXIF_IFD)
+        if at is None:
+            return None
+        inner = directory_at(window, span, first.order, first.big, first.absolute(first.value_at(at)))
+        when = datetime.strptime(_text(window, inner, _TAKEN), "%Y:%m:%d %H:%M:%S")
+    except (Damaged, ValueError):
+        return None
+    device = f"{_text(window, first, _MAKE)} {_text(window, first, _MODEL)}".strip()
+    return Taken(device, when) if device else None
+
+
+def _text(window: Window, found: Directory, tag: int) -> str:
+    at = found.find(tag)
+    kind, count = found.kind(at) if at is not None else (0, 0)
+    if at is None or kind != 2 or count > _MOST_BYTES:
+        return ""
+    inside = count <= (8 if found.big else 4)
+    place = found.absolute(found.value_at(at)) if inside else found.start + found.offset(at)
+    return window.at(place, count).split(b"\0")[0].decode("ascii", "replace").strip()
