@@ -1,6 +1,7 @@
 """Pictures that tests share. The untouched originals lie beside the repository, in ``../shared/data/originals``."""
 
 import csv
+import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,6 +43,12 @@ def demo_turns() -> dict[str, int]:
     """File name of each demo picture and the turn that sets it upright."""
     with (ROOT / "testdata" / "demo-turns.csv").open() as file:
         return {row["file"]: int(row["turn"]) for row in csv.DictReader(file)}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Journals of runs in place go here, not into the home of whoever runs the tests."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
 @pytest.fixture(scope="session")

@@ -127,6 +127,18 @@ def test_correct_in_place_and_undo(run: Run, photos: Path, tmp_path: Path) -> No
     assert run("undo", journal).code == 0
 
 
+def test_a_run_in_place_keeps_a_journal_by_itself(run: Run, photos: Path) -> None:
+    before = bytes_below(photos)
+    done = run("correct", photos, "--in-place", "--best")
+    journal = re.search(r"`upright undo` takes this back; the journal is (\S+)", done.err)
+    assert journal and f"{journal[1]}: 8 changes, " in run("undo", "--list").text
+    assert run("detect", photos, "--best").code == 0
+    photos.rename(photos.with_name("pictures"))
+    done = run("undo")
+    assert (done.code, done.text.count("pictures/"), done.text.count("restored")) == (0, 8, 8)
+    assert bytes_below(photos.with_name("pictures")) == before
+
+
 def test_a_file_named_twice_is_turned_once(run: Run, photos: Path) -> None:
     page = photos / "page.jpg"
     (photos / "link.jpg").symlink_to(page)

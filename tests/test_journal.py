@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from upright.correction import correct
 from upright.errors import JournalError, UprightError, WriteFailed
-from upright.journal import undo
+from upright.journal import run_journal, runs, undo
 
 NOISE = Image.effect_noise((64, 96), 60).convert("RGB")
 
@@ -176,3 +177,59 @@ def test_a_move_of_the_folder_is_reported(tmp_path: Path, journal: Path, picture
     path.rename(tmp_path / "moved.jpg")
     (found,) = outcomes(journal)
     assert isinstance(found, JournalError) and "gone" in str(found)
+
+
+def test_a_renamed_folder_is_found_by_the_bytes_of_its_files(tmp_path: Path, journal: Path) -> None:
+    folder = tmp_path / "photos" / "2019"
+    folder.mkdir(parents=True)
+    originals = {folder / name: SOURCES[name]() for name in ("a.jpg", "d.png", "g.bmp")}
+    for path, data in originals.items():
+        path.write_bytes(data)
+        correct(path, in_place=True, turn=90, journal=journal)
+    (tmp_path / "photos").rename(tmp_path / "pictures")
+    (tmp_path / "others" / "2019").mkdir(parents=True)
+    (tmp_path / "others" / "2019" / "a.jpg").write_bytes(b"another picture of this name")
+    assert outcomes(journal) == ["restored"] * 3
+    for path, data in originals.items():
+        assert (tmp_path / "pictures" / path.relative_to(tmp_path / "photos")).read_bytes() == data
+    assert outcomes(journal) == ["as it was"] * 3
+
+
+def test_of_two_folders_that_fit_none_is_changed(tmp_path: Path, journal: Path) -> None:
+    (folder := tmp_path / "photos").mkdir()
+    (folder / "a.jpg").write_bytes(before := SOURCES["a.jpg"]())
+    correct(folder / "a.jpg", in_place=True, turn=90, journal=journal)
+    after = (folder / "a.jpg").read_bytes()
+    for name in ("first", "second"):
+        shutil.copytree(folder, tmp_path / name)
+    shutil.rmtree(folder)
+    (found,) = outcomes(journal)
+    assert isinstance(found, JournalError) and "several folders have such a file: first, second" in str(found)
+    assert {(tmp_path / name / "a.jpg").read_bytes() for name in ("first", "second")} == {after}
+    assert [entry.outcome for entry in undo(journal, moved=[(folder, tmp_path / "second")])] == ["restored"]
+    assert [(tmp_path / name / "a.jpg").read_bytes() for name in ("first", "second")] == [after, before]
+
+
+def test_the_last_run_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with pytest.raises(JournalError, match="no run has left a journal"):
+        undo()
+    originals = {name: SOURCES[name]() for name in ("a.jpg", "g.bmp")}
+    for name, data in originals.items():
+        (tmp_path / name).write_bytes(data)
+        correct(tmp_path / name, in_place=True, turn=90, journal=run_journal())
+    run_journal()  # a run without a change leaves nothing
+    last, first = runs()
+    assert (last.changes, first.changes, first.backup_bytes) == (1, 1, 0)
+    assert last.backup_bytes == len(originals["g.bmp"])
+    for expected in ("restored", "as it was"):
+        assert [entry.outcome for entry in undo()] == [expected]
+    assert (tmp_path / "g.bmp").read_bytes() == originals["g.bmp"]
+    assert (tmp_path / "a.jpg").read_bytes() != originals["a.jpg"]
+
+
+def test_where_no_journal_can_be_kept_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(WriteFailed, match="name a file with --journal"):
+        run_journal()

@@ -4,6 +4,8 @@ JSON lines. An ``intent`` holds the path, the sha256 before and after, and the e
 hexadecimal); without edits a whole copy is in the folder ``<journal>.d``, named by the sha256 before. Before is null
 where the file did not exist. An intent is on the disk before the file changes.
 A ``done`` line follows the change. If a crash cut a line short, its change was not made.
+
+A run that is given no journal has one of its own in the state folder (`run_journal`), which `runs` lists.
 """
 
 from __future__ import annotations
@@ -11,17 +13,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from . import atomic
 from .errors import Damaged, JournalError, SourceMissing, UprightError, WriteFailed, printable
 from .formats import Edit, Window, applied, inverse
+from .machine import state_folder
 
 VERSION = 1
 #: Every journal begins so; a file that does not is never written to.
 _BEGINNING = b'{"journal"'
+_CHANGED = "the file has been changed since, and was left alone"
 
 
 class Undone(NamedTuple):
@@ -64,6 +71,14 @@ class Intent:
             edits = tuple(Edit(int(at), bytes.fromhex(old), bytes.fromhex(new)) for at, old, new in edits)
         before = None if line["before"] is None else bytes.fromhex(line["before"]).hex()
         return cls(str(line["path"]), before, bytes.fromhex(line["after"]).hex(), edits)
+
+
+class Run(NamedTuple):
+    """A run whose journal is in the state folder: how many changes it noted, and the bytes of its backups."""
+
+    journal: Path
+    changes: int
+    backup_bytes: int
 
 
 class Journal:
@@ -110,6 +125,27 @@ class Journal:
                 source=self.path,
                 remedy="free disk space, or name another journal file",
             ) from None
+
+
+def run_journal() -> Journal:
+    """A new journal in the state folder; its file is made with the first change. Raises `WriteFailed`."""
+    folder = state_folder() / "journals"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        cause = f"no journal can be kept here ({error.strerror}); nothing was changed"
+        raise WriteFailed(cause, source=folder, remedy="name a file with --journal") from None
+    return Journal(folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 10**9:09}.jsonl")
+
+
+def runs() -> list[Run]:
+    """The runs with a journal in the state folder, the last one first."""
+    found = []
+    for path in sorted((state_folder() / "journals").glob("*.jsonl"), reverse=True):
+        with suppress(JournalError):
+            size = sum(backup.stat().st_size for backup in _backups(path).glob("*"))
+            found.append(Run(path, len(read_journal(path)), size))
+    return found
 
 
 def is_journal(path: str | os.PathLike[str]) -> bool:
@@ -174,23 +210,64 @@ def read_journal(path: str | os.PathLike[str]) -> list[Intent | JournalError]:
     return found
 
 
-def undo(journal: str | os.PathLike[str]) -> list[Undone]:
+def undo(
+    journal: str | os.PathLike[str] | None = None, *, moved: Sequence[tuple[str | os.PathLike[str], ...]] = ()
+) -> list[Undone]:
     """Give every file of a journal the bytes that it had before, the last change first. Safe to run twice.
 
     A file that did not exist before is removed. A file that has been changed since is left alone and reported with a
-    JournalError, the others go on. Raises JournalError where the journal itself cannot be read.
+    JournalError, the others go on. A folder that was renamed is found by the bytes of its files; ``moved`` has pairs of
+    an old and a new folder for what is elsewhere. Raises JournalError where the journal itself cannot be read.
+
+    Args:
+        journal: by default that of the last run in the state folder.
     """
-    path = _absolute(journal)
+    if journal is None:
+        if not (known := runs()):
+            raise JournalError("no run has left a journal", source=state_folder(), remedy="name a journal")
+        journal = known[0].journal
+    path, places = _absolute(journal), _Places([(_absolute(old), _absolute(new)) for old, new in moved])
     undone = []
     for entry in reversed(read_journal(path)):
         if isinstance(entry, JournalError):
             undone.append(Undone(str(path), entry))
             continue
         try:
+            entry = replace(entry, path=str(places.of(entry)))
             undone.append(Undone(entry.path, _removed(entry) if entry.before is None else _restored(entry, path)))
         except UprightError as error:
             undone.append(Undone(entry.path, error))
     return undone
+
+
+class _Places:
+    """Where files are now whose folder has another name."""
+
+    def __init__(self, moved: list[tuple[Path, Path]]) -> None:
+        self._moved = moved
+
+    def of(self, intent: Intent) -> Path:
+        path = Path(intent.path)
+        for old, new in self._moved:
+            if path.is_relative_to(old) and os.path.lexists(new / path.relative_to(old)):
+                return new / path.relative_to(old)
+        gone = next((each for each in (path, *path.parents) if each.parent.is_dir()), path)
+        if os.path.lexists(path) or gone == path:
+            return path
+        with suppress(OSError):
+            beside = [each for each in gone.parent.iterdir() if each.is_dir()]
+            fitting = [each for each in beside if _is_one_of(each / path.relative_to(gone), intent)]
+            if len(fitting) > 1:
+                names = ", ".join(printable(each.name) for each in sorted(fitting))
+                raise JournalError(f"it is gone, and several folders have such a file: {names}", source=path)
+            if fitting:
+                self._moved.append((gone, fitting[0]))
+                return fitting[0] / path.relative_to(gone)
+        return path
+
+
+def _is_one_of(path: Path, intent: Intent) -> bool:
+    return path.is_file() and sha256(path) in (intent.before, intent.after)
 
 
 def _removed(intent: Intent) -> str:
@@ -199,7 +276,7 @@ def _removed(intent: Intent) -> str:
         if not os.path.lexists(path):
             return "as it was"
         if sha256(path) != intent.after:
-            raise JournalError("the file has been changed since, and was left alone", source=path)
+            raise JournalError(_CHANGED, source=path)
         path.unlink()
         atomic.sync_folder(path.parent)
     except OSError as error:
@@ -213,7 +290,7 @@ def _restored(intent: Intent, journal: Path) -> str:
         if now == intent.before and now != intent.after:
             return "as it was"
         if now != intent.after:
-            raise JournalError("the file has been changed since, and was left alone", source=intent.path)
+            raise JournalError(_CHANGED, source=intent.path)
         source = Path(intent.path) if intent.edits is not None else _backups(journal) / str(intent.before)
         with source.open("rb") as file:
             pieces = applied(Window(file), inverse(intent.edits or ()))
@@ -224,7 +301,10 @@ def _restored(intent: Intent, journal: Path) -> str:
 
             atomic.write(intent.path, pieces, like=intent.path, commit=commit)
     except FileNotFoundError as error:
-        raise JournalError(f"{error.filename!r} is gone", source=intent.path) from None
+        cause = f"{printable(error.filename)} is gone"
+        raise JournalError(
+            cause, source=intent.path, remedy="if its folder is elsewhere, give --moved OLD NEW"
+        ) from None
     except Damaged as error:
         raise JournalError(error.cause, source=intent.path) from None
     except OSError as error:

@@ -50,6 +50,12 @@ def cache_folder() -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "upright"
 
 
+def state_folder() -> Path:
+    """``$XDG_STATE_HOME/upright``, by default ``~/.local/state/upright``."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "upright"
+
+
 def processor() -> tuple[str, frozenset[str]]:
     """The processor's name and its instruction sets; the latter are empty where the system does not say."""
     found: dict[str, str] = {}

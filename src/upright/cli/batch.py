@@ -76,7 +76,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     if options["report"]:
         rows = (Outcome.from_dict(row) for row in read_rows(rows_path))
         write_report(rows, options["report"], skipped=tally.skipped)
-    finish(tally, f"{_summary(tally)}: {output}", options)
+    finish(tally, f"{_summary(tally)}: {output}", options, corrector)
 
 
 def _summary(tally: Tally) -> str:

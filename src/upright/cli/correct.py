@@ -33,7 +33,7 @@ def command(sources: tuple[str, ...], form: str, **options: Any) -> None:
 
     \b
     upright correct in.jpg -o output.jpeg
-    upright correct photos/ --in-place --careful --journal turned.jsonl
+    upright correct photos/ --in-place --careful
 
     \b
     Exit codes: 0 all is done, 1 some pictures failed, 3 some need a turn and cannot be turned (their rows say why and
@@ -46,7 +46,7 @@ def command(sources: tuple[str, ...], form: str, **options: Any) -> None:
             show(outcome)
 
     tally = go_through(sources, options, show_unless_piped, corrector=corrector)
-    finish(tally, closing_line(tally, form), options)
+    finish(tally, closing_line(tally, form), options, corrector)
 
 
 def _corrector(sources: tuple[str, ...], options: dict[str, Any]) -> Corrector:

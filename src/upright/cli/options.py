@@ -101,7 +101,11 @@ _CORRECTION = (
         help="What turn does where a JPEG's edge blocks are not whole.",
     ),
     click.option("--dry-run", is_flag=True, help="Say what would be done; write no picture."),
-    click.option("--journal", metavar="FILE", help="Note each change in place in FILE, for `upright undo FILE`."),
+    click.option(
+        "--journal",
+        metavar="FILE",
+        help="Note changes in place in FILE, for `upright undo FILE`. Without, `upright undo` finds them itself.",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace other files that are already where pictures go."),
     click.option("--new-times", is_flag=True, help="Give written files today's time instead of the original's."),
 )
@@ -166,11 +170,13 @@ def corrector_of(
     """The corrector that the options describe, into ``folder``, or in place; see `Corrector` for ``single``."""
     from ..correction import Request, Writer, method_named
     from ..correction.corrector import Corrector
-    from ..journal import Journal
+    from ..journal import Journal, run_journal
 
     if options["journal"] and not options["in_place"]:
         raise UsageError("--journal notes changes in place", remedy="give --in-place, or leave --journal out")
     journal = Journal(options["journal"]) if options["journal"] else None
+    if journal is None and options["in_place"] and not options["dry_run"]:
+        journal = run_journal()
     request = Request(
         method=method_named(options["method"]), edge=options["edge"], page=options["page"], in_place=options["in_place"]
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UsageError
+from ..errors import UsageError, printable
 from ..results import Outcome
 from ..run import Tally, work
 from ..sources import find_items
@@ -101,8 +101,11 @@ def check_sources(sources: Sequence[str], options: dict[str, Any]) -> None:
         raise UsageError("there is nothing to work on", remedy="name folders or pictures, or give --list FILE")
 
 
-def finish(tally: Tally, text: str, options: dict[str, Any]) -> None:
+def finish(tally: Tally, text: str, options: dict[str, Any], corrector: Corrector | None = None) -> None:
     """Print the last lines and end the command with the exit code of what was done."""
+    journal = corrector.writer.journal if corrector else None
+    if journal and not options["journal"] and journal.path.exists():
+        click.echo(f"`upright undo` takes this back; the journal is {printable(journal.path)}", err=True)
     if text:
         click.echo(text, err=True)
     if options["timing"]:

@@ -8,17 +8,31 @@ import click
 
 
 @click.command("undo")
-@click.argument("journal", type=click.Path(exists=True, dir_okay=False))
-def command(journal: str) -> None:
-    """Restore every file that JOURNAL says was changed, byte for byte.
+@click.argument("journal", required=False, type=click.Path(exists=True, dir_okay=False))
+@click.option("--list", "listed", is_flag=True, help="List the runs in place that kept a journal by themselves.")
+@click.option(
+    "--moved",
+    nargs=2,
+    multiple=True,
+    metavar="OLD NEW",
+    help="The files of folder OLD are in folder NEW now. A folder that was only renamed is found without.",
+)
+def command(journal: str | None, listed: bool, moved: tuple[tuple[str, str], ...]) -> None:
+    """Restore every file that JOURNAL says was changed, byte for byte; without JOURNAL, the last run in place.
 
     A file that has changed since is left as it is and named; the others are restored. Running it twice is safe.
     """
     from ..errors import UprightError, printable
-    from ..journal import undo
+    from ..journal import runs, undo
 
+    if listed:
+        for run in runs():
+            kept = f", {run.backup_bytes / 1e6:,.1f} MB of originals" if run.backup_bytes else ""
+            click.echo(f"{printable(run.journal)}: {run.changes:,} change{'s' * (run.changes != 1)}{kept}")
+        return
     failed = 0
-    for path, outcome in undo(journal):
+    for path, outcome in undo(journal, moved=moved):
         failed += isinstance(outcome, UprightError)
-        click.echo(f"{printable(path)}: {outcome}", err=isinstance(outcome, UprightError))
+        text = str(outcome) if isinstance(outcome, UprightError) else f"{printable(path)}: {outcome}"
+        click.echo(text, err=isinstance(outcome, UprightError))
     sys.exit(1 if failed else 0)
