@@ -13,6 +13,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
@@ -115,6 +117,14 @@ OCRMYPDF_ANGLE = {turn: int(turn.inverse) for turn in Turn}
 
 #: libvips' ``VipsAngle`` names; libvips turns clockwise.
 VIPS_ANGLE = {Turn.NONE: "d0", Turn.RIGHT: "d90", Turn.HALF: "d180", Turn.LEFT: "d270"}
+
+
+def show_point(x: Decimal, y: Decimal, exif: ExifOrientation) -> tuple[Decimal, Decimal]:
+    """A place on the stored picture, in shares of its width and height, where the tag shows it."""
+    x = 1 - x if exif.mirrored else x
+    for _ in range(exif.turn.index):
+        x, y = 1 - y, x
+    return x, y
 
 
 def turn_array(pixels: NDArray[np.uint8], turn: Turn) -> NDArray[np.uint8]:

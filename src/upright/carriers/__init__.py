@@ -1,10 +1,11 @@
 """Metadata that say how a picture lies, read from and written into bytes: no pixel and no other byte changes.
 
 One carrier of a file leads: the EXIF orientation of its first directory (`exif`), or the boxes of HEIC and AVIF
-(`heif`), where an EXIF orientation is one of the others. The others follow (`FOLLOWERS`): they are reported and not
-applied, as browsers, libvips and the Metadata Working Group have it; and whenever the leader is written, those that are
-there are set to the same, so that no reader turns twice. A new carrier is a module here with a function ``follow``, and
-its name in the rows of the formats that have it. A page of a PDF has its own carrier (`rotate`).
+(`heif`), where an EXIF orientation is one of the others. The others follow (`xmp`, `thumbnail`, `texts`): they are
+reported and not applied, as browsers, libvips and the Metadata Working Group have it; and when the leader is written or
+pixels move, those that are there are changed along (`Moved`), so that no reader turns twice. A new carrier is a module
+here with a function ``follow``, and its name in the rows of the formats that have it. A page of a PDF has its own
+carrier (`rotate`).
 """
 
 from __future__ import annotations
@@ -13,14 +14,21 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ..errors import BrokenPicture, CorrectionError, Damaged
-from ..formats import Blocks, Bytes, Container, Edit, Window, applied, format_in, format_of
+from ..formats import Blocks, Bytes, Container, Edit, Span, Window, applied, format_in, format_of
 from ..formats.tiff import directory
 from ..turns import ExifOrientation
-from . import exif, heif, xmp
+from . import exif, heif, texts, thumbnail, xmp
+from .moved import Moved, Thumbnail
 
-__all__ = ["ExifTag", "exif_edits", "has_page", "patch_exif_orientation", "read_exif_orientation", "sides_swapped"]
-
-FOLLOWERS = (xmp.follow,)
+__all__ = [
+    "ExifTag",
+    "exif_edits",
+    "has_page",
+    "has_thumbnail",
+    "patch_exif_orientation",
+    "read_exif_orientation",
+    "with_pixels_moved",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +122,26 @@ def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, 
             remedy="turn the pixels instead (--method turn or reencode)",
         )
     blocks = container.find(window, page)
-    edits = _lead(window, container, blocks, orientation, page)
-    for follow in FOLLOWERS:
-        edits += follow(window, blocks, orientation)
+    moved = Moved(_read(window, form, blocks, page).orientation, orientation)
+    edits = _lead(window, container, blocks, orientation, page) + _followers(window, form, blocks, moved)
     return sorted([*edits, *container.seal(window, blocks, edits)], key=lambda e: e.offset)
+
+
+def _followers(window: Window, form: str, blocks: Blocks, moved: Moved) -> list[Edit]:
+    edits = xmp.follow(window, blocks, moved)
+    if blocks.tiff is not None and form != "TIFF":  # whose second directory is a page
+        edits += thumbnail.follow(window, blocks.tiff, moved)
+    return edits + (texts.follow(window, _block_edits, moved) if form == "PNG" else [])
+
+
+def _block_edits(window: Window, moved: Moved) -> list[Edit]:
+    """The edits of an EXIF block that a program keeps beside the leading one."""
+    span = Span(0, window.size)
+    found = directory(window, span)
+    value = exif.read(found)
+    edits = exif.change(window, found, moved.after) if value and value.raw != moved.after else []
+    edits += exif.swap_sides(window, span) if moved.pixels.swaps_sides else []
+    return edits + thumbnail.follow(window, span, moved)
 
 
 def _boxes(window: Window, container: Container, orientation: ExifOrientation, page: int) -> list[Edit]:
@@ -135,7 +159,7 @@ def _boxes(window: Window, container: Container, orientation: ExifOrientation, p
     if found is not None and value is not None and value.raw == before:
         edits += exif.change(window, found, orientation)
     if xmp.read(window, blocks)[0] == before:
-        edits += xmp.follow(window, blocks, orientation)
+        edits += xmp.follow(window, blocks, Moved(before, orientation))
     return sorted([edit for edit in edits if edit.old != edit.new], key=lambda e: e.offset)
 
 
@@ -162,21 +186,40 @@ def has_page(window: Window, page: int) -> bool:
     return bool(row and row.container and row.holds == "pages" and page < row.container.pages(window))
 
 
-def sides_swapped(data: bytes) -> bytes:
-    """The same file with what its metadata say of width and height exchanged, for turned pixels.
+def has_thumbnail(source: Bytes | Window) -> bool:
+    """Whether an EXIF block has a small picture of its own."""
+    window = source if isinstance(source, Window) else Window(source)
+    form, container = _tagged(window)
+    blocks = container.find(window) if container and form != "TIFF" else Blocks()
+    return blocks.tiff is not None and thumbnail.present(window, blocks.tiff)
 
-    Damaged metadata stay as they are; so do those of a TIFF, whose writer rewrites the layout of its pixels.
+
+def with_pixels_moved(data: bytes, pixels: ExifOrientation, turned: Thumbnail) -> bytes:
+    """The same file with all that its metadata say as it is once the stored pixels are as ``pixels`` shows them.
+
+    Damaged EXIF stays as it is; so does what a TIFF says of its layout, which its writer writes again. ``turned`` turns
+    a thumbnail. Raises `Damaged` where something cannot be brought along.
     """
     window = Window(data)
     form, container = _tagged(window)
-    if container is None or form == "TIFF":
+    if container is None:
         return data
     blocks = container.find(window)
+    moved = Moved(_read(window, form, blocks, 0).orientation, ExifOrientation.TOP_LEFT, pixels, turned)
+    edits = _lead(window, container, blocks, ExifOrientation.TOP_LEFT, 0) + _followers(window, form, blocks, moved)
+    if pixels.swaps_sides and form != "TIFF":
+        edits += _sides(window, container, blocks)
+    result = b"".join(applied(window, [*edits, *container.seal(window, blocks, edits)]))
+    if read_exif_orientation(result).orientation != ExifOrientation.TOP_LEFT:
+        raise BrokenPicture("the tag cannot be read back", remedy="use --method tag")
+    return result
+
+
+def _sides(window: Window, container: Container, blocks: Blocks) -> list[Edit]:
     try:
-        edits = container.swap_sides(window) + (exif.swap_sides(window, blocks.tiff) if blocks.tiff else [])
-        return b"".join(applied(window, [*edits, *container.seal(window, blocks, edits)]))
+        return container.swap_sides(window) + (exif.swap_sides(window, blocks.tiff) if blocks.tiff else [])
     except Damaged:
-        return data
+        return []
 
 
 def patch_exif_orientation(data: Bytes, orientation: ExifOrientation, *, page: int = 0) -> bytes:

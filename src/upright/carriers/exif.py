@@ -70,6 +70,11 @@ def swap_sides(window: Window, span: Span) -> list[Edit]:
     return edits
 
 
+def swapped(found: Directory) -> list[Edit]:
+    """The edits that exchange what one directory says of width and height."""
+    return _swap(found, _SIDES)
+
+
 def _swap(found: Directory, pairs: tuple[tuple[int, int], ...]) -> list[Edit]:
     edits = []
     for across, down in ((found.find(a), found.find(b)) for a, b in pairs):

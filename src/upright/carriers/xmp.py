@@ -1,14 +1,39 @@
-"""The copy of the orientation in an XMP packet (``tiff:Orientation``), which follows the EXIF tag and never leads."""
+"""What an XMP packet says of its picture, which follows the EXIF tag and never leads.
+
+``tiff:Orientation`` becomes what the tag says. Where pixels move, sizes are exchanged and regions of faces move along:
+those of the Metadata Working Group (``mwg-rs``, also digiKam's and Lightroom's), Microsoft (``MP``) and ACDSee, whose
+coordinates count on the stored picture. The packet keeps its length, by the white space at its end.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 
+from ..errors import Damaged
 from ..formats import Blocks, Edit, Window
 from ..formats.edits import MAX_BLOCK
-from ..turns import ExifOrientation
+from ..turns import ExifOrientation, show_point
+from .moved import Moved
 
 _VALUE = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]""")
+#: A value of one of these names, as an attribute or as an element; a prefix may be part of a longer one.
+_FIELD = rb"""(?<![/\w-])(%s)\s*(?:=\s*["']|>)\s*([^"'<>]*?)\s*["'<]"""
+_SIDES = (
+    (b"tiff:ImageWidth", b"tiff:ImageLength"),
+    (b"tiff:XResolution", b"tiff:YResolution"),
+    (b"exif:PixelXDimension", b"exif:PixelYDimension"),
+    (b"stDim:w", b"stDim:h"),
+)
+#: Regions around a centre, and those from a corner.
+_AREAS = (rb"stArea:[xywh]", rb"acdsee-stArea:[xywh]")
+_RECTANGLE = re.compile(_FIELD % rb"MPReg:Rectangle")
+#: Regions of the IPTC standard may be polygons, or in pixels.
+_FOREIGN = re.compile(rb"Iptc4xmpExt:(?:ImageRegion|rb[XYWH])\b")
+_END = re.compile(rb"""(\s*)(<\?xpacket end=["'][rw]["']\?>\s*\0*)\Z""")
+
+_Change = tuple[int, int, bytes]
 
 
 def read(window: Window, blocks: Blocks) -> tuple[int | None, int | None]:
@@ -18,7 +43,92 @@ def read(window: Window, blocks: Blocks) -> tuple[int | None, int | None]:
     return (int(found[1]), span.start + found.start(1)) if span and found else (None, None)
 
 
-def follow(window: Window, blocks: Blocks, orientation: ExifOrientation) -> list[Edit]:
-    """The edits that make an existing copy say what the tag says."""
-    value, offset = read(window, blocks)
-    return [] if offset is None or value == orientation else [window.edit(offset, b"%d" % orientation)]
+def follow(window: Window, blocks: Blocks, moved: Moved) -> list[Edit]:
+    """The edits that make a packet say what is so afterwards. Raises `Damaged` where it would grow."""
+    if (span := blocks.xmp) is None:
+        return []
+    packet = window.at(span.start, min(span.end - span.start, MAX_BLOCK))
+    new = rewritten(packet, moved)
+    if len(new) != len(packet):
+        raise Damaged("the XMP packet has no room for its regions", remedy="use --method tag")
+    changed = [at for at, (old, now) in enumerate(zip(packet, new, strict=True)) if old != now]
+    if not changed:
+        return []
+    first, last = changed[0], changed[-1] + 1
+    return [Edit(span.start + first, packet[first:last], new[first:last])]
+
+
+def rewritten(packet: bytes, moved: Moved) -> bytes:
+    """A packet as it is afterwards, of the same length where it has room. Raises `Damaged`."""
+    changes = [(*found.span(1), b"%d" % moved.after) for found in _VALUE.finditer(packet)]
+    if moved.pixels != ExifOrientation.TOP_LEFT:
+        if _FOREIGN.search(packet):
+            raise Damaged("its XMP has IPTC regions, which cannot be moved", remedy="use --method tag")
+        try:
+            changes += [*_areas(packet, moved.pixels), *_rectangles(packet, moved.pixels)]
+        except InvalidOperation:
+            raise Damaged("its XMP regions are no numbers", remedy="use --method tag") from None
+        if moved.pixels.swaps_sides:
+            changes += _sides(packet)
+    parts, position = [], 0
+    for start, end, new in sorted(changes):
+        parts += [packet[position:start], new]
+        position = end
+    return _padded(b"".join([*parts, packet[position:]]), len(packet))
+
+
+def _padded(packet: bytes, size: int) -> bytes:
+    found = _END.search(packet)
+    if found is None or len(packet) == size:
+        return packet
+    room = max(0, len(found[1]) + size - len(packet))
+    return packet[: found.start()] + found[1][:room].ljust(room) + found[2]
+
+
+def _sides(packet: bytes) -> Iterator[_Change]:
+    for names in _SIDES:
+        across, down = (list(re.finditer(_FIELD % re.escape(name), packet)) for name in names)
+        for x, y in zip(across, down, strict=False):
+            yield from ((*x.span(2), y[2]), (*y.span(2), x[2]))
+
+
+def _areas(packet: bytes, pixels: ExifOrientation) -> Iterator[_Change]:
+    """A region's numbers stand side by side, in any order."""
+    for names in _AREAS:
+        group: dict[bytes, re.Match[bytes]] = {}
+        for found in re.finditer(_FIELD % names, packet):
+            name = found[1][-1:]
+            if name in group:
+                yield from _area(group, pixels)
+                group = {}
+            group[name] = found
+        yield from _area(group, pixels)
+
+
+def _area(group: dict[bytes, re.Match[bytes]], pixels: ExifOrientation) -> Iterator[_Change]:
+    if {b"x", b"y"} <= group.keys():
+        x, y = (Decimal(group[name][2].decode("ascii", "replace")) for name in (b"x", b"y"))
+        yield from _changes(group, (b"x", b"y"), [_text(value) for value in show_point(x, y, pixels)])
+    if {b"w", b"h"} <= group.keys() and pixels.swaps_sides:
+        yield from _changes(group, (b"w", b"h"), [group[b"h"][2], group[b"w"][2]])
+
+
+def _changes(group: dict[bytes, re.Match[bytes]], names: tuple[bytes, ...], new: list[bytes]) -> Iterator[_Change]:
+    for name, value in zip(names, new, strict=True):
+        yield *group[name].span(2), value
+
+
+def _rectangles(packet: bytes, pixels: ExifOrientation) -> Iterator[_Change]:
+    for found in _RECTANGLE.finditer(packet):
+        numbers = [Decimal(part.strip()) for part in found[2].decode("ascii", "replace").split(",")]
+        if len(numbers) != 4:
+            raise InvalidOperation
+        left, top, width, height = numbers
+        corners = (show_point(x, y, pixels) for x, y in ((left, top), (left + width, top + height)))
+        xs, ys = zip(*corners, strict=True)
+        sides = (height, width) if pixels.swaps_sides else (width, height)
+        yield *found.span(2), b", ".join(_text(value) for value in (min(xs), min(ys), *sides))
+
+
+def _text(value: Decimal) -> bytes:
+    return f"{value:f}".encode()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from ..carriers import ExifTag, exif_edits, has_page, read_exif_orientation
+from ..carriers import ExifTag, exif_edits, has_page, has_thumbnail, read_exif_orientation
 from ..carriers.rotate import rotated
 from ..errors import BrokenPicture, CorrectionError, NotAPicture, NotLossless, TooLarge, UsageError
 from ..formats import Edit, Format, Window, format_in, format_of_suffix
@@ -128,7 +128,8 @@ def _by_rotate(window: Window, kept: Correction, page: int) -> _New:
 def _by_turn(window: Window, kept: Correction, form: str, tag: ExifTag, edge: Edge) -> _New:
     after = tag.orientation.then(kept.turn)
     data = turned(window.at(0, window.size), after, "trim" if edge == "trim" else "refuse")
-    done = replace(kept, method=Method.TURN, exif_after=ExifOrientation.TOP_LEFT)
+    note = "its thumbnail could not be turned and was taken out" * (has_thumbnail(window) and not has_thumbnail(data))
+    done = replace(kept, method=Method.TURN, exif_after=ExifOrientation.TOP_LEFT, note=note)
     if edge == "trim" and form == "JPEG":
         before, now = (Jpeg().size_px(each) for each in (window, Window(data)))
         lost = [b - n for b, n in zip(before[:: -1 if after.swaps_sides else 1], now, strict=True)]

@@ -1,8 +1,7 @@
 """JPEG: marker segments, with EXIF in the first APP1 of its kind and XMP in another.
 
-A new segment goes after SOI and the APP0 segments, so before any APP2: the offsets of a multi-picture file are
-counted from its own APP2 segment, which moves by as much as the pictures it points to. Growing an EXIF segment that
-follows that APP2 would break them, so it is refused.
+A new segment goes after SOI and the APP0 segments. The index of a multi-picture file has the length of the first
+picture and counts the offsets of the others from itself; both are kept true.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import NamedTuple
 from ..errors import Damaged
 from .container import Blocks, Container
 from .edits import Edit, Span, Window
+from .tiff import directory
 
 DQT, SOS, EOI = 0xDB, 0xDA, 0xD9
 #: What ends a picture, as bytes.
@@ -30,6 +30,7 @@ _COLOURS = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 _BARE = {0x01, *range(0xD0, 0xD9)}
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _MAX_SEGMENTS = 4096
+_MP_ENTRY = 0xB002
 _CHUNK = 1 << 16
 #: Inside entropy-coded data FF is followed by 00 or by a restart marker; anything else ends the scan.
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -196,6 +197,36 @@ def first_scans(window: Window, header: Header) -> bytes | None:
     return None
 
 
+def _index(window: Window, blocks: Blocks, at: int, by: int) -> list[Edit]:
+    """The edits of a multi-picture index where the first picture, which has it, becomes larger.
+
+    The length of the first picture grows. The offsets of the others count from the index (CIPA DC-007, 5.2.3.3).
+    """
+    if blocks.mpf is None:
+        return []
+    segment = next(segments(window, blocks.mpf))
+    span = Span(segment.body + 4, segment.end)
+    try:
+        found = directory(window, span)
+        entry = found.find(_MP_ENTRY)
+    except Damaged:
+        entry = None
+    if entry is None:
+        if at <= span.start:
+            return []
+        raise Damaged("a multi-picture index (MPF) that cannot be read precedes the EXIF segment")
+    _, size = found.kind(entry)
+    start, edits = span.start + found.offset(entry), []
+    for number in range(min(size // 16, _MAX_SEGMENTS)):
+        place = start + 16 * number
+        length, offset = struct.unpack(found.order + "II", window.exactly(place + 4, 8))
+        if number == 0:
+            edits.append(window.edit(place + 4, struct.pack(found.order + "I", length + by)))
+        elif offset and at > span.start:
+            edits.append(window.edit(place + 8, struct.pack(found.order + "I", offset + by)))
+    return edits
+
+
 class Jpeg(Container):
     """JPEG, one picture."""
 
@@ -226,7 +257,8 @@ class Jpeg(Container):
         if window.size < position + 2:
             raise Damaged("the JPEG is cut short")
         payload = b"Exif\0\0" + block
-        return [Edit(position, b"", b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload)]
+        new = b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload
+        return [Edit(position, b"", new), *_index(window, blocks, position, len(new))]
 
     def enlarge(self, window: Window, blocks: Blocks, edits: list[Edit], addition: bytes) -> list[Edit]:
         """The EXIF segment grows at its end."""
@@ -237,10 +269,9 @@ class Jpeg(Container):
             raise Damaged("the EXIF segment is cut short")
         if length + len(addition) > 0xFFFF:
             raise Damaged("the EXIF segment has no room for the tag")
-        if blocks.mpf is not None and blocks.mpf < blocks.tiff.start:
-            raise Damaged("a multi-picture index (MPF) precedes the EXIF segment")
         grown = window.edit(length_at, struct.pack(">H", length + len(addition)))
-        return [*edits, grown, Edit(blocks.tiff.end, b"", addition)]
+        index = _index(window, blocks, blocks.tiff.end, len(addition))
+        return [*edits, grown, Edit(blocks.tiff.end, b"", addition), *index]
 
     def swap_sides(self, window: Window) -> list[Edit]:
         """The density in a JFIF header."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ..carriers import patch_exif_orientation, read_exif_orientation, sides_swapped
-from ..errors import NotLossless, TooLarge
+from ..carriers import with_pixels_moved
+from ..errors import Damaged, NotLossless, TooLarge, UprightError
 from ..formats import Window, format_in, named
 from ..turns import ExifOrientation
+from . import turbojpeg
 from .proof import TAG, decoding
-from .reencode import reencoded
+from .reencode import reencoded, smaller
 
 __all__ = ["reencoded", "turned"]
 
@@ -29,9 +30,10 @@ def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse") -> bytes:
     if row is None or container is None:
         form = row.name if row else "this format"
         raise NotLossless(f"pixels of {form} cannot be turned without loss", remedy=TAG)
-    tag = read_exif_orientation(data)
-    plain = patch_exif_orientation(data, ExifOrientation.TOP_LEFT) if tag.present or tag.xmp else data
-    plain = sides_swapped(plain) if exif.swaps_sides else plain
+    try:
+        plain = with_pixels_moved(data, exif, _thumbnail)
+    except Damaged as error:
+        raise NotLossless(error.cause, remedy=TAG) from error
     window = Window(plain)
     if (pages := container.pages(window)) != 1:
         raise NotLossless(f"it has {pages} {row.holds or 'frames'}")
@@ -41,3 +43,14 @@ def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse") -> bytes:
     with decoding():
         result: bytes = named(row.turner)(plain, exif, edge)
     return result
+
+
+def _thumbnail(data: bytes, exif: ExifOrientation, most_bytes: int) -> bytes | None:
+    """A thumbnail turned without loss, or compressed again where its sides are not whole blocks."""
+    try:
+        found = turbojpeg.transform(data, exif, turbojpeg.PERFECT | turbojpeg.COPY_NONE)
+        if len(found) <= most_bytes:
+            return found
+    except UprightError:
+        pass
+    return smaller(data, exif, most_bytes)

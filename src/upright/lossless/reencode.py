@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 from ..carriers import patch_exif_orientation, read_exif_orientation
-from ..errors import CorrectionError
+from ..errors import CorrectionError, UprightError
 from ..formats import Window, format_in, format_of
 from ..turns import ExifOrientation, Turn, show_pillow
 from .proof import decoding
@@ -40,6 +40,23 @@ def reencoded(data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: i
         out = io.BytesIO()
         shown.save(out, form, **{name: value for name, value in options.items() if value})
         return out.getvalue()
+
+
+def smaller(data: bytes, exif: ExifOrientation, most_bytes: int) -> bytes | None:
+    """A JPEG as ``exif`` shows it, as good as fits into so many bytes."""
+    from PIL import Image
+
+    try:
+        with decoding(), Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
+            shown = show_pillow(picture, exif)
+            for quality in (90, 80, 70, 50):
+                out = io.BytesIO()
+                shown.save(out, "JPEG", quality=quality)
+                if out.tell() <= most_bytes:
+                    return out.getvalue()
+    except UprightError:
+        pass
+    return None
 
 
 def _opened(data: bytes, form: str, page: int) -> Any:

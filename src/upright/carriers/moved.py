@@ -1,0 +1,27 @@
+"""What happens to a picture, as far as its metadata are concerned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..turns import ExifOrientation, Turn
+
+#: Turns a thumbnail (JPEG) as an orientation shows it, into at most so many bytes; ``None`` where that cannot be done.
+Thumbnail = Callable[[bytes, ExifOrientation, int], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The leader's orientation before and after, and how the stored pixels move: not at all, where TOP_LEFT."""
+
+    before: ExifOrientation
+    after: ExifOrientation
+    pixels: ExifOrientation = ExifOrientation.TOP_LEFT
+    thumbnail: Thumbnail | None = None
+
+    @property
+    def turn(self) -> Turn:
+        """The clockwise turn of what is shown; none for a mirror, which no correction makes."""
+        shown = self.after if self.pixels == ExifOrientation.TOP_LEFT else self.pixels
+        return next((turn for turn in Turn if self.before.then(turn) == shown), Turn.NONE)

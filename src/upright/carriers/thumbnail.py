@@ -1,0 +1,73 @@
+"""The small picture in an EXIF block (IFD1), which file managers show: it follows its picture."""
+
+from __future__ import annotations
+
+import struct
+
+from ..errors import Damaged
+from ..formats import Edit, Span, Window
+from ..formats.tiff import Directory, directories
+from ..turns import ExifOrientation
+from . import exif
+from .moved import Moved
+
+_OFFSET, _LENGTH = 0x0201, 0x0202
+
+
+def follow(window: Window, span: Span, moved: Moved) -> list[Edit]:
+    """The edits of a block's thumbnail; one that cannot be turned is taken out. Nothing where there is none."""
+    try:
+        first, found, *_ = (*_directories(window, span), None, None)
+    except Damaged:
+        return []
+    if first is None or found is None:
+        return []
+    value = exif.read(found)
+    known = ExifOrientation(value.raw) if value and value.raw in range(1, 9) else None
+    if moved.pixels == ExifOrientation.TOP_LEFT:
+        after = known.then(moved.turn) if known else None
+        return exif.change(window, found, after) if after and after != known else []
+    upright = exif.change(window, found, ExifOrientation.TOP_LEFT) if known else []
+    shown = (known or moved.before).then(moved.turn)
+    return upright + (_pixels(window, span, first, found, shown, moved) if shown != ExifOrientation.TOP_LEFT else [])
+
+
+def present(window: Window, span: Span) -> bool:
+    """Whether a block has a thumbnail."""
+    try:
+        return len(_directories(window, span)) == 2
+    except Damaged:
+        return False
+
+
+def _directories(window: Window, span: Span) -> list[Directory]:
+    """The first directory of a block, and that of its thumbnail where there is one."""
+    found = []
+    try:
+        for each in directories(window, span):
+            found.append(each)
+            if len(found) == 2:
+                break
+    except Damaged:
+        if not found:
+            raise
+    return found
+
+
+def _pixels(
+    window: Window, span: Span, first: Directory, found: Directory, shown: ExifOrientation, moved: Moved
+) -> list[Edit]:
+    offsets, lengths = (found.numbers(window, tag) for tag in (_OFFSET, _LENGTH))
+    start, size = (found.start + offsets[0], lengths[0]) if offsets and lengths else (0, 0)
+    old = window.at(start, size) if start + size <= span.end else b""
+    new = moved.thumbnail(old, shown, size) if moved.thumbnail and old[:2] == b"\xff\xd8" else None
+    if new is not None:
+        at = found.find(_LENGTH)
+        assert at is not None
+        code = found.order + ("H" if found.kind(at)[0] == 3 else "I")
+        length = window.edit(found.absolute(found.value_at(at)), struct.pack(code, len(new)))
+        sides = exif.swapped(found) if shown.swaps_sides else []
+        return [length, Edit(start, old, new.ljust(size, b"\0")), *sides]
+    gone = window.edit(first.next_pointer, b"\0" * (8 if first.big else 4))
+    # Bytes that nothing points to any more must not show what was cut away.
+    return [gone, *([Edit(start, old, b"\0" * len(old))] if old[:2] == b"\xff\xd8" else [])]
