@@ -566,16 +566,23 @@ def test_interrupted_at_every_line(tmp_path: Path) -> None:
     assert 50 < moment < 999
 
 
-def test_leftovers_are_swept(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    leftover = photo.parent / ".upright-0123.tmp"
-    leftover.write_bytes(b"half")
+def test_leftovers_of_dead_processes_are_swept(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    host = upright.atomic._host()
+    leftover = photo.parent / f".upright-{host}-{dead.pid}-01234567.tmp"
+    others = [photo.parent / name for name in (f".upright-{host}-{os.getpid()}-0.tmp", f".upright-0-{dead.pid}-0.tmp")]
+    for path in (leftover, *others):
+        path.write_bytes(b"half")
     monkeypatch.setattr(upright.atomic, "_swept", set())
     correct(photo, in_place=True, turn=90)
-    assert leftover.exists()  # too young: its writer may be at work
+    assert leftover.exists()  # too young: its writer may be at work in another container
     monkeypatch.setattr(upright.atomic, "_swept", set())
     monkeypatch.setattr(upright.atomic, "_LEFTOVER_AGE_S", -1.0)
     correct(photo, in_place=True, turn=90)
-    assert names(photo.parent) == ["photo.jpg"]
+    assert set(names(photo.parent)) == {"photo.jpg", *(path.name for path in others)}, (
+        "a living one's, another machine's"
+    )
 
 
 def test_second_page_of_a_tiff() -> None:

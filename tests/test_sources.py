@@ -2,6 +2,7 @@ import io
 import os
 import shutil
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -283,3 +284,39 @@ def test_a_member_that_is_gone_is_an_error_of_that_item(shard: Path) -> None:
     assert isinstance(gone.error, SourceMissing) and "no longer" in str(gone.error)
     shard.write_bytes(b"no shard")
     assert "cannot be read" in str(item_of(f"{shard}.gz/pages/x.jpg").load().error)
+
+
+def test_what_is_passed_over_in_folders(tmp_path: Path) -> None:
+    names = ("a.jpg", "b.png", "raw/c.jpg", "raw/old/d.jpg", "e/f.jpg", "e/drafts/g.jpg", "e/f-copy.jpg")
+    passed = (".thumbnails/x.jpg", ".trash/x.jpg", "@eaDir/x.jpg", "e/#recycle/x.jpg", "$RECYCLE.BIN/x.jpg")
+    for name in (*names, *passed):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(DEMO / "page.jpg", tmp_path / name)
+
+    def found(*exclude: str) -> tuple[set[str], Counter[str]]:
+        items = list(find_items([str(tmp_path)], exclude=exclude))
+        keys = {str(item.relative) for item in items if not item.skipped}
+        return keys, Counter(item.skipped for item in items if item.skipped)
+
+    programs = {"a hidden folder": 2, "a folder of another program": 3}
+    assert found() == (set(names), programs)
+    assert found("*.png", "old/", "e/drafts") == (
+        {"a.jpg", "raw/c.jpg", "e/f.jpg", "e/f-copy.jpg"},
+        programs | {"excluded": 3},
+    )
+    (tmp_path / ".uprightignore").write_text("# ours\n\nraw/old/*\n")
+    (tmp_path / "e" / ".uprightignore").write_text("*-copy.jpg\ndrafts/\na.jpg\n")
+    # Of a folder that is excluded itself nothing is counted but the folder; an ignore file is for its own folder.
+    assert found() == ({"a.jpg", "b.png", "raw/c.jpg", "e/f.jpg"}, programs | {"excluded": 3, "not a picture": 2})
+    assert [item.skipped for item in find_items([str(tmp_path / ".trash")])] == [""], "what is named is meant"
+
+
+def test_patterns_are_for_shards_too(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as shard:
+        for name in ("keep/a.jpg", "drop/b.jpg"):
+            shard.add(DEMO / "page.jpg", name)
+    items = list(find_items([str(tmp_path / "a.tar")], exclude=["drop"]))
+    assert [(item.relative.name, item.skipped, bool(item.data)) for item in items] == [
+        ("a.jpg", "", True),
+        ("b.jpg", "excluded", False),
+    ]

@@ -1,14 +1,18 @@
 """Files that are written whole or not at all: a temporary file beside the target, fsync, rename, fsync of the folder.
 
-A process that is killed leaves at most a file ``.upright-*.tmp``; the next write into the same folder removes those
-that nobody holds a lock on. The old file stays whole until the new one takes its name.
+A process that is killed leaves at most a file ``.upright-HOST-PROCESS-*.tmp``; the next write into the same folder
+removes those of dead processes of this machine. The old file stays whole until the new one takes its name. Drives that
+refuse modes, times, locks, links or fsync (CIFS, exFAT, FUSE, NFS) lose these, and no file.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import socket
+import stat
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
@@ -16,6 +20,9 @@ from pathlib import Path, PurePath
 from .errors import UprightError, WriteFailed, printable
 
 PREFIX, SUFFIX = ".upright-", ".tmp"
+#: Errors of drives that cannot do what was asked; others, such as a full disk, are the caller's.
+_REFUSED = {errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY}
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LEFTOVER_AGE_S = 60.0
 _swept: set[Path] = set()
 
@@ -28,20 +35,21 @@ def write(
     keep_times: bool = True,
     overwrite: bool = True,
     commit: Callable[[str, str], None] | None = None,
-) -> None:
+) -> list[str]:
     """Write ``pieces`` to ``target``, through a symbolic link to the file that it names.
 
-    Mode, owner and extended attributes (where permitted) and times (where asked) become those of the file ``like``.
-    ``commit`` is called with the temporary file and its sha256 right before the rename and may raise to prevent it.
-    Raises WriteFailed; the target is then as it was.
+    Mode, owner, extended attributes (an ACL among them) and times (where asked) become those of the file ``like``; what
+    the system or the drive refuses of it is answered. ``commit`` is called with the temporary file and its sha256 right
+    before the rename and may raise to prevent it. Raises WriteFailed; the target is then as it was.
     """
-    real = Path(os.path.realpath(target))
+    real, lost = Path(os.path.realpath(target)), list[str]()
     folder, temporary = real.parent, None
     try:
         sweep(folder)
         # Known before it exists: an interrupt may come the moment that it is made.
-        temporary = folder / f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
-        with temporary.open("xb") as file:
+        temporary = folder / f"{PREFIX}{_host()}-{os.getpid()}-{os.urandom(4).hex()}{SUFFIX}"
+        # What may be private is nobody else's until it has its mode.
+        with open(temporary, "xb", opener=_private if like else None) as file:
             handle = file.fileno()
             lock(handle)
             digest = hashlib.sha256()
@@ -49,13 +57,14 @@ def write(
                 digest.update(piece)
                 file.write(piece)
             file.flush()
-            _dress(handle, like, keep_times)
-            os.fsync(handle)
+            lost = _dress(handle, like, keep_times)
+            sync(handle)
             if commit is not None:
                 commit(str(temporary), digest.hexdigest())
             _rename(temporary, real, overwrite)
             temporary = None
         sync_folder(folder)
+        return lost
     except UprightError:
         raise
     except FileExistsError:
@@ -64,7 +73,9 @@ def write(
         raise WriteFailed(
             f"the new file could not be written ({error.strerror or error}); nothing was changed",
             source=target,
-            remedy=f"free disk space and check that the folder {str(folder)!r} is writable",
+            remedy="free disk space"
+            if error.errno in _NO_ROOM
+            else f"check that the folder {str(folder)!r} is writable",
         ) from None
     finally:
         if temporary is not None:
@@ -91,10 +102,42 @@ def sweep(folder: Path) -> None:
         for entry in entries:
             if not (entry.name.startswith(PREFIX) and entry.name.endswith(SUFFIX)):
                 continue
+            host, _, rest = entry.name.removeprefix(PREFIX).partition("-")
+            process = rest.partition("-")[0]
+            if host != _host() or not process.isdecimal() or _lives(int(process)):
+                continue
             with contextlib.suppress(OSError), Path(entry.path).open("rb") as file:
-                # A file is a moment old before its writer has locked it.
-                if time.time() - entry.stat(follow_symlinks=False).st_ctime > _LEFTOVER_AGE_S and lock(file.fileno()):
+                # Processes of another container may have the same host's name; then the lock is held, or it is young.
+                old = time.time() - entry.stat(follow_symlinks=False).st_ctime > _LEFTOVER_AGE_S
+                if old and lock(file.fileno()) is not False:
                     Path(entry.path).unlink()
+
+
+def _host() -> str:
+    return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def sync(handle: int) -> None:
+    """fsync, where the drive knows it. Raises OSError for a full or broken one."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
 
 
 def sync_folder(folder: Path) -> None:
@@ -121,21 +164,44 @@ def lock(handle: int, *, wait: bool = False) -> bool | None:
     return True
 
 
-def _dress(handle: int, like: str | None, keep_times: bool) -> None:
+def _dress(handle: int, like: str | None, keep_times: bool) -> list[str]:
+    """As ``cp -p``; answers what could not be kept."""
     if like is None:
-        return
-    model = Path(like).stat()
+        return []
+    model, lost = Path(like).stat(), []
     if hasattr(os, "fchown"):  # neither is there on Windows
-        with contextlib.suppress(OSError):
+        mode = stat.S_IMODE(model.st_mode)
+        try:
             os.fchown(handle, model.st_uid, model.st_gid)
-        os.fchmod(handle, model.st_mode & 0o7777)
+        except OSError:
+            now = os.fstat(handle)
+            if (now.st_uid, now.st_gid) != (model.st_uid, model.st_gid):
+                lost.append("owner")
+                mode &= ~(stat.S_ISUID | stat.S_ISGID)  # rights of the old owner, not of the new one
+        try:
+            os.fchmod(handle, mode)
+        except OSError:
+            lost += ["mode"] * (stat.S_IMODE(os.fstat(handle).st_mode) != mode)
+    lost += ["extended attributes"] * (not _attributes_kept(handle, like))
+    if keep_times:
+        try:
+            os.utime(handle, ns=(model.st_atime_ns, model.st_mtime_ns))
+        except OSError:
+            lost.append("times")
+    return lost
+
+
+def _attributes_kept(handle: int, like: str) -> bool:
+    """Copy the extended attributes; those of the system's own security modules are the system's to set."""
+    kept = True
     if hasattr(os, "listxattr"):
         with contextlib.suppress(OSError):
             for name in os.listxattr(like):
-                with contextlib.suppress(OSError):
+                try:
                     os.setxattr(handle, name, os.getxattr(like, name))
-    if keep_times:
-        os.utime(handle, ns=(model.st_atime_ns, model.st_mtime_ns))
+                except OSError:
+                    kept &= name.startswith(("security.", "trusted."))
+    return kept
 
 
 def _rename(temporary: Path, real: Path, overwrite: bool) -> None:

@@ -7,7 +7,7 @@ written, so an actor, a node or the driver may die: the same call again does onl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -37,6 +37,7 @@ def run_on_ray(
     output: str,
     *,
     lists: Iterable[str] = (),
+    exclude: Sequence[str] = (),
     address: str | None = None,
     gpus: float = 0.0,
     actors: int | None = None,
@@ -51,6 +52,7 @@ def run_on_ray(
         output: a folder or URL that every node can write to; keys and checkpoint go beside it, in
             ``<output>.keys`` and ``<output>.checkpoint``.
         lists: files with one source a line.
+        exclude: patterns of what is passed over.
         address: of the cluster; ``None`` starts Ray on this machine.
         gpus: GPUs, or a part of one, for each actor; 0 is one processor instead.
         actors: the most to start; by default as many as the cluster has room for.
@@ -66,7 +68,7 @@ def run_on_ray(
         here = {} if address else {"num_cpus": processors() + _OTHERS}
         ray.init(address=address, include_dashboard=False, log_to_driver=False, **here)
     keys_system, keys_path = _arrow_filesystem(f"{output.rstrip('/')}.keys/keys.parquet")
-    items = find_items(sources, lists=lists, load=False)
+    items = find_items(sources, lists=lists, load=False, exclude=exclude)
     _write_keys(pa, _pictures(items, tally or Tally()), keys_system, keys_path)
     _checkpoint(ray, output)
     system, path = _arrow_filesystem(output)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -87,6 +88,8 @@ class Journal:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = _absolute(path)
         self.backups = _backups(self.path)
+        # For drives without locks; between processes only locks help.
+        self._one = threading.Lock()
 
     def intend(self, intent: Intent, original: Window | None) -> None:
         """Write an intent; without edits, copy the original first."""
@@ -108,7 +111,7 @@ class Journal:
     def _append(self, line: dict[str, Any]) -> None:
         try:
             fresh = not self.path.exists()
-            with self.path.open("ab+") as file:
+            with self._one, self.path.open("ab+") as file:
                 atomic.lock(file.fileno(), wait=True)
                 file.seek(0)
                 if not _BEGINNING.startswith(file.read(len(_BEGINNING))):
@@ -116,7 +119,7 @@ class Journal:
                 _cut_torn_line(file)
                 file.write(json.dumps(line).encode("ascii") + b"\n")
                 file.flush()
-                os.fsync(file.fileno())
+                atomic.sync(file.fileno())
             if fresh:
                 atomic.sync_folder(self.path.parent)
         except OSError as error:

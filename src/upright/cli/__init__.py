@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -37,6 +38,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; an error that upright knows is one line and an exit code, never a stack."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal of another encoding than a name: its letters are escaped, and the run goes on.
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(auto_envvar_prefix="UPRIGHT", standalone_mode=False)
     except UprightError as error:

@@ -98,6 +98,7 @@ def _on_ray(sources: tuple[str, ...], options: dict[str, Any]) -> None:
         sources,
         options["output"],
         lists=options["lists"],
+        exclude=options["exclude"],
         address=None if options["ray"] == "local" else options["ray"],
         gpus=options["gpus"],
         detector=detector_options(options),

@@ -34,6 +34,12 @@ _PICTURES = (
     click.argument("sources", nargs=-1, type=click.Path(path_type=str, allow_dash=True)),
     click.option("--list", "lists", multiple=True, metavar="FILE", help="A file with one source a line."),
     click.option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="Pass over files and folders of such names, as .uprightignore does; with a slash, such paths.",
+    ),
+    click.option(
         "--careful", "promise", flag_value="careful", help="Turn only what is surest: the fewest wrong turns."
     ),
     click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="The default."),

@@ -59,7 +59,9 @@ def go_through(
     check_sources(sources, options)
     tally = Tally()
     wanted = batch.wanted(tally) if batch else lambda key: True
-    items = find_items(sources, lists=options["lists"], wanted=wanted, once=corrector is not None)
+    items = find_items(
+        sources, lists=options["lists"], wanted=wanted, once=corrector is not None, exclude=options["exclude"]
+    )
     if corrector is not None:
         items = corrector.placed(items)
     progress = Progress(tally, always=batch is not None)

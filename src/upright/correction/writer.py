@@ -42,8 +42,10 @@ class Writer:
         if not todo:
             note = "; ".join(filter(None, (change.correction.note, "the target was there already")))
             return replace(change.correction, note=note, written=True)
-        self._write(todo)
-        return replace(change.correction, written=True)
+        lost = self._write(todo)
+        said = f"its {', '.join(lost)} could not be kept" if lost else ""
+        note = "; ".join(filter(None, (change.correction.note, said)))
+        return replace(change.correction, note=note, written=True)
 
     def _is_there(self, target: Target) -> bool:
         if target.path is None:
@@ -54,11 +56,14 @@ class Writer:
             raise WriteFailed("another file is at the target", source=target.path, remedy="use --overwrite")
         return True
 
-    def _write(self, targets: Sequence[Target]) -> None:
-        """All new files are on the disk before the first takes its name: the next ones are written within a commit."""
+    def _write(self, targets: Sequence[Target]) -> list[str]:
+        """All new files are on the disk before the first takes its name: the next ones are written within a commit.
+
+        Answers what of a file that was replaced could not be kept.
+        """
         target, *others = targets
         assert target.path is not None
-        base, intent = target.base, None
+        base, intent, lost = target.base, None, list[str]()
 
         def commit(temporary: str, digest: str) -> None:
             nonlocal intent
@@ -73,7 +78,7 @@ class Writer:
                 intent = Intent(os.path.realpath(target.path or ""), before, digest, edits)
                 self.journal.intend(intent, base.window if base is not None else None)
             if others:
-                self._write(others)
+                lost.extend(self._write(others))
             if base is not None:
                 base.check_unchanged(content=False)
 
@@ -81,7 +86,7 @@ class Writer:
             base.check_unchanged(content=False)
         if not target.replaces:
             _make_folder(Path(target.path).parent)
-        atomic.write(
+        refused = atomic.write(
             target.path,
             target.pieces(),
             like=base.path if base is not None else None,
@@ -91,6 +96,7 @@ class Writer:
         )
         if self.journal is not None and intent is not None:
             self.journal.done(intent)
+        return [*lost, *(refused if target.replaces else ())]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ..errors import SourceError, SourceMissing, UprightError, UsageError
+from .excluded import Excluded
 from .folders import STANDARD_STREAM, local_items
 from .item import Item, Wanted
 from .shards import PARQUET_ENDINGS, TAR_ENDINGS, parquet_cell, parquet_count, parquet_items, tar_items, tar_member
@@ -37,6 +38,7 @@ def find_items(
     lists: Iterable[str] = (),
     load: bool = True,
     once: bool = False,
+    exclude: Sequence[str] = (),
 ) -> Iterator[Item]:
     """Every picture of the sources, in their order, whose key is wanted; of others no byte is kept.
 
@@ -47,28 +49,32 @@ def find_items(
         load: whether items of shards come with their bytes; without, `Item.load` finds them again.
         once: a file on this machine comes once, whatever it is called: corrected in place by two answers to the same
             question it would be turned twice.
+        exclude: patterns of names, and of paths below what is named, that are passed over (`Excluded`).
 
     What is no picture is an item with the reason in ``skipped``. A shard that cannot be read, or only in part, yields
     what can be read and then an item with the error.
     """
     seen: set[str] | None = set() if once else None
+    excluded = Excluded([pattern.removesuffix("/") for pattern in exclude])
     for name in [*names, *_listed(lists)]:
-        yield from _guarded(name, _items(name, wanted, load, seen), wanted)
+        for item in _guarded(name, _items(name, wanted, load, seen, excluded), wanted):
+            passed = not item.skipped and not item.error and excluded.matches(str(item.relative))
+            yield Item(item.key, item.relative, skipped="excluded") if passed else item
 
 
-def _items(name: str, wanted: Wanted, load: bool, seen: set[str] | None) -> Iterator[Item]:
+def _items(name: str, wanted: Wanted, load: bool, seen: set[str] | None, excluded: Excluded) -> Iterator[Item]:
     lower = name.lower()
     if lower.endswith(TAR_ENDINGS) and not Path(name).is_dir():
         yield from tar_items(name, wanted, load)
     elif lower.endswith(PARQUET_ENDINGS) and not Path(name).is_dir():
         yield from parquet_items(name, wanted, load)
     elif not is_remote(name):
-        yield from local_items(name, wanted, seen)
+        yield from local_items(name, wanted, seen, excluded)
     else:
         # Whether a file in a store is a picture is seen when it is read.
         for key, below in listed(name):
             if key != name and key.lower().endswith(TAR_ENDINGS + PARQUET_ENDINGS):
-                yield from _guarded(key, _items(key, wanted, load, seen), wanted)
+                yield from _guarded(key, _items(key, wanted, load, seen, excluded), wanted)
             elif wanted(key):
                 yield Item(key, PurePosixPath(below), fetch=partial(read, key))
 

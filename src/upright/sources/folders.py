@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from .. import atomic
@@ -12,12 +13,13 @@ from ..errors import SourceMissing, TooLarge
 from ..formats import HEAD_BYTES, sniff
 from ..journal import is_journal
 from ..limits import Limits
+from .excluded import Excluded, folder_of_a_program, ignored_in
 from .item import Item, Wanted
 
 STANDARD_STREAM = "-"
 
 
-def local_items(name: str, wanted: Wanted, seen: set[str] | None) -> Iterator[Item]:
+def local_items(name: str, wanted: Wanted, seen: set[str] | None, excluded: Excluded) -> Iterator[Item]:
     """A file that is named, whatever it is; of a folder every file, skipped where its first bytes are no picture's.
 
     In order of name. Folders behind links are not entered, so a loop of links ends; a link to a file counts as the
@@ -30,7 +32,7 @@ def local_items(name: str, wanted: Wanted, seen: set[str] | None) -> Iterator[It
             yield Item(name, PurePosixPath(name), data=_standard_input())
         return
     searched = Path(name).is_dir()
-    for path, reason in _search(name) if searched else [(name, "")]:
+    for path, reason in _search(name, excluded) if searched else [(name, "")]:
         if seen is not None and not reason:
             real = os.path.realpath(path)
             reason = "named twice" if real in seen else ""
@@ -41,8 +43,9 @@ def local_items(name: str, wanted: Wanted, seen: set[str] | None) -> Iterator[It
             yield Item(path, PurePosixPath(relative), path=None if reason else path, skipped=reason)
 
 
-def _search(folder: str) -> Iterator[tuple[str, str]]:
+def _search(folder: str, excluded: Excluded) -> Iterator[tuple[str, str]]:
     """Each file below a folder, and why it is passed over, or an empty reason."""
+    ignored: list[Excluded] = [replace(excluded, folder=folder)]
     unread: list[tuple[str, str]] = []
 
     def unreadable(error: OSError) -> None:
@@ -51,10 +54,18 @@ def _search(folder: str) -> Iterator[tuple[str, str]]:
             raise SourceMissing(cause, source=folder, remedy="check its permissions") from error
         unread.append((error.filename, "a folder that cannot be read"))
 
+    def passed_over(path: str) -> bool:
+        return any(each.matches(os.path.relpath(path, each.folder)) for each in ignored)
+
     for parent, folders, files in os.walk(folder, onerror=unreadable):
+        while len(ignored) > 1 and not Path(parent).is_relative_to(ignored[-1].folder):
+            ignored.pop()
+        if (here := ignored_in(parent)) is not None:
+            ignored.append(here)
         for name in sorted(folders):
             path = _joined(parent, name)
-            reason = "a folder behind a link" if Path(path).is_symlink() else ""
+            reason = "a folder behind a link" if Path(path).is_symlink() else folder_of_a_program(name)
+            reason = reason or "excluded" * passed_over(path)
             # Turned, the originals that a journal keeps would be originals no more.
             if not reason and name.endswith(".d") and is_journal(path[:-2]):
                 reason = "the backups of a journal"
@@ -64,7 +75,8 @@ def _search(folder: str) -> Iterator[tuple[str, str]]:
         folders.sort()
         for name in sorted(files):
             ours = name.startswith(atomic.PREFIX) and name.endswith(atomic.SUFFIX)
-            yield _joined(parent, name), "a temporary file of upright" if ours else ""
+            path = _joined(parent, name)
+            yield path, "a temporary file of upright" if ours else "excluded" * passed_over(path)
     yield from unread
 
 

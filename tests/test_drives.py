@@ -1,0 +1,118 @@
+"""Drives that are not ext4, by a shim that refuses what theirs refuse: corrections and undo work all the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from upright import atomic, correct, undo
+from upright.atomic import PREFIX
+
+from .conftest import DEMO
+
+#: What drives answer: CIFS and exFAT to chmod, chown and link, gvfs and FUSE to fsync, times and locks.
+SHIM = """
+#include <errno.h>
+#include <sys/types.h>
+#include <sys/stat.h>
+#include <time.h>
+#define REFUSE(name, error, ...) int name(__VA_ARGS__) { errno = error; return -1; }
+REFUSE(fchmod, EPERM, int handle, mode_t mode)
+REFUSE(fchown, EPERM, int handle, uid_t user, gid_t group)
+REFUSE(futimens, EPERM, int handle, const struct timespec times[2])
+REFUSE(fsync, EINVAL, int handle)
+REFUSE(flock, ENOTSUP, int handle, int operation)
+REFUSE(link, EPERM, const char *old, const char *new)
+REFUSE(linkat, EPERM, int a, const char *old, int b, const char *new, int flags)
+REFUSE(fsetxattr, ENOTSUP, int handle, const char *name, const void *value, size_t size, int flags)
+"""
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory: pytest.TempPathFactory) -> str:
+    compiler = shutil.which("cc") or pytest.skip("no C compiler")
+    folder = tmp_path_factory.mktemp("shim")
+    (folder / "shim.c").write_text(SHIM)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "shim.so", folder / "shim.c"], check=True)
+    return str(folder / "shim.so")
+
+
+def upright(shim: str, *words: object) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"LD_PRELOAD": shim}
+    command = [sys.executable, "-m", "upright", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+
+
+@pytest.mark.parametrize("method", ["tag", "turn"])
+def test_a_drive_that_refuses_everything_but_bytes(shim: str, tmp_path: Path, method: str) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    before = (DEMO / "receipt.png").read_bytes()
+    (photos / "a.png").write_bytes(before)
+    (photos / "a.png").chmod(0o640)
+    os.utime(photos / "a.png", ns=(10**18, 10**18))
+    journal = tmp_path / "journal.jsonl"
+    done = upright(shim, "correct", photos, "--in-place", "--method", method, "--journal", journal, "--json")
+    row = json.loads(done.stdout)
+    assert (done.returncode, row["outcome"]) == (0, "turned"), done.stderr
+    assert row["correction"]["note"].endswith("its mode, times could not be kept")
+    assert (photos / "a.png").read_bytes() != before
+    assert not list(photos.glob(f"{PREFIX}*"))
+    done = upright(shim, "correct", photos / "a.png", "-o", tmp_path / "copies" / "b.png", "--json")
+    assert (done.returncode, json.loads(done.stdout)["outcome"]) == (0, "already upright"), done.stderr
+    done = upright(shim, "undo", journal)
+    assert (done.returncode, (photos / "a.png").read_bytes()) == (0, before), done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+def test_what_cannot_be_kept_of_a_file_of_another_user_is_said() -> None:
+    folder = Path(tempfile.mkdtemp())
+    photo = folder / "a.png"
+    shutil.copy(DEMO / "receipt.png", photo)
+    correct(photo, turn=90, in_place=True)  # what is imported is imported as the user who may
+    os.chown(photo, 12345, 12345)
+    photo.chmod(0o6755)
+    folder.chmod(0o777)
+    os.setegid(65534), os.seteuid(65534)
+    try:
+        done = correct(photo, turn=90, in_place=True)
+    finally:
+        os.seteuid(0), os.setegid(0)
+    assert done.note == "its owner could not be kept"
+    facts = photo.stat()
+    assert (facts.st_uid, facts.st_mode & 0o7777) == (65534, 0o755), "the old owner's setuid is not the new one's"
+    shutil.rmtree(folder)
+
+
+def test_nobody_else_reads_what_is_private_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = tmp_path / "a.png"
+    shutil.copy(DEMO / "receipt.png", photo)
+    photo.chmod(0o600)
+    modes = []
+    dress = atomic._dress
+
+    def seen(handle: int, like: str | None, keep_times: bool) -> list[str]:
+        modes.append(os.fstat(handle).st_mode & 0o777)
+        return dress(handle, like, keep_times)
+
+    monkeypatch.setattr(atomic, "_dress", seen)
+    correct(photo, turn=90, in_place=True, journal=tmp_path / "j")
+    assert modes == [0o600]
+    assert [each.outcome for each in undo(tmp_path / "j")] == ["restored"]
+    assert photo.stat().st_mode & 0o777 == 0o600
+
+
+def test_names_that_a_terminal_cannot_show_are_escaped(tmp_path: Path) -> None:
+    shutil.copy(DEMO / "settings.png", tmp_path / "日本.png")
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "upright", "detect", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=300, check=False)
+    assert (done.returncode, b"\\u65e5\\u672c.png" in done.stdout) == (0, True), done.stderr
+    assert "0°".encode("latin-1") in done.stdout
