@@ -1,0 +1,86 @@
+"""What people decided, a JSON line each: it survives a killed process, and `training.finetune --decisions` takes it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import atomic
+from ..errors import SourceError, WriteFailed
+from ..turns import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How a person wants one page of a file.
+
+    Attributes:
+        path: the file, absolute.
+        page: counted from 0.
+        turn: clockwise, after any mirroring, to make the picture upright as it was shown; ``None`` takes an earlier
+            decision back.
+        mirrored: whether left and right were exchanged.
+        before: sha256 of the file as it was shown.
+        after: sha256 once it was set right; the same as ``before`` where nothing was written.
+        best: the likeliest turn for the model, and its ``confidence``.
+    """
+
+    path: str
+    page: int
+    turn: Turn | None
+    mirrored: bool
+    before: str
+    after: str
+    best: Turn
+    confidence: float
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Which picture it is about."""
+        return self.path, self.page
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Decision:
+        """The inverse of `dataclasses.asdict`. Raises KeyError, TypeError or ValueError."""
+        turn = values["turn"]
+        found = {name: values[name] for name in cls.__dataclass_fields__}
+        return cls(**found | {"turn": None if turn is None else Turn(turn), "best": Turn(values["best"])})
+
+
+def append(path: Path, decisions: list[Decision]) -> None:
+    """Write decisions at the end of a file, on the disk when it returns. Raises `WriteFailed`."""
+    lines = "".join(json.dumps(asdict(each)) + "\n" for each in decisions)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            atomic.lock(file.fileno(), wait=True)
+            file.write(lines.encode("ascii"))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise WriteFailed(f"decisions cannot be written: {error.strerror}", source=path) from error
+
+
+def read_decisions(path: Path) -> dict[tuple[str, int], Decision]:
+    """The last decision about each picture; none where there is no file. Raises `SourceError` for another file."""
+    found: dict[tuple[str, int], Decision] = {}
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return found
+    except OSError as error:
+        raise SourceError(f"decisions cannot be read: {error.strerror}", source=path) from error
+    # A line that a power cut left incomplete has no end; a decision appended behind it is lost with it.
+    for number, line in enumerate(text.split(b"\n")[:-1], 1):
+        try:
+            decision = Decision.from_dict(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            cause = f"line {number} is not a decision"
+            raise SourceError(cause, source=path, remedy="name another file with --decisions") from error
+        found.pop(decision.key, None)
+        if decision.turn is not None:
+            found[decision.key] = decision
+    return found

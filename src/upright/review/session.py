@@ -1,0 +1,266 @@
+"""The pictures of a review and what was decided about them. Every decision is on the disk before it is answered."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .. import atomic
+from ..correction import Request, Writer, opened, plan
+from ..errors import UprightError, UsageError, printable
+from ..journal import Journal, read_journal, sha256, undo
+from ..pictures import open_picture
+from ..results import Group, Method, Outcome
+from ..sources import item_of
+from ..turns import Turn
+from .decisions import Decision, append, read_decisions
+
+#: Longest sides of the two sizes in which the page shows a picture.
+LARGE_PX, SMALL_PX = 1400, 240
+#: Of decoded pictures this many stay in memory, 6 MB each.
+_DECODED = 12
+
+
+@dataclass(slots=True)
+class Entry:
+    """One picture of the review.
+
+    Attributes:
+        path: the file that decisions are written into; empty where it cannot be written.
+        turn: what is proposed: the answer, for an unsure picture the likeliest turn.
+        job: the name of those that a person may decide at once.
+        decided: the turn that a person decided, from how it was shown before.
+        version: grows with each write, so that a browser asks for the new pixels.
+        changed: when it was last changed, counted in changes of the session.
+        error: why it could not be written.
+    """
+
+    id: int
+    outcome: Outcome
+    path: str
+    turn: Turn
+    job: str
+    decided: Turn | None = None
+    mirrored: bool = False
+    version: int = 0
+    changed: int = 0
+    error: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the page knows of it, as JSON values."""
+        answer = self.outcome.orientation
+        group = self.outcome.group
+        name = printable(self.outcome.source)
+        return {
+            "id": self.id,
+            "name": name.rsplit("/", 1)[-1],
+            "folder": name.rpartition("/")[0],
+            "page": answer.page + 1 if answer and answer.pages > 1 else 0,
+            "pages": answer.pages if answer else 1,
+            "group": "turn" if group in (Group.TURNED, Group.WOULD_TURN, Group.CANNOT) else group.name.lower(),
+            "turn": int(self.turn),
+            "confidence": answer.confidence if answer else 0,
+            "words": printable(self.outcome.words),
+            "job": self.job,
+            "decided": None if self.decided is None else int(self.decided),
+            "mirrored": self.mirrored,
+            "version": self.version,
+            "error": self.error,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A person's decision about one entry, from how its ``version`` was shown."""
+
+    id: int
+    version: int
+    turn: Turn
+    mirrored: bool = False
+
+
+@dataclass(slots=True)
+class _Step:
+    """What one keystroke did, to be taken back."""
+
+    before: list[Entry]
+    intents: int
+
+
+@dataclass
+class Session:
+    """Pictures to review, decided one keystroke after the other; safe to share between threads.
+
+    Attributes:
+        journal: where each change is noted down before it is made.
+        decisions: the file of decisions; pictures that it has are decided already.
+        output: a folder into which every picture is copied before it is changed; ``None``: in place.
+        job_of: the name of an outcome's job.
+    """
+
+    journal: Journal
+    decisions: Path
+    output: Path | None = None
+    job_of: Callable[[Outcome], str] = lambda outcome: ""
+    entries: list[Entry] = field(default_factory=list)
+    complete: bool = False
+    _steps: list[_Step] = field(default_factory=list)
+    _changes: int = 0
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        self._known = read_decisions(self.decisions)
+        self._writer = Writer(self.journal)
+        self._decoded = lru_cache(_DECODED)(self._decode)
+
+    def add(self, outcome: Outcome, relative: Path) -> None:
+        """Take one more picture; ``relative`` is its place in ``output``. What was passed over is not shown."""
+        if outcome.skipped:
+            return
+        answer, error, path = outcome.orientation, "", ""
+        turn = Turn.NONE if answer is None else answer.best if answer.turn is None else answer.turn
+        try:
+            path = self._place(outcome, relative)
+        except UprightError as problem:
+            error = printable(problem)
+        if outcome.correction and outcome.correction.written:
+            turn = Turn.NONE
+        known = self._known.get((path, answer.page if answer else 0))
+        with self._lock:
+            entry = Entry(len(self.entries), outcome, path, turn, self.job_of(outcome), error=error)
+            if known and known.after == sha256(path):
+                entry.decided, entry.mirrored, entry.turn = known.turn, known.mirrored, Turn.NONE
+            self.entries.append(entry)
+            self._touch(entry)
+
+    def _place(self, outcome: Outcome, relative: Path) -> str:
+        """The file that decisions go into: where an earlier run wrote it, a copy, or the file itself."""
+        done = outcome.correction
+        source = done.target if done and done.written and done.target else outcome.source
+        item = item_of(source)
+        if self.output is None:
+            if item.path is None:
+                raise UsageError("only files can be set right in place", remedy="give a folder with -o")
+            return str(Path(item.path).absolute())
+        target = atomic.below(self.output, relative).absolute()
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with opened(item.open()) as file:
+                Writer().write(plan(file, Request(target=str(target))))
+        return str(target)
+
+    def _touch(self, entry: Entry) -> None:
+        self._changes += 1
+        entry.changed = self._changes
+
+    def state(self, since: int) -> dict[str, Any]:
+        """Every entry that changed after the change ``since``, as JSON values."""
+        with self._lock:
+            return {
+                "changes": self._changes,
+                "complete": self.complete,
+                "undoable": len(self._steps),
+                "entries": [entry.to_dict() for entry in self.entries if entry.changed > since],
+            }
+
+    def decide(self, choices: Iterable[Choice]) -> None:
+        """Write what was decided: the pictures, then the decisions. A picture that cannot be written has an error.
+
+        Raises:
+            UsageError: an entry is not there, or has another version than was shown; nothing is changed then.
+            WriteFailed: the decisions cannot be written.
+        """
+        choices = list(choices)
+        with self._lock:
+            for choice in choices:
+                if not 0 <= choice.id < len(self.entries) or self.entries[choice.id].version != choice.version:
+                    raise UsageError("it was changed elsewhere", remedy="look at it again")
+            touched = [self.entries[choice.id] for choice in choices]
+            self._steps.append(_Step([replace(entry) for entry in touched], self._intents()))
+            found = [self._decided(self.entries[choice.id], choice) for choice in choices]
+            append(self.decisions, [decision for decision in found if decision])
+
+    def _intents(self) -> int:
+        return len(read_journal(self.journal.path)) if self.journal.path.exists() else 0
+
+    def _decided(self, entry: Entry, choice: Choice) -> Decision | None:
+        self._touch(entry)
+        answer = entry.outcome.orientation
+        page = answer.page if answer else 0
+        try:
+            if not entry.path:
+                return None
+            before = sha256(entry.path)
+            entry.error = self._write(entry, choice, page)
+            after = sha256(entry.path)
+        except (UprightError, OSError) as error:
+            entry.error = printable(error)
+            return None
+        entry.decided, entry.mirrored = choice.turn, choice.mirrored
+        if after != before:
+            entry.version += 1
+            entry.turn = Turn.NONE
+        best, confidence = (answer.best, answer.confidence) if answer else (Turn.NONE, 0.0)
+        return Decision(entry.path, page, choice.turn, choice.mirrored, before, after, best, confidence)
+
+    def _write(self, entry: Entry, choice: Choice, page: int) -> str:
+        """Why it could not be set right, or nothing."""
+        with opened(entry.path) as file:
+            file.look()
+            request = Request(choice.turn, page=page, in_place=True, mirrored=choice.mirrored)
+            done = self._writer.write(plan(file, request))
+        wanted = choice.turn != Turn.NONE or choice.mirrored
+        return done.note if wanted and done.method is Method.KEEP else ""
+
+    def undo(self) -> list[int]:
+        """Take back the last decision, byte for byte; answers the ids of its pictures. Raises `UprightError`."""
+        with self._lock:
+            if not self._steps:
+                return []
+            step = self._steps.pop()
+            if self.journal.path.exists():
+                for _, outcome in undo(self.journal.path, after=step.intents):
+                    if isinstance(outcome, UprightError):
+                        raise outcome
+            taken = []
+            for old in step.before:
+                entry = self.entries[old.id]
+                answer = old.outcome.orientation
+                page = answer.page if answer else 0
+                if entry.decided is not None:
+                    digest = sha256(entry.path)
+                    taken.append(Decision(entry.path, page, None, False, digest, digest, Turn.NONE, 0.0))
+                old.version = entry.version + 1
+                self.entries[old.id] = old
+                self._touch(old)
+            append(self.decisions, taken)
+            return [old.id for old in step.before]
+
+    def jpeg(self, number: int, version: int, large: bool) -> bytes:
+        """A picture as its file shows it now. Raises `UprightError` where it cannot be decoded."""
+        return self._decoded(number, version, large)
+
+    def _decode(self, number: int, version: int, large: bool) -> bytes:
+        with self._lock:
+            entry = self.entries[number]
+        side, answer = LARGE_PX if large else SMALL_PX, entry.outcome.orientation
+        source = entry.path or item_of(entry.outcome.source).open()
+        with open_picture(source, page=answer.page if answer else 0) as picture:
+            longest = max(picture.width_px, picture.height_px)
+            size = [max(1, round(each * min(1, side / longest))) for each in (picture.width_px, picture.height_px)]
+            image = picture.image((size[0], size[1])).resize((size[0], size[1]))
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=85)
+        return buffer.getvalue()
+
+    def counts(self) -> dict[str, int]:
+        """How many pictures there are, are decided, and were turned or mirrored by a person."""
+        with self._lock:
+            decided = [entry for entry in self.entries if entry.decided is not None]
+            turned = [entry for entry in decided if entry.decided or entry.mirrored]
+            return {"pictures": len(self.entries), "decided": len(decided), "turned": len(turned)}
