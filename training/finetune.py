@@ -1,6 +1,7 @@
 """Adapts a model to a user's own upright pictures, and refuses what is not better.
 
     python -m training.finetune --pictures FOLDER --model WEIGHTS --out OUT [--kind photo|doc|screen|scene]
+    python -m training.finetune --decisions decisions.jsonl …     # those of `upright review`
 
 A fifth of the pictures, by group, judges; another tenth calibrates; neither is trained on. Better means: by a sign test
 over the judging pictures the model that was there would have done as well in less than one case of twenty.
@@ -27,6 +28,11 @@ from training.modelfolder import Facts, write_model_folder
 from training.pictures import Pictures
 from training.recipe import Recipe
 from training.train import Trainer, accuracy, look
+from upright.errors import UprightError
+from upright.journal import sha256
+from upright.pictures import open_picture
+from upright.review import read_decisions
+from upright.turns import ExifOrientation, Turn, show_pillow
 
 MOST_CHANCE = 0.05
 LEAST_PICTURES = 30
@@ -81,6 +87,34 @@ class Comparison:
         return "\n".join([f"{self.pictures} held-out pictures, each shown four ways", *lines, changes])
 
 
+def decided(path: Path, side_px: int) -> data.Pool:
+    """The pictures of a file of decisions, upright as a person decided, but none whose file has changed since.
+
+    Raises FileNotFoundError where none is left, and what reading the decisions raises.
+    """
+    rows = []
+    for decision in read_decisions(path).values():
+        turn, mirrored = decision.turn or Turn.NONE, decision.mirrored
+        try:
+            digest = sha256(decision.path)
+            if digest == decision.after != decision.before:
+                turn, mirrored = Turn.NONE, False
+            elif digest != decision.before:
+                continue
+            with open_picture(decision.path, page=decision.page) as picture:
+                shown = picture.image(2 * side_px)
+        except (OSError, UprightError):
+            continue
+        tag = ExifOrientation.compose(mirrored, turn)
+        upright = show_pillow(shown, tag)
+        name = f"{decision.path.lstrip('/')} p{decision.page + 1}"
+        rows.append((name, data.squash(upright, side_px), data.difference_hash(upright)))
+    if not rows:
+        raise FileNotFoundError(f"{path}: no picture is as it was decided; review some with `upright review`")
+    names, pixels, hashes = zip(*sorted(rows, key=lambda row: row[0]), strict=True)
+    return data.Pool(np.stack(pixels), list(names), np.array(hashes, np.uint64))
+
+
 def adapt(pool: data.Pool, split: data.Split, kind: str, recipe: Recipe, out: Path, extra: Pictures) -> Trainer:
     """Trains on the training part (and on shards, where given); the recipe says from which weights and how long."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -97,11 +131,12 @@ def finetune(options: argparse.Namespace) -> Comparison:
     """Adapts, compares, exports. Raises NotBetter, ValueError (too few pictures), FileNotFoundError."""
     if options.threads:
         torch.set_num_threads(options.threads)
-    pool = data.read_folder(options.pictures, options.size)
+    given = options.pictures or options.decisions
+    pool = decided(given, options.size) if options.decisions else data.read_folder(given, options.size)
     split = data.Split.by_share(pool, tune=0.2, calibrate=0.1)
     if len(split.tune) < LEAST_PICTURES or not len(split.train):
         raise ValueError(
-            f"{options.pictures}: {len(pool)} pictures leave {len(split.tune)} to judge with, and a judgement needs "
+            f"{given}: {len(pool)} pictures leave {len(split.tune)} to judge with, and a judgement needs "
             f"{LEAST_PICTURES}; give more pictures, of more than one group"
         )
     first, facts = network.load(options.model)
@@ -119,7 +154,7 @@ def finetune(options: argparse.Namespace) -> Comparison:
     if not comparison.better:
         (options.out / "best.safetensors").unlink(missing_ok=True)
         raise NotBetter(
-            f"{options.pictures}: the adapted model is not shown to be better than {options.model}, so nothing was "
+            f"{given}: the adapted model is not shown to be better than {options.model}, so nothing was "
             "exported; give more pictures or more --minutes, or keep the model that you have"
         )
     adapted = {"variant": first.variant, "views": trainer.views, "adapted from": str(facts.get("name", options.model))}
@@ -150,7 +185,9 @@ def export(net: network.Lite, pictures: data.Pixels, options: argparse.Namespace
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", required=True, type=Path, help="folder of upright pictures")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--pictures", type=Path, help="folder of upright pictures")
+    source.add_argument("--decisions", type=Path, help="decisions.jsonl of `upright review`")
     parser.add_argument("--model", required=True, type=Path, help="weights to adapt (.safetensors)")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--kind", choices=data.KINDS, default="photo", help="photo may be mirrored, text may not")
@@ -163,7 +200,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         finetune(options)
-    except (NotBetter, ValueError, FileNotFoundError) as error:
+    except (NotBetter, ValueError, FileNotFoundError, UprightError) as error:
         sys.exit(str(error))
 
 

@@ -116,7 +116,7 @@ class Journal:
                 file.seek(0)
                 if not _BEGINNING.startswith(file.read(len(_BEGINNING))):
                     raise _no_journal(self.path)
-                _cut_torn_line(file)
+                cut_torn_line(file)
                 file.write(json.dumps(line).encode("ascii") + b"\n")
                 file.flush()
                 atomic.sync(file.fileno())
@@ -164,7 +164,8 @@ def _no_journal(path: object) -> JournalError:
     return JournalError("not a journal of upright", source=path, remedy="name a new file, or one given to --journal")
 
 
-def _cut_torn_line(file: IO[bytes]) -> None:
+def cut_torn_line(file: IO[bytes]) -> None:
+    """Cut off what a crash left behind the last whole line of a file that is open for reading and appending."""
     end = keep = file.seek(0, os.SEEK_END)
     while keep:
         start = max(0, keep - 65536)
@@ -214,7 +215,10 @@ def read_journal(path: str | os.PathLike[str]) -> list[Intent | JournalError]:
 
 
 def undo(
-    journal: str | os.PathLike[str] | None = None, *, moved: Sequence[tuple[str | os.PathLike[str], ...]] = ()
+    journal: str | os.PathLike[str] | None = None,
+    *,
+    moved: Sequence[tuple[str | os.PathLike[str], ...]] = (),
+    after: int = 0,
 ) -> list[Undone]:
     """Give every file of a journal the bytes that it had before, the last change first. Safe to run twice.
 
@@ -224,6 +228,7 @@ def undo(
 
     Args:
         journal: by default that of the last run in the state folder.
+        after: leave as many of its first changes as they are.
     """
     if journal is None:
         if not (known := runs()):
@@ -231,7 +236,7 @@ def undo(
         journal = known[0].journal
     path, places = _absolute(journal), _Places([(_absolute(old), _absolute(new)) for old, new in moved])
     undone = []
-    for entry in reversed(read_journal(path)):
+    for entry in reversed(read_journal(path)[after:]):
         if isinstance(entry, JournalError):
             undone.append(Undone(str(path), entry))
             continue

@@ -89,6 +89,10 @@ class ExifOrientation(IntEnum):
         """The orientation that shows the picture as this one does and then turns what is shown."""
         return ExifOrientation.compose(self.mirrored, self.turn.then(turn))
 
+    def mirror(self) -> ExifOrientation:
+        """The orientation that exchanges left and right of what this one shows."""
+        return ExifOrientation.compose(not self.mirrored, self.turn.inverse)
+
 
 _PARTS = {
     ExifOrientation.TOP_LEFT: (False, Turn.NONE),

@@ -12,7 +12,7 @@ import click
 from .. import __version__
 from ..errors import UprightError
 
-_COMMANDS = ("detect", "correct", "undo", "batch", "serve", "doctor", "model", "consume", "photos")
+_COMMANDS = ("detect", "correct", "review", "undo", "batch", "serve", "doctor", "model", "consume", "photos")
 
 
 class _LazyGroup(click.Group):

@@ -53,6 +53,10 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
     kept = Correction(name, "", Method.KEEP, turn, tag.orientation, tag.orientation, True, False)
     if method != Method.REENCODE:
         _check_suffix(form, name, target)
+    if request.mirrored:
+        if "exif" in carriers and method in (None, Method.TAG):
+            return _by_tag(window, kept, page, mirrored=True)
+        return _kept(kept, f"{form or 'this format'} cannot be mirrored by a tag", "mirror it with another program")
     if method == Method.KEEP and turn != Turn.NONE:
         return _kept(kept, "it was asked for that it is kept", "use another method")
     if turn == Turn.NONE:
@@ -100,8 +104,8 @@ def _remedy(row: Format | None, window: Window, turn: Turn) -> str:
     return "correct it alone, with --method reencode -o and a name that ends in .png"
 
 
-def _by_tag(window: Window, kept: Correction, page: int, note: str = "") -> _New:
-    after = kept.exif_before.then(kept.turn)
+def _by_tag(window: Window, kept: Correction, page: int, note: str = "", mirrored: bool = False) -> _New:
+    after = (kept.exif_before.mirror() if mirrored else kept.exif_before).then(kept.turn)
     edits = exif_edits(window, after, page=page)
     if not note and has_page(window, page + 1 if page == 0 else 0):
         note = f"only page {page + 1} was turned, the others stay as they are"

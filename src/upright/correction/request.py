@@ -27,6 +27,7 @@ class Request:
         page: of a file with several, counted from 0.
         target: the file to write; ``None``: nowhere yet, or the source itself where ``in_place``.
         note: a remark on the turn, for the correction.
+        mirrored: exchange left and right of what is shown, before it is turned; by the tag alone.
     """
 
     turn: Turn = Turn.NONE
@@ -36,6 +37,7 @@ class Request:
     target: str | None = None
     in_place: bool = False
     note: str = ""
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         if self.edge not in get_args(Edge):

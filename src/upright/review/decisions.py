@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import atomic
 from ..errors import SourceError, WriteFailed
+from ..journal import cut_torn_line
 from ..turns import Turn
 
 
@@ -55,8 +56,9 @@ def append(path: Path, decisions: list[Decision]) -> None:
     lines = "".join(json.dumps(asdict(each)) + "\n" for each in decisions)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:
+        with path.open("ab+") as file:
             atomic.lock(file.fileno(), wait=True)
+            cut_torn_line(file)
             file.write(lines.encode("ascii"))
             file.flush()
             os.fsync(file.fileno())
@@ -73,7 +75,7 @@ def read_decisions(path: Path) -> dict[tuple[str, int], Decision]:
         return found
     except OSError as error:
         raise SourceError(f"decisions cannot be read: {error.strerror}", source=path) from error
-    # A line that a power cut left incomplete has no end; a decision appended behind it is lost with it.
+    # A line that a power cut left incomplete has no end.
     for number, line in enumerate(text.split(b"\n")[:-1], 1):
         try:
             decision = Decision.from_dict(json.loads(line))

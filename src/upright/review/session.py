@@ -38,6 +38,7 @@ class Entry:
         version: grows with each write, so that a browser asks for the new pixels.
         changed: when it was last changed, counted in changes of the session.
         error: why it could not be written.
+        seen: what the file was when it was last shown.
     """
 
     id: int
@@ -50,6 +51,7 @@ class Entry:
     version: int = 0
     changed: int = 0
     error: str = ""
+    seen: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """What the page knows of it, as JSON values."""
@@ -135,6 +137,7 @@ class Session:
             entry = Entry(len(self.entries), outcome, path, turn, self.job_of(outcome), error=error)
             if known and known.after == sha256(path):
                 entry.decided, entry.mirrored, entry.turn = known.turn, known.mirrored, Turn.NONE
+            entry.seen = _identity(path)
             self.entries.append(entry)
             self._touch(entry)
 
@@ -195,9 +198,13 @@ class Session:
         try:
             if not entry.path:
                 return None
+            if _identity(entry.path) != entry.seen:
+                entry.version, entry.seen = entry.version + 1, _identity(entry.path)
+                entry.error = "the file changed since it was shown; look at it again"
+                return None
             before = sha256(entry.path)
             entry.error = self._write(entry, choice, page)
-            after = sha256(entry.path)
+            after, entry.seen = sha256(entry.path), _identity(entry.path)
         except (UprightError, OSError) as error:
             entry.error = printable(error)
             return None
@@ -235,7 +242,7 @@ class Session:
                 if entry.decided is not None:
                     digest = sha256(entry.path)
                     taken.append(Decision(entry.path, page, None, False, digest, digest, Turn.NONE, 0.0))
-                old.version = entry.version + 1
+                old.version, old.seen = entry.version + 1, _identity(old.path)
                 self.entries[old.id] = old
                 self._touch(old)
             append(self.decisions, taken)
@@ -264,3 +271,12 @@ class Session:
             decided = [entry for entry in self.entries if entry.decided is not None]
             turned = [entry for entry in decided if entry.decided or entry.mirrored]
             return {"pictures": len(self.entries), "decided": len(decided), "turned": len(turned)}
+
+
+def _identity(path: str) -> tuple[int, ...]:
+    """What a file is, so that another one in its place is noticed; nothing where there is none."""
+    try:
+        facts = Path(path).stat()
+    except OSError:
+        return ()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns

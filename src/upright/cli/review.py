@@ -1,0 +1,120 @@
+"""``upright review``: settle by eye what upright is unsure of."""
+
+from __future__ import annotations
+
+import threading
+import webbrowser
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..results import Outcome
+from .options import open_detector, picture_options
+from .running import check_sources
+
+
+@click.command("review")
+@click.option("-o", "--output", metavar="OUT", help="Copy the pictures into OUT and set the copies right.")
+@click.option("--journal", metavar="FILE", help="Note each change in FILE; by default in upright's state folder.")
+@click.option(
+    "--decisions",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Remember decisions in FILE; by default in upright's state folder.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to listen; by default a free port.")
+@click.option("--no-browser", is_flag=True, help="Print the address; open no browser.")
+@picture_options
+def command(sources: tuple[str, ...], **options: Any) -> None:
+    """Settle by eye what upright is unsure of: large pictures in your browser, one key each.
+
+    SOURCES are pictures and folders, or one results file (.jsonl) of `upright batch`. Pictures are changed in place,
+    without loss, the moment that you decide; with -o copies are. Pictures with running numbers are decided together.
+    A closed tab or a killed process loses nothing: the same command goes on.
+
+    \b
+    upright review scans/
+    upright review photos/ -o upright-photos/
+
+    \b
+    Arrows turn the picture, Enter settles it, Shift+Enter all of its job, M mirrors, U undoes, N and P move.
+    The page is on this machine only, behind a token in its address.
+    """
+    from ..journal import Journal, run_journal
+    from ..machine import state_folder
+    from ..review import Server, Session
+    from ..together import place_of
+
+    check_sources(sources, options)
+
+    def job_of(outcome: Outcome) -> str:
+        place = place_of(outcome)
+        return "\0".join(place.job) if place else ""
+
+    journal = Journal(options["journal"]) if options["journal"] else run_journal()
+    decisions = options["decisions"] or state_folder() / "decisions.jsonl"
+    output = Path(options["output"]) if options["output"] else None
+    session = Session(journal, decisions, output, job_of)
+    server = Server(session, options["port"])
+    stop = threading.Event()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    click.echo(f"review at {server.url}\npress Ctrl-C or Finish to end", err=True)
+    if not options["no_browser"]:
+        webbrowser.open(server.url)
+    looking = threading.Thread(target=_look, args=(session, sources, options, stop), daemon=True)
+    looking.start()
+    try:
+        server.finished.wait()
+    except KeyboardInterrupt:
+        click.echo(err=True)
+    stop.set()
+    server.shutdown()
+    looking.join()
+    click.echo(_summary(session), err=True)
+
+
+def _look(session: Any, sources: tuple[str, ...], options: dict[str, Any], stop: threading.Event) -> None:
+    """Decide all pictures, and hand them to the session as they are known."""
+    try:
+        for outcome, relative in _outcomes(sources, options, stop):
+            if stop.is_set():
+                return
+            session.add(outcome, relative)
+    except Exception as error:
+        click.echo(f"upright: {error}", err=True)
+    session.complete = True
+
+
+def _outcomes(
+    sources: tuple[str, ...], options: dict[str, Any], stop: threading.Event
+) -> Iterator[tuple[Outcome, Path]]:
+    from ..results_file import read_rows
+    from ..run import work
+    from ..sources import Item, find_items
+
+    if len(sources) == 1 and sources[0].endswith(".jsonl"):
+        for row in read_rows(Path(sources[0])):
+            yield Outcome.from_dict(row), Path(Path(row["source"]).name)
+        return
+    places: dict[str, Path] = {}
+
+    def placed(items: Iterable[Item]) -> Iterator[Item]:
+        for item in items:
+            places[item.key] = Path(item.relative)
+            yield item
+
+    items = placed(find_items(sources, lists=options["lists"], once=True))
+    with open_detector(options) as detector:
+        how = {"workers": options["workers"], "page": options["page"], "stop": stop}
+        for outcome in work(items, detector, together=True, **how):
+            yield outcome, places[outcome.source]
+
+
+def _summary(session: Any) -> str:
+    counts = session.counts()
+    text = f"{counts['decided']:,} of {counts['pictures']:,} pictures settled, {counts['turned']:,} turned"
+    if session.journal.path.exists():
+        text += f"; undo all of it with: upright undo {session.journal.path}"
+    return f"{text}\ndecisions: {session.decisions}"

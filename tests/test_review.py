@@ -1,0 +1,230 @@
+"""The review without a browser: what is decided is written, remembered and undone, and nobody else can decide."""
+
+import io
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from upright import Detector
+from upright.carriers import read_exif_orientation
+from upright.errors import SourceError, UsageError
+from upright.journal import Journal, undo
+from upright.pictures import open_picture
+from upright.results import Outcome
+from upright.review import Server, Session, read_decisions
+from upright.review.session import Choice
+from upright.sources import find_items
+from upright.turns import ExifOrientation, Turn
+
+from .conftest import DEMO, demo_turns
+
+NAMES = ("astronaut.jpg", "page.jpg", "receipt.png", "chart.tif")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pictures").mkdir()
+    for name in NAMES:
+        shutil.copy(DEMO / name, tmp_path / "pictures")
+    return tmp_path / "pictures"
+
+
+def review(folder: Path, detector: Detector, output: Path | None = None) -> Session:
+    """A review of a folder, as the command opens it."""
+    home = folder.parent
+    session = Session(Journal(home / "journal.jsonl"), home / "decisions.jsonl", output, lambda outcome: "all")
+    for item in find_items([str(folder)]):
+        session.add(Outcome(item.key, detector.detect(item.open())), Path(item.relative))
+    session.complete = True
+    return session
+
+
+def number(session: Session, name: str) -> int:
+    return next(entry.id for entry in session.entries if Path(entry.path).name == name)
+
+
+def choice(session: Session, name: str, turn: int, *, mirrored: bool = False) -> Choice:
+    at = number(session, name)
+    return Choice(at, session.entries[at].version, Turn(turn), mirrored)
+
+
+def tag(path: Path) -> ExifOrientation:
+    with path.open("rb") as file:
+        return read_exif_orientation(file).orientation
+
+
+def test_a_decision_is_written_remembered_and_taken_back(folder: Path, detector: Detector) -> None:
+    session = review(folder, detector)
+    path, before = folder / "page.jpg", (folder / "page.jpg").read_bytes()
+    session.decide([choice(session, "page.jpg", 270)])
+    entry = session.entries[number(session, "page.jpg")]
+    assert tag(path) is ExifOrientation.LEFT_BOTTOM and entry.decided == 270 and entry.version == 1 and not entry.error
+    (decision,) = read_decisions(session.decisions).values()
+    assert (decision.path, decision.turn, decision.mirrored) == (str(path), 270, False)
+    assert session.undo() == [entry.id]
+    assert path.read_bytes() == before and session.entries[entry.id].decided is None
+    assert not read_decisions(session.decisions) and session.undo() == []
+
+
+def test_a_group_is_one_step(folder: Path, detector: Detector) -> None:
+    before = {name: (folder / name).read_bytes() for name in NAMES}
+    session = review(folder, detector)
+    session.decide([choice(session, name, demo_turns()[name]) for name in NAMES])
+    for name in NAMES:
+        with open_picture(folder / name) as picture:
+            assert detector.decide(picture).best == Turn.NONE, name
+    assert session.counts() == {"pictures": 4, "decided": 4, "turned": sum(demo_turns()[name] > 0 for name in NAMES)}
+    assert len(session.undo()) == 4
+    assert {name: (folder / name).read_bytes() for name in NAMES} == before
+
+
+def test_undo_takes_back_the_last_step_only(folder: Path, detector: Detector) -> None:
+    session = review(folder, detector)
+    session.decide([choice(session, "page.jpg", 90)])
+    once = (folder / "page.jpg").read_bytes()
+    session.decide([choice(session, "page.jpg", 180)])
+    assert tag(folder / "page.jpg") is ExifOrientation.LEFT_BOTTOM
+    session.undo()
+    assert (folder / "page.jpg").read_bytes() == once
+    before = (DEMO / "page.jpg").read_bytes()
+    assert not [each for each in undo(session.journal.path) if not isinstance(each.outcome, str)]
+    assert (folder / "page.jpg").read_bytes() == before
+
+
+def test_mirroring_is_a_tag_before_the_turn(folder: Path, detector: Detector) -> None:
+    session = review(folder, detector)
+    with Image.open(folder / "astronaut.jpg") as image:
+        shown = image.convert("RGB").transpose(Image.Transpose.FLIP_LEFT_RIGHT).rotate(-90, expand=True)
+    session.decide([choice(session, "astronaut.jpg", 90, mirrored=True)])
+    with open_picture(folder / "astronaut.jpg") as picture:
+        assert picture.image((picture.width_px, picture.height_px)).tobytes() == shown.tobytes()
+    session.undo()
+    assert (folder / "astronaut.jpg").read_bytes() == (DEMO / "astronaut.jpg").read_bytes()
+
+
+def test_what_cannot_be_written_says_so_and_is_remembered(folder: Path, detector: Detector) -> None:
+    shutil.copy(DEMO / "cat.gif", folder)
+    session = review(folder, detector)
+    session.decide([choice(session, "cat.gif", 90, mirrored=True)])
+    entry = session.entries[number(session, "cat.gif")]
+    assert "cannot be mirrored" in entry.error and entry.decided == 90
+    assert (folder / "cat.gif").read_bytes() == (DEMO / "cat.gif").read_bytes()
+
+
+def test_a_session_goes_on_where_the_last_one_was_killed(folder: Path, detector: Detector) -> None:
+    review(folder, detector).decide([choice(first := review(folder, detector), "page.jpg", 270)])
+    del first
+    again = review(folder, detector)
+    assert {Path(entry.path).name: entry.decided for entry in again.entries} == dict.fromkeys(NAMES) | {"page.jpg": 270}
+    shutil.copy(DEMO / "page.jpg", folder)
+    assert all(entry.decided is None for entry in review(folder, detector).entries), "another file has its name now"
+
+
+def test_an_incomplete_line_of_decisions_is_no_decision(folder: Path, detector: Detector, tmp_path: Path) -> None:
+    session = review(folder, detector)
+    session.decide([choice(session, "page.jpg", 270)])
+    with session.decisions.open("ab") as file:
+        file.write(b'{"path": "/a')
+    assert len(read_decisions(session.decisions)) == 1
+    session.decide([choice(session, "receipt.png", 180)])
+    assert len(read_decisions(session.decisions)) == 2
+    (tmp_path / "other.txt").write_text("a shopping list\n")
+    with pytest.raises(SourceError, match="line 1 is not a decision"):
+        read_decisions(tmp_path / "other.txt")
+
+
+def test_copies_are_set_right_and_originals_left(folder: Path, detector: Detector, tmp_path: Path) -> None:
+    session = review(folder, detector, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(NAMES)
+    session.decide([choice(session, "page.jpg", 270)])
+    assert tag(tmp_path / "out" / "page.jpg") is ExifOrientation.LEFT_BOTTOM
+    assert all((folder / name).read_bytes() == (DEMO / name).read_bytes() for name in NAMES)
+
+
+def test_a_file_that_changed_since_it_was_shown_is_left_alone(folder: Path, detector: Detector) -> None:
+    session = review(folder, detector)
+    shutil.copy(DEMO / "astronaut.jpg", folder / "page.jpg")
+    session.decide([choice(session, "page.jpg", 270)])
+    entry = session.entries[number(session, "page.jpg")]
+    assert "changed since it was shown" in entry.error and entry.decided is None
+    assert (folder / "page.jpg").read_bytes() == (DEMO / "astronaut.jpg").read_bytes()
+    session.decide([choice(session, "page.jpg", 270)])
+    assert session.entries[number(session, "page.jpg")].decided == 270
+
+
+def test_two_tabs_do_not_turn_a_picture_twice(folder: Path, detector: Detector) -> None:
+    session = review(folder, detector)
+    stale = choice(session, "page.jpg", 270)
+    session.decide([stale])
+    with pytest.raises(UsageError, match="changed elsewhere"):
+        session.decide([stale])
+    assert tag(folder / "page.jpg") is ExifOrientation.LEFT_BOTTOM
+
+
+@pytest.fixture
+def server(folder: Path, detector: Detector) -> Iterator[Server]:
+    with Server(review(folder, detector)) as opened:
+        thread = threading.Thread(target=opened.serve_forever)
+        thread.start()
+        yield opened
+        opened.shutdown()
+        thread.join()
+
+
+def asked(server: Server, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
+    port = server.server_address[1]
+    given = {"Content-Type": "application/json"} if method == "POST" else {}
+    content = None if body is None else json.dumps(body)
+    return httpx.request(method, f"http://127.0.0.1:{port}{path}", content=content, headers=given | headers, timeout=20)
+
+
+def test_the_page_is_for_who_has_the_token_on_this_machine(server: Server, folder: Path) -> None:
+    inside, choices = f"/{server.token}/", {"choices": [{"id": 0, "version": 0, "turn": 90}]}
+    assert asked(server, "GET", inside).status_code == 200
+    assert asked(server, "GET", inside + "icon.svg").status_code == 200
+    for path in ("/", "/state", "/wrong/", "/wrong/state", inside + "nothing", inside + "%2e%2e/page.js"):
+        assert asked(server, "GET", path).status_code == 404, path
+    assert asked(server, "GET", inside, Host="evil.example").status_code == 421
+    assert asked(server, "POST", inside + "decide", choices, Origin="http://evil.example").status_code == 403
+    assert asked(server, "POST", inside + "decide", choices, **{"Content-Type": "text/plain"}).status_code == 415
+    assert asked(server, "POST", inside + "decide", {"choices": [{"id": 0}]}).status_code == 400
+    assert (
+        asked(server, "POST", inside + "decide", {"choices": [{"id": 0, "version": 0, "turn": 45}]}).status_code == 400
+    )
+    assert (
+        asked(server, "POST", inside + "decide", {"choices": [{"id": 9, "version": 0, "turn": 90}]}).status_code == 409
+    )
+    assert asked(server, "OPTIONS", inside).status_code == 501
+    assert all((folder / name).read_bytes() == (DEMO / name).read_bytes() for name in NAMES)
+    answer = asked(server, "GET", inside + "state", Origin=f"http://localhost:{server.server_address[1]}")
+    assert answer.status_code == 200 and "access-control-allow-origin" not in answer.headers
+    assert answer.headers["referrer-policy"] == "no-referrer" and answer.headers["cache-control"] == "no-store"
+
+
+def test_pictures_are_shown_as_their_files_are_now(server: Server) -> None:
+    at = number(server.session, "page.jpg")
+
+    def size(version: int) -> tuple[int, int]:
+        answer = asked(server, "GET", f"/{server.token}/picture?id={at}&version={version}&large=1")
+        assert answer.headers["content-type"] == "image/jpeg"
+        with Image.open(io.BytesIO(answer.content)) as image:
+            return image.size
+
+    before = size(0)
+    assert (
+        asked(
+            server, "POST", f"/{server.token}/decide", {"choices": [{"id": at, "version": 0, "turn": 270}]}
+        ).status_code
+        == 200
+    )
+    assert size(1) == before[::-1] and max(before) == 1400
+    state = asked(server, "GET", f"/{server.token}/state?since=0").json()
+    assert state["complete"] and state["undoable"] == 1 and len(state["entries"]) == 4
+    later = asked(server, "GET", f"/{server.token}/state?since={state['changes']}").json()
+    assert later["entries"] == []
