@@ -22,6 +22,7 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -41,24 +42,29 @@ KINDS = ("silent", "slow_head", "slow_body", "no_reader")
 
 _ONE_FILE = """
 import json, resource, sys, time
+from functools import partial
 from pathlib import Path
 from upright import Detector, UprightError
-from upright.correction import corrected_bytes
-data = Path(sys.argv[1]).read_bytes()
-detector = Detector()
-detector.detect(Path(sys.argv[2]).read_bytes())
+from upright.correction import correct
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+detector = Detector(effort=3)
+detector.detect(Path(sys.argv[2]).read_bytes())
 base, found = peak(), {}
-for name, work in {"detect": lambda: detector.detect(data), "correct": lambda: corrected_bytes(data, 90)}.items():
+works = {"detect": partial(detector.detect, sys.argv[1])}
+for method in ("tag", "turn", "reencode"):
+    target = Path(sys.argv[3]) / (method + (".png" if method == "reencode" else Path(sys.argv[1]).suffix))
+    works[method] = partial(correct, sys.argv[1], target, turn=90, method=method)
+for name, work in works.items():
     started = time.process_time()
     try:
         work(); answer = "answered"
     except UprightError as error:
+        assert str(error)
         answer = type(error).__name__
     except BaseException as error:
-        answer = f"not ours: {type(error).__name__}"
-    found[name] = {"answer": answer, "cpu_s": time.process_time() - started}
-print(json.dumps(found | {"peak_mb": peak() - base}))
+        answer = f"not ours: {error!r}"
+    found[name] = {"answer": answer, "cpu_s": time.process_time() - started, "peak_mb": peak() - base}
+print(json.dumps(found))
 """
 
 
@@ -67,35 +73,38 @@ def corpus(folders: list[Path]) -> list[Path]:
     return [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix not in (".py", ".md")]
 
 
-def one_file(path: Path) -> dict[str, Any]:
-    """What became of a file, in a process of its own, which is ended after a minute."""
-    command = [sys.executable, "-c", _ONE_FILE, str(path), str(DEMO / "coffee.jpg")]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=60, check=True)
-        return {"file": path.name} | json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        return {"file": path.name, "detect": {"answer": "not ours: over a minute", "cpu_s": 60.0}, "peak_mb": 0.0}
-    except subprocess.CalledProcessError as error:
-        answer = f"not ours: exit {error.returncode}"
-        return {"file": path.name, "detect": {"answer": answer, "cpu_s": 0.0}, "peak_mb": 0.0}
+def one_file(path: Path) -> dict[str, dict[str, Any]]:
+    """What became of a file when it was detected and corrected by each method, in a process of its own.
+
+    For each: ``answer`` ("answered", an error's name, or "not ours: …"), ``cpu_s``, and ``peak_mb`` over the model's
+    memory so far. The process is ended after a minute.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-W", "error", "-c", _ONE_FILE, str(path), str(DEMO / "coffee.jpg"), folder]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        except subprocess.TimeoutExpired:
+            return {"detect": {"answer": "not ours: over a minute", "cpu_s": 60.0, "peak_mb": 0.0}}
+    if done.returncode or done.stderr:
+        answer = f"not ours: exit {done.returncode} {done.stderr.decode(errors='replace')[-1000:]}"
+        return {"detect": {"answer": answer, "cpu_s": 0.0, "peak_mb": 0.0}}
+    found: dict[str, dict[str, Any]] = json.loads(done.stdout)
+    return found
 
 
 def files(paths: list[Path]) -> dict[str, Any]:
     """Every file's row, and what they come to."""
-    rows = [one_file(path) for path in paths]
-    works = [row[name] for row in rows for name in ("detect", "correct") if name in row]
-    for row in rows:
-        answers = ", ".join(
-            f"{name} {row[name]['answer']} ({row[name]['cpu_s']:.1f} s)"
-            for name in row
-            if name in ("detect", "correct")
-        )
-        print(f"  {row['file']:28} {answers}; +{row['peak_mb']:.0f} MB")
+    rows = {}
+    for path in paths:
+        row = rows[path.name] = one_file(path)
+        answers = ", ".join(f"{name} {work['answer']} {work['cpu_s']:.1f} s" for name, work in row.items())
+        print(f"  {path.name:24} +{max(work['peak_mb'] for work in row.values()):4.0f} MB  {answers}", flush=True)
+    works = [work for row in rows.values() for work in row.values()]
     return {
         "files": len(rows),
         "refusals": sum(work["answer"] not in ("answered",) for work in works),
         "not_ours": sum(work["answer"].startswith("not ours") for work in works),
-        "peak_mb": max(row["peak_mb"] for row in rows),
+        "peak_mb": max(work["peak_mb"] for work in works),
         "longest_cpu_s": max(work["cpu_s"] for work in works),
         "rows": rows,
     }

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .errors import TooLarge
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Limits against hostile and absurd pictures; every one can be raised.
 
     Attributes:
-        max_megapixels: for pictures that have to be decoded whole before they can be shrunk: interlaced PNG, WebP,
-            AVIF, HEIC, GIF, JPEG 2000, progressive JPEG (of which libjpeg holds all coefficients), and what Pillow
-            alone reads. Baseline JPEG, PNG, TIFF and BMP stream through bounded memory and need no such limit.
+        max_memory_mb: memory for one picture, in MiB. What it needs is estimated from its header, before a decoder is
+            opened (`upright.formats.cost`). What streams needs little of it, whatever its size.
         max_pages: pages or frames that a file may claim.
         max_metadata_bytes: bytes before the pixels (EXIF, XMP, ICC profiles, comments) that are looked through.
         max_stream_bytes: bytes taken from a stream that is not a file, which are all held in memory.
         timeout_s: seconds that decoding one view of one picture may take; what streams has no other bound.
     """
 
-    max_megapixels: float = 256.0
-    max_pages: int = 100_000
+    max_memory_mb: float = 512.0
+    max_pages: int = 10_000
     max_metadata_bytes: int = 64 << 20
     max_stream_bytes: int = 1 << 30
     timeout_s: float = 300.0
+
+    def check_memory(
+        self, size: tuple[int, int], needed_bytes: float, source: str | None = None, instead: str = ""
+    ) -> None:
+        """Raise `TooLarge` if a picture of this size needs more memory. ``instead``: the other remedy."""
+        needed_mb = needed_bytes / (1 << 20)
+        raising = f"raise it with --max-memory-mb {needed_mb + 1:.0f} if you trust the file"
+        if needed_mb > self.max_memory_mb:
+            raise TooLarge(
+                f"{size[0]} x {size[1]} needs about {needed_mb:,.0f} MB of memory; the limit max_memory_mb is"
+                f" {self.max_memory_mb:g}",
+                source=source,
+                remedy=f"{instead}, or {raising}" if instead else raising,
+            )

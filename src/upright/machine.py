@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 #: Where control groups are mounted, and which of them this process is in.
 _GROUPS, _OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
@@ -42,6 +43,24 @@ def physical_memory_bytes() -> int:
     with suppress(AttributeError, OSError, ValueError):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return 0
+
+
+def vips_threads() -> int:
+    """libvips' threads for one picture: ``VIPS_CONCURRENCY``, or up to four.
+
+    More hold more lines of it and are seldom faster: one inflates a PNG, the others wait.
+    """
+    given = os.environ.get("VIPS_CONCURRENCY", "")
+    return int(given) if given.isdigit() and int(given) else min(4, processors())
+
+
+def libvips() -> Any:
+    """pyvips, without libvips' cache: that keeps the last hundred results, each of which may be a whole picture."""
+    import pyvips
+
+    pyvips.cache_set_max(0)
+    pyvips.concurrency_set(vips_threads())
+    return pyvips
 
 
 def cache_folder() -> Path:

@@ -10,16 +10,66 @@ from PIL import Image
 HERE = Path(__file__).parent
 
 
-def png_bomb() -> bytes:
-    """40,000 x 40,000 black pixels of one bit in 200 kB."""
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    packer = zlib.compressobj(9)
-    rows = b"".join(packer.compress(bytes(5001 * 400)) for _ in range(100)) + packer.flush()
-    header = struct.pack(">IIBBBBB", 40_000, 40_000, 1, 0, 0, 0, 0)
+def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def blank_png(width: int, height: int) -> bytes:
+    """Black pixels of one bit, all of them there."""
+    packer, line = zlib.compressobj(9), bytes(1 + (width + 7) // 8)
+    at_once = 1 + 2_000_000 // len(line)
+    rows = [packer.compress(line * min(at_once, height - top)) for top in range(0, height, at_once)]
+    return png(width, height, 1, 0, b"".join(rows) + packer.flush())
+
+
+def bmp_runs() -> bytes:
+    """20,000 x 20,000 in runs, of which there are ten."""
+    palette, runs = bytes(1024), b"\xff\0" * 10 + b"\0\1"
+    size = struct.pack("<IiiHHIIiiII", 40, 20_000, 20_000, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    return b"BM" + struct.pack("<IHHI", 1078 + len(runs), 0, 0, 1078) + size + palette + runs
+
+
+def ico() -> bytes:
+    """An icon that holds a PNG of 13,000 x 13,000."""
+    inside = blank_png(13_000, 13_000)
+    return struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(inside), 22) + inside
+
+
+def jpeg_2000() -> bytes:
+    """A small one whose header says 20,000 x 20,000."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, "JPEG2000")
+    data, small, large = buffer.getvalue(), struct.pack(">II", 64, 64), struct.pack(">II", 20_000, 20_000)
+    head = data.index(b"ihdr") + 4
+    data = data[:head] + large + data[head + 8 :]
+    codestream = data.index(b"\xff\x51") + 6
+    assert data[codestream : codestream + 8] == small
+    return data[:codestream] + large + data[codestream + 8 :]
+
+
+def avif() -> bytes:
+    """A small one whose property says 16,000 x 16,000."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, "AVIF")
+    data = buffer.getvalue()
+    at = data.index(b"ispe") + 8
+    return data[:at] + struct.pack(">II", 16_000, 16_000) + data[at + 8 :]
+
+
+def webp_frames() -> bytes:
+    """99,999 frames of 2 x 2."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(buffer, "WEBP", lossless=True)
+    picture = buffer.getvalue()[12:]
+    body = bytes(6) + b"\1\0\0" * 2 + b"\1\0\0\0" + picture
+    frame = b"ANMF" + struct.pack("<I", len(body)) + body
+    chunks = b"VP8X\x0a\0\0\0\2\0\0\0\1\0\0\1\0\0" + b"ANIM\6\0\0\0" + bytes(6) + frame * 99_999
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
 
 
 def jpeg(**options: object) -> bytes:
@@ -72,7 +122,18 @@ def files() -> dict[str, bytes]:
     last = progressive[scan:-2]
     exif_loop = b"Exif\0\0" + tiff({0x8769: (4, 1, 8)}, next_offset=8)
     return {
-        "bomb.png": png_bomb(),
+        "bomb.png": blank_png(40_000, 40_000),
+        "wide.png": png(2_000_000, 1_000, 8, 2, zlib.compress(bytes(1000))),
+        "wide-whole.png": blank_png(2_000_000, 100),
+        "tall.png": png(120, 16_777_050, 8, 2, zlib.compress(bytes(100_000))),
+        "tall-whole.png": blank_png(120, 5_000_000),
+        "runs.bmp": bmp_runs(),
+        "giant.qoi": b"qoif" + struct.pack(">IIBB", 20_000, 20_000, 4, 0) + b"\xfd" * 1000,
+        "giant.ico": ico(),
+        "giant.jp2": jpeg_2000(),
+        "giant.avif": avif(),
+        "comments.ppm": b"P6\n" + b"#" * 300_000 + b"\n1 1\n255\n\0\0\0",
+        "padded-progressive.jpg": resized(progressive, 0xC2, 14_500) + bytes(420_000),
         "giant-baseline.jpg": resized(plain, 0xC0, 65_500),
         "giant-progressive.jpg": resized(progressive, 0xC2, 65_500),
         "many-scans.jpg": progressive[:-2] + last * 150 + b"\xff\xd9",

@@ -13,7 +13,7 @@ with atheris.instrument_imports(include=["upright"]):
     from upright.steps import render
     from upright.steps.close import windows
 
-LIMITS = Limits(max_megapixels=4, timeout_s=5)
+LIMITS = Limits(max_memory_mb=64, timeout_s=5)
 
 
 def one(data: bytes) -> None:

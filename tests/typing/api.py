@@ -49,7 +49,7 @@ class OwnEngine:
 
 
 def detector(path: Path) -> None:
-    with Detector(engine="openvino", promise="careful", effort=3, limits=Limits(max_megapixels=64)) as opened:
+    with Detector(engine="openvino", promise="careful", effort=3, limits=Limits(max_memory_mb=64)) as opened:
         assert_type(opened, Detector)
         assert_type(opened.detect(path, promise=Promise.BEST), Orientation)
         assert_type(opened.detect(path, effort=0).step, str)

@@ -80,10 +80,10 @@ _PICTURES = (
     ),
     click.option("--page", type=click.IntRange(0), default=0, show_default=True, help="Which page, from 0."),
     click.option(
-        "--max-megapixels",
+        "--max-memory-mb",
         type=click.FloatRange(0, min_open=True),
-        metavar="N",
-        help="Refuse larger pictures of formats that must be decoded whole.",
+        metavar="MB",
+        help="Refuse pictures that need more memory to be decoded or corrected; 512 by default.",
     ),
     click.option("--report", metavar="FILE.html", help="Write a before/after contact sheet (HTML, and PNG beside it)."),
     click.option("--timing", is_flag=True, help="Print the seconds of each stage: load, fetch, read, infer, write."),
@@ -167,7 +167,7 @@ def detector_options(options: dict[str, Any]) -> dict[str, Any]:
 def _limits(options: dict[str, Any]) -> Limits:
     from ..pictures import Limits
 
-    return Limits(max_megapixels=options["max_megapixels"]) if options["max_megapixels"] else Limits()
+    return Limits(max_memory_mb=options["max_memory_mb"]) if options["max_memory_mb"] else Limits()
 
 
 def corrector_of(
@@ -184,7 +184,11 @@ def corrector_of(
     if journal is None and options["in_place"] and not options["dry_run"]:
         journal = run_journal()
     request = Request(
-        method=method_named(options["method"]), edge=options["edge"], page=options["page"], in_place=options["in_place"]
+        limits=_limits(options),
+        method=method_named(options["method"]),
+        edge=options["edge"],
+        page=options["page"],
+        in_place=options["in_place"],
     )
     writer = writer or Writer(journal, options["overwrite"], not options["new_times"], options["dry_run"])
     return Corrector(request, writer, folder, single)

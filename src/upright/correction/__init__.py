@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from ..errors import UsageError
 from ..formats import Bytes
 from ..journal import Journal, undo
+from ..limits import Limits
 from ..results import Correction, Method, Orientation, Promise
 from ..turns import Turn
 from .opening import Opened, PathLike, opened
@@ -39,12 +40,21 @@ __all__ = [
 ]
 
 
+_NO_LIMITS = Limits()
+
+
 def corrected_bytes(
-    source: Bytes | PathLike, turn: Turn, method: Method | None = None, edge: Edge = "tag", *, page: int = 0
+    source: Bytes | PathLike,
+    turn: Turn | int,
+    method: Method | None = None,
+    edge: Edge = "tag",
+    *,
+    page: int = 0,
+    limits: Limits = _NO_LIMITS,
 ) -> tuple[bytes, Correction]:
     """The corrected file as bytes, and what was done. Raises as :func:`correct` does."""
     with opened(source) as file:
-        change = plan(file, Request(turn, method, edge, page))
+        change = plan(file, Request(Turn(turn), method, edge, page, limits=limits))
         return b"".join(change.targets[0].pieces()), change.correction
 
 
@@ -63,6 +73,7 @@ def correct(
     dry_run: bool = False,
     overwrite: bool = False,
     page: int = 0,
+    limits: Limits = _NO_LIMITS,
 ) -> Correction:
     """Set a picture upright, into ``target`` or in place.
 
@@ -77,6 +88,7 @@ def correct(
         keep_times: give the new file the old one's times.
         journal: where changes in place are written down for :func:`undo`.
         overwrite: replace another file that is already at ``target``.
+        limits: of memory, for methods that decode; a detector has its own.
         page: the page of a multi-page TIFF that is set right; the others stay as they are.
 
     A picture that is upright or unsure is kept: copied byte for byte to a target, left alone in place. The target is
@@ -87,7 +99,7 @@ def correct(
         source = source.read()
     path = None if isinstance(source, (bytes, bytearray, memoryview)) else os.fsdecode(source)
     goal = None if target is None else os.fsdecode(target)
-    request = Request(Turn.NONE, method_named(method), edge, page, goal, in_place)
+    request = Request(Turn.NONE, method_named(method), edge, page, goal, in_place, limits=limits)
     _check(path, request, dry_run)
     book = journal if isinstance(journal, Journal) or journal is None else Journal(journal)
     writer = Writer(book, overwrite, keep_times, dry_run)

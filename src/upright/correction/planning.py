@@ -18,7 +18,7 @@ from ..lossless import reencoded, turned
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
 from .opening import Opened
-from .request import Change, Edge, Request, Target
+from .request import Change, Request, Target
 
 
 def plan(file: Opened, request: Request) -> Change:
@@ -62,7 +62,7 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
     if turn == Turn.NONE:
         # An upright picture is not compressed again, unless its target asks for another format.
         if method == Method.REENCODE and target is not None and _promised(target) not in (None, form):
-            return _by_reencoding(window, kept, tag, page, target)
+            return _by_reencoding(window, kept, tag, request, target)
         return _kept(kept)
     if "rotate" in carriers and method in (None, Method.TAG):
         return _by_rotate(window, kept, page)
@@ -70,7 +70,7 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         cause = "not a picture in a format that upright knows" if window.size else "the file is empty"
         raise NotAPicture(cause, remedy="see `upright doctor` for the formats, or convert it")
     if method == Method.REENCODE:
-        return _by_reencoding(window, kept, tag, page, target or name)
+        return _by_reencoding(window, kept, tag, request, target or name)
     if method == Method.TURN:
         return _by_turn_or(window, kept, form, tag, request, target or name, bool({"exif", "irot"} & {*carriers}))
     if "irot" in carriers:
@@ -82,7 +82,7 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         return _by_tag(window, kept, page)
     if method is None and row and row.turner:
         try:
-            return _by_turn(window, kept, form, tag, request.edge)
+            return _by_turn(window, kept, form, tag, request)
         except (NotLossless, TooLarge) as error:
             reason = f"{form} has no tag, and its pixels cannot be turned without loss: {error.cause}"
             return _kept(kept, reason, _remedy(row, window, turn))
@@ -129,9 +129,9 @@ def _by_rotate(window: Window, kept: Correction, page: int) -> _New:
     return _New(replace(kept, method=Method.TAG, note=note), (Edit(window.size, b"", added),))
 
 
-def _by_turn(window: Window, kept: Correction, form: str, tag: ExifTag, edge: Edge) -> _New:
-    after = tag.orientation.then(kept.turn)
-    data = turned(window.at(0, window.size), after, "trim" if edge == "trim" else "refuse")
+def _by_turn(window: Window, kept: Correction, form: str, tag: ExifTag, request: Request) -> _New:
+    after, edge = tag.orientation.then(kept.turn), "trim" if request.edge == "trim" else "refuse"
+    data = turned(window.at(0, window.size), after, edge, request.limits)
     note = "its thumbnail could not be turned and was taken out" * (has_thumbnail(window) and not has_thumbnail(data))
     done = replace(kept, method=Method.TURN, exif_after=ExifOrientation.TOP_LEFT, note=note)
     if edge == "trim" and form == "JPEG":
@@ -146,18 +146,18 @@ def _by_turn_or(
     window: Window, kept: Correction, form: str, tag: ExifTag, request: Request, target: str, tagged: bool
 ) -> _New:
     try:
-        return _by_turn(window, kept, form, tag, request.edge)
+        return _by_turn(window, kept, form, tag, request)
     except (NotLossless, BrokenPicture, TooLarge) as error:
         if request.edge == "reencode":
-            return _by_reencoding(window, kept, tag, request.page, target)
+            return _by_reencoding(window, kept, tag, request, target)
         if request.edge != "tag" or not tagged:
             raise
         return _by_tag(window, kept, request.page, f"the tag was changed, not the pixels: {error.cause}")
 
 
-def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, page: int, target: str) -> _New:
+def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Request, target: str) -> _New:
     form = _promised(target) or tag.format or "JPEG"
-    data = reencoded(window.at(0, window.size), tag.to_apply, kept.turn, form, page)
+    data = reencoded(window.at(0, window.size), tag.to_apply, kept.turn, form, request.page, request.limits)
     return _New(replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False), data=data)
 
 

@@ -8,9 +8,12 @@ from typing import BinaryIO, Literal, TypeAlias, get_args
 
 from ..errors import UsageError
 from ..formats import Edit, Window, applied
+from ..limits import Limits
 from ..results import Correction, Method, Orientation
 from ..turns import Turn
 from .opening import Opened
+
+_NO_LIMITS = Limits()
 
 Edge: TypeAlias = Literal["tag", "trim", "refuse", "reencode"]
 
@@ -28,6 +31,7 @@ class Request:
         target: the file to write; ``None``: nowhere yet, or the source itself where ``in_place``.
         note: a remark on the turn, for the correction.
         mirrored: exchange left and right of what is shown, before it is turned; by the tag alone.
+        limits: of memory, for methods that decode.
     """
 
     turn: Turn = Turn.NONE
@@ -38,6 +42,7 @@ class Request:
     in_place: bool = False
     note: str = ""
     mirrored: bool = False
+    limits: Limits = _NO_LIMITS
 
     def __post_init__(self) -> None:
         if self.edge not in get_args(Edge):

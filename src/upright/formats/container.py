@@ -53,6 +53,10 @@ class Container(Protocol):
         """Width and height of the stored pixels, from the header; (0, 0) where it does not say."""
         return 0, 0
 
+    def pixel_bytes(self, window: Window, page: int = 0) -> float:
+        """Bytes of a pixel as a decoder gives it; of a JPEG coded in several scans, its samples."""
+        return 4
+
     def pages(self, window: Window) -> int:
         """How many pages or frames there are."""
         return 1

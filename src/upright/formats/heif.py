@@ -293,18 +293,28 @@ def _table(reader: _Reader, table: dict[int, list[Link]]) -> bytes:
     return (12 + len(body)).to_bytes(4, "big") + b"ipma" + reader.version + flags + body
 
 
+def _property(window: Window, page: int, kind: bytes, size: int) -> bytes:
+    """The first bytes of a property of the page's item, after its version and flags; none where there is none."""
+    try:
+        meta = Meta(window)
+        found = [meta.properties[link.number - 1] for link in meta.links(meta.master(page))]
+    except Damaged:
+        return b""
+    return next((window.at(box.body + 4, size) for box in found if box.kind == kind), b"")
+
+
 class Heif(Container):
     """HEIC and AVIF. Metadata that cannot be understood are none."""
 
     def size_px(self, window: Window, page: int = 0) -> tuple[int, int]:
         """Of the page's item, by its property ispe."""
-        try:
-            meta = Meta(window)
-            found = [meta.properties[link.number - 1] for link in meta.links(meta.master(page))]
-        except Damaged:
-            return 0, 0
-        value = next((window.at(box.body + 4, 8) for box in found if box.kind == b"ispe"), b"")
+        value = _property(window, page, b"ispe", 8)
         return int.from_bytes(value[:4], "big"), int.from_bytes(value[4:], "big")
+
+    def pixel_bytes(self, window: Window, page: int = 0) -> float:
+        """Four channels of as many bits as the property pixi says."""
+        bits = _property(window, page, b"pixi", 5)[1:]
+        return 8 if max(bits, default=8) > 8 else 4
 
     def pages(self, window: Window) -> int:
         """The pictures that are shown on their own."""

@@ -72,6 +72,12 @@ class Frame(NamedTuple):
         return self.marker > 0xC8
 
     @property
+    def samples_of_pixel(self) -> float:
+        """How many samples there are for each pixel: 1 of grey, 1.5 or 3 of colours."""
+        most = max((s >> 4 for s in self.sampling), default=1) * max((s & 15 for s in self.sampling), default=1)
+        return sum((s >> 4) * (s & 15) for s in self.sampling) / most if most and len(self.sampling) > 1 else 1.0
+
+    @property
     def unit_px(self) -> tuple[int, int]:
         """Width and height of the smallest unit of blocks of all components."""
         # A single component is coded block by block, whatever its sampling says (ITU T.81, A.2.2).
@@ -234,6 +240,11 @@ class Jpeg(Container):
         """From the frame header."""
         found = frame(window)
         return (found.width, found.height) if found else (0, 0)
+
+    def pixel_bytes(self, window: Window, page: int = 0) -> float:
+        """Samples for each pixel, those of colour are fewer."""
+        found = frame(window)
+        return found.samples_of_pixel if found else 3
 
     def find(self, window: Window, page: int = 0) -> Blocks:
         """The first EXIF block, the first XMP packet, and where a multi-picture index begins."""

@@ -43,6 +43,11 @@ class Png(Container):
         width, height = struct.unpack(">II", window.exactly(16, 8))
         return width, height
 
+    def pixel_bytes(self, window: Window, page: int = 0) -> float:
+        """From depth and kind of colour; a palette is looked up."""
+        depth, colour = window.exactly(24, 2)
+        return {0: 1, 2: 3, 4: 2}.get(colour, 4) * max(1, depth // 8)
+
     def pages(self, window: Window) -> int:
         """As the chunk acTL says."""
         control = next((start for kind, start, _ in chunks(window) if kind == b"acTL"), None)

@@ -14,7 +14,8 @@ from ..errors import Damaged
 from .container import Blocks, Container
 from .edits import Edit, Span, Window
 
-WIDTH, HEIGHT, XMP = 0x0100, 0x0101, 0x02BC
+WIDTH, HEIGHT, BITS, SAMPLES_OF_PIXEL, XMP = 0x0100, 0x0101, 0x0102, 0x0115, 0x02BC
+STRIP_HEIGHT, TILE_HEIGHT = 0x0116, 0x0143
 #: `struct` codes of the types that are whole numbers: BYTE, SHORT, LONG, UNDEFINED, LONG8.
 _CODES = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
 _MAX_ENTRIES = 65535
@@ -154,6 +155,19 @@ class Tiff(Container):
         found = directory(window, Span(0, window.size), page)
         width, height = (next(iter(found.numbers(window, tag)), 0) for tag in (WIDTH, HEIGHT))
         return width, height
+
+    def pixel_bytes(self, window: Window, page: int = 0) -> float:
+        """Bits and number of samples."""
+        found = directory(window, Span(0, window.size), page)
+        samples = next(iter(found.numbers(window, SAMPLES_OF_PIXEL)), 1)
+        return samples * max(1, max(found.numbers(window, BITS) or (1,)) // 8)
+
+    def rows_together(self, window: Window, page: int = 0) -> int:
+        """How many lines are decoded at once: those of a tile, or of a strip."""
+        found = directory(window, Span(0, window.size), page)
+        _, height = self.size_px(window, page)
+        tile, strip = (next(iter(found.numbers(window, tag)), 0) for tag in (TILE_HEIGHT, STRIP_HEIGHT))
+        return tile or min(strip or height, height)
 
     def pages(self, window: Window) -> int:
         """The directories that can be read, smaller forms of a page among them."""

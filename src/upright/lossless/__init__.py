@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ..carriers import with_pixels_moved
-from ..errors import Damaged, NotLossless, TooLarge, UprightError
-from ..formats import Window, format_in, named
+from ..errors import Damaged, NotLossless, UprightError
+from ..formats import Window, cost, format_in, named
+from ..formats.jpeg import Jpeg
+from ..limits import Limits
 from ..turns import ExifOrientation
 from . import turbojpeg
 from .proof import TAG, decoding
@@ -12,13 +14,12 @@ from .reencode import reencoded, smaller
 
 __all__ = ["reencoded", "turned"]
 
-#: Coefficients take about 6 bytes of memory a pixel, and the proof holds them twice.
-_MOST_PIXELS = {"JPEG": 500_000_000}
-#: What Pillow refuses to open; libvips, which reads what Pillow cannot, has no such guard.
-_MOST_DECODED_PIXELS = 2 * 89_478_485
+_NO_LIMITS = Limits()
+#: Pixels. Cameras write 160 x 120; a header in 64 kB can claim four gigapixels.
+_MOST_OF_THUMBNAIL = 4_000_000
 
 
-def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse") -> bytes:
+def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse", limits: Limits = _NO_LIMITS) -> bytes:
     """The same picture with stored pixels as ``exif`` shows the old ones, and its tag, where it has one, set to 1.
 
     ``edge`` is "refuse" or "trim" (JPEG blocks that are not whole). The result has been decoded (JPEG: its
@@ -37,9 +38,10 @@ def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse") -> bytes:
     window = Window(plain)
     if (pages := container.pages(window)) != 1:
         raise NotLossless(f"it has {pages} {row.holds or 'frames'}")
-    width, height = container.size_px(window)
-    if width * height > _MOST_PIXELS.get(row.name, _MOST_DECODED_PIXELS):
-        raise TooLarge("it has too many pixels to be turned in memory", remedy=TAG)
+    size, pixel_bytes = container.size_px(window), container.pixel_bytes(window)
+    if cost.is_cut_short(row, size, window.size):
+        raise NotLossless(f"the {row.name} is cut short", remedy=TAG)
+    limits.check_memory(size, cost.turned_bytes(row, size, pixel_bytes), instead=TAG)
     with decoding():
         result: bytes = named(row.turner)(plain, exif, edge)
     return result
@@ -48,9 +50,14 @@ def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse") -> bytes:
 def _thumbnail(data: bytes, exif: ExifOrientation, most_bytes: int) -> bytes | None:
     """A thumbnail turned without loss, or compressed again where its sides are not whole blocks."""
     try:
+        width, height = Jpeg().size_px(Window(data))
+        if width * height > _MOST_OF_THUMBNAIL:
+            return None
         found = turbojpeg.transform(data, exif, turbojpeg.PERFECT | turbojpeg.COPY_NONE)
         if len(found) <= most_bytes:
             return found
+    except Damaged:
+        return None
     except UprightError:
         pass
     return smaller(data, exif, most_bytes)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import NotLossless
 from ..formats import Window
 from ..formats.png import SIGNATURE, chunk, chunks
+from ..machine import libvips
 from ..turns import ExifOrientation, show_array
 from .proof import prove, same_picture, same_samples
 
@@ -31,6 +32,12 @@ _DEFLATE_RATIO = 1032
 
 def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     """The PNG whose stored pixels are what ``exif`` shows."""
+    result = _turned(data, exif)
+    prove(data, result, exif, same_samples, same_picture)
+    return result
+
+
+def _turned(data: bytes, exif: ExifOrientation) -> bytes:
     found = [(kind, data[start + 8 : start + 8 + size]) for kind, start, size in chunks(Window(data))]
     if not found or found[0][0] != b"IHDR" or len(found[0][1]) != 13:
         raise NotLossless("the PNG does not begin with its header")
@@ -49,9 +56,7 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
             parts.append(chunk(kind, body[4:8] + body[:4] + body[8:]))
         else:
             parts.append(chunk(kind, body))
-    result = b"".join(parts)
-    prove(data, result, exif, same_samples, same_picture)
-    return result
+    return b"".join(parts)
 
 
 def _samples(data: bytes, depth: int, colour: int) -> NDArray[Any]:
@@ -59,8 +64,7 @@ def _samples(data: bytes, depth: int, colour: int) -> NDArray[Any]:
     import numpy as np
 
     if depth == 16:
-        import pyvips
-
+        pyvips = libvips()
         image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="error")
         samples = np.asarray(image.numpy()).reshape(image.height, image.width, image.bands)
         if samples.dtype != np.uint16 or image.bands < _CHANNELS[colour]:

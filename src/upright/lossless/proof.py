@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..errors import BrokenPicture, NotLossless, TooLarge, UprightError
+from ..machine import libvips
 from ..turns import ExifOrientation, show_array, show_pillow
 
 TAG = "use --method tag"
+#: Compared at once.
+_ROWS = 256
 
 
 @contextmanager
@@ -40,11 +43,16 @@ def same_picture(before: bytes, after: bytes, exif: ExifOrientation) -> bool:
     """By Pillow: mode, size, colours and profile."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(before)) as old, Image.open(io.BytesIO(after)) as new:
-        shown = show_pillow(old, exif)
+    with Image.open(io.BytesIO(before)) as old:
+        old.load()
+        shown, icc = show_pillow(old, exif), old.info.get("icc_profile")
+    del old  # its pixels need not be held beside the turned ones
+    with Image.open(io.BytesIO(after)) as new:
         new.load()
-        same = (shown.mode, shown.size) == (new.mode, new.size) and _colours(shown) == _colours(new)
-        return same and old.info.get("icc_profile") == new.info.get("icc_profile")
+        if (shown.mode, shown.size, icc) != (new.mode, new.size, new.info.get("icc_profile")):
+            return False
+        strips = ((0, top, new.width, min(top + _ROWS, new.height)) for top in range(0, new.height, _ROWS))
+        return all(_colours(shown.crop(strip)) == _colours(new.crop(strip)) for strip in strips)
 
 
 def _colours(image: Any) -> bytes:
@@ -57,8 +65,8 @@ def _colours(image: Any) -> bytes:
 def same_samples(before: bytes, after: bytes, exif: ExifOrientation) -> bool:
     """By libvips, at full depth."""
     import numpy as np
-    import pyvips
 
+    pyvips = libvips()
     old, new = (pyvips.Image.new_from_buffer(data, "", fail_on="error") for data in (before, after))
     if (old.format, old.bands) != (new.format, new.bands):
         return False

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..carriers import patch_exif_orientation, read_exif_orientation
 from ..errors import CorrectionError, UprightError
-from ..formats import Window, format_in, format_of
+from ..formats import Format, Window, cost, format_in, format_of
+from ..limits import Limits
 from ..turns import ExifOrientation, Turn, show_pillow
 from .proof import decoding
 from .tiff import SAMPLES
 
+_NO_LIMITS = Limits()
 
-def reencoded(data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: int = 0) -> bytes:
+
+def reencoded(
+    data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: int = 0, limits: Limits = _NO_LIMITS
+) -> bytes:
     """A page of a picture as shown (``exif`` still to be applied), turned and written as ``form``; EXIF and ICC stay.
 
     JPEG and WebP are compressed with quality 95. Raises BrokenPicture, TooLarge, CorrectionError.
@@ -25,7 +32,7 @@ def reencoded(data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: i
     if not target or not target.written:
         raise CorrectionError(f"pictures cannot be encoded as {form}", remedy="name a .jpg or .png target")
     with decoding():
-        picture = _opened(data, source.name if source else "", page)
+        picture = _opened(data, source, page, partial(_check, limits, [row for row in (source, target) if row]))
         shown = show_pillow(picture, exif.then(turn))
         options: dict[str, Any] = {"icc_profile": picture.info.get("icc_profile")}
         if exif_block := picture.getexif():
@@ -59,9 +66,17 @@ def smaller(data: bytes, exif: ExifOrientation, most_bytes: int) -> bytes | None
     return None
 
 
-def _opened(data: bytes, form: str, page: int) -> Any:
+def _check(limits: Limits, rows: list[Format], size: tuple[int, int], pixel_bytes: float = 4) -> None:
+    limits.check_memory(size, cost.reencoded_bytes(rows, size, pixel_bytes))
+
+
+def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., None]) -> Any:
     from PIL import Image, ImageOps
 
+    form = row.name if row else ""
+    if row and row.container:
+        window = Window(data)
+        check(row.container.size_px(window, page), row.container.pixel_bytes(window, page))
     if form == "HEIC":
         import pi_heif
 
@@ -71,6 +86,7 @@ def _opened(data: bytes, form: str, page: int) -> Any:
         data = patch_exif_orientation(data, ExifOrientation.TOP_LEFT, page=page)
     picture = Image.open(io.BytesIO(data))
     picture.seek(page)
+    check(picture.size)
     # Of AVIF Pillow gives the boxes as an EXIF orientation, which no decoder has applied.
     return ImageOps.exif_transpose(picture) if form == "AVIF" else picture
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import NotLossless
 from ..formats import Span, Window
 from ..formats.tiff import directory
+from ..machine import libvips
 from ..turns import VIPS_ANGLE, ExifOrientation
 from .pillow import info_of, rewritten
 from .proof import prove, same_picture, same_samples
@@ -69,8 +70,7 @@ def _pillow_keeps(data: bytes) -> bool:
 
 
 def _by_vips(data: bytes, exif: ExifOrientation, compression: str | None) -> bytes:
-    import pyvips
-
+    pyvips = libvips()
     image = pyvips.Image.new_from_buffer(data, "", fail_on="error")
     if compression is None:
         raise NotLossless("it cannot be written again in the same compression")

@@ -23,7 +23,7 @@ def to_srgb(image: Image.Image, icc: bytes | None, warn: Callable[[str], None]) 
     """
     if image.mode in _WIDE_MODES:
         image = _from_wide(image)
-    if image.mode in ("P", "PA", "LA", "La", "RGBa") or (image.mode in ("L", "RGB") and "transparency" in image.info):
+    if image.mode in ("PA", "LA", "La", "RGBa") or (image.mode in ("L", "P", "RGB") and "transparency" in image.info):
         image = image.convert("RGBA")
     elif image.mode == "1":
         image = image.convert("L")
@@ -99,8 +99,10 @@ def _through_profile(image: Image.Image, icc: bytes, warn: Callable[[str], None]
 def _over_ground(image: Image.Image, alpha: Image.Image) -> Image.Image:
     from PIL import Image
 
-    shown = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
+    shown = Image.new("RGB", image.size, "white")
+    shown.paste(image, mask=alpha)
     low, high = alpha.getextrema()
     if low != high and is_flat(shown):
-        return Image.composite(image, Image.new("RGB", image.size, "black"), alpha)
+        shown.paste("black", (0, 0, *image.size))
+        shown.paste(image, mask=alpha)
     return shown

@@ -22,7 +22,7 @@ def open_dicom(source: OpenSource) -> Picture:
     pages = int(data.get("NumberOfFrames") or 1)
     size = int(data.get("Columns") or 0), int(data.get("Rows") or 0)
     source.check_pages(pages)
-    source.check_whole(size, source.format)
+    source.check_whole(size, int(data.get("SamplesPerPixel") or 1) * int(data.get("BitsAllocated") or 8) / 8)
     return WholePicture(source, size, lambda: _frame(data, source.page), pages)
 
 

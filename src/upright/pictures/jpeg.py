@@ -12,7 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import Damaged, UsageError
-from ..formats import Window
+from ..formats import Window, cost
 from ..formats.jpeg import DQT, END, Header, first_scans, read_header, segments
 from .colour import to_srgb
 from .picture import Box, Picture
@@ -92,8 +92,9 @@ class JpegPicture(Picture):
             return None
 
     def _check_progressive(self) -> None:
-        """libjpeg holds all coefficients of a progressive file: 2 bytes for each of 1.5 to 3 samples of a pixel."""
-        self._source.check_whole(self._stored_size, "a progressive JPEG")
+        (width, height), frame = self._stored_size, self._header.frame
+        needed = cost.coefficients_bytes(width * height * frame.samples_of_pixel)
+        self._source.limits.check_memory(self._stored_size, needed, self.name)
 
     def _load(self, file: Any, width_px: int, height_px: int) -> Image.Image:
         # Not Image.open: it asks each format's plugin and applies a process-wide limit of pixels that is not ours.
@@ -103,6 +104,7 @@ class JpegPicture(Picture):
             # Pillow hands libjpeg 64 kB at a time; 1 MB saves 0.5 of 28 ms on 12 megapixels, 4 MB costs 1 more.
             image.decodermaxblock = 1 << 20
             image.draft(None, (width_px, height_px))
+            self._source.limits.check_memory(image.size, cost.shrunk_bytes(image.size), self.name)
             image.load()
             return to_srgb(image, image.info.get("icc_profile"), self.warn)
 

@@ -48,7 +48,7 @@ class PdfPicture(Picture):
         left, top, right, bottom = box
         width, height = self._stored_size
         scale = max(2 * width_px / (right - left), 2 * height_px / (bottom - top))
-        self._source.check_whole((round((right - left) * scale), round((bottom - top) * scale)), "a PDF page")
+        self._source.check_whole((round((right - left) * scale), round((bottom - top) * scale)))
         unit = 72 / _DPI
         crop = (left * unit, (height - bottom) * unit, (width - right) * unit, top * unit)
         with _pdfium:

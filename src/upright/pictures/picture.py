@@ -50,6 +50,7 @@ class Picture(ABC):
         self._squashed: dict[tuple[int, int], NDArray[np.uint8]] = {}
         if min(size) < 1:
             raise BrokenPicture(f"its size is {size[0]} x {size[1]}", source=self.name, remedy="fetch it again")
+        source.check_claim(size)
 
     @property
     def width_px(self) -> int:

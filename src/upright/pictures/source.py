@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from ..errors import BrokenPicture, NotAPicture, SourceMissing, TooLarge, UprightError, UsageError, printable
-from ..formats import HEAD_BYTES, sniff
+from ..formats import FORMATS, HEAD_BYTES, cost, sniff
 from ..limits import Limits
 from ..turns import ExifOrientation
 
@@ -93,17 +93,17 @@ class OpenSource:
         if missing:
             raise UsageError(f"it has no band {missing[0]}", source=self.name, remedy=f"its bands are 1 to {count}")
 
-    def check_whole(self, size: tuple[int, int], why: str) -> None:
-        """Raise `TooLarge` if a picture that has to be decoded whole, because of ``why``, is over the limit."""
-        (width, height), most = size, self.limits.max_megapixels
-        megapixels = width * height / 1e6
-        if megapixels > most:
-            raise TooLarge(
-                f"{width} x {height} is {megapixels:.0f} megapixels and {why} has to be decoded whole; the limit"
-                f" max_megapixels is {most:g}",
-                source=self.name,
-                remedy=f"raise it with --max-megapixels {megapixels + 1:.0f} if you trust the file",
-            )
+    def check_whole(self, size: tuple[int, int], pixel_bytes: float = 4) -> None:
+        """Raise `TooLarge` if a picture that has to be decoded whole, of so many bytes a pixel, is over the limit."""
+        self.limits.check_memory(size, cost.whole_bytes(FORMATS[self.format], size, pixel_bytes), self.name)
+
+    def check_claim(self, size: tuple[int, int]) -> None:
+        """Raise `BrokenPicture` if the file is too small for the pixels that it claims."""
+        if self.in_memory:
+            return
+        file_bytes = self.file.seek(0, io.SEEK_END)
+        if cost.is_cut_short(FORMATS[self.format], size, file_bytes):
+            raise self.broken(f"{size[0]} x {size[1]} pixels do not fit into {file_bytes:,} bytes")
 
 
 def open_source(source: object, limits: Limits, page: int = 0, bands: Bands | None = None) -> OpenSource:

@@ -10,7 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import TooLarge, UprightError
-from ..formats import FORMATS
+from ..formats import FORMATS, Format, Window, cost
+from ..formats.tiff import Tiff
+from ..formats.webp import Webp
+from ..machine import libvips
 from .colour import is_flat, to_8_bits, to_srgb
 from .flat import is_reduced, read_flat, shrink
 from .picture import Box, Picture
@@ -50,22 +53,22 @@ _Read = TypeVar("_Read")
 def open_vips(source: OpenSource) -> Picture:
     """Open what libvips reads."""
     row = FORMATS[source.format]
+    if row.name == "WEBP":
+        # libvips walks through all frames before each: 99,999 took two minutes.
+        source.check_pages(Webp().pages(Window(source.file)))
     first = _loaded(source)
     pages = first.get("n-pages") if row.holds and first.get_typeof("n-pages") else 1
     source.check_pages(pages)
     header = _loaded(source, page=source.page) if source.page else first
     source.check_bands(header.bands)
-    whole = "an interlaced PNG" if header.get_typeof("interlaced") else row.whole and row.name
-    if whole:
-        source.check_whole((header.width, header.height), whole)
+    _check_memory(source, row, header)
     levels = list(_pyramid(source, header, pages)) if source.format == "TIFF" and not source.page else []
     one = any("page" in options for _, options in levels)
     return VipsPicture(source, (header.width, header.height), levels, 1 if one else pages)
 
 
 def _loaded(source: OpenSource, fail_on: str = "none", **options: Any) -> Any:
-    import pyvips
-
+    pyvips = libvips()
     if isinstance(source.file, io.BytesIO):
         stream = pyvips.Source.new_from_memory(source.file.getvalue())
     else:
@@ -74,6 +77,18 @@ def _loaded(source: OpenSource, fail_on: str = "none", **options: Any) -> Any:
         return pyvips.Image.new_from_source(stream, "", access="sequential", fail_on=fail_on, **options)
     except pyvips.Error as error:
         raise source.broken(error) from error
+
+
+def _check_memory(source: OpenSource, row: Format, header: Any) -> None:
+    size, pixel_bytes = (header.width, header.height), _line_bytes(header) / header.width
+    if row.held:
+        source.check_whole(size, pixel_bytes)
+        return
+    rows = header.height if header.get_typeof("interlaced") else 1
+    if source.format == "TIFF":
+        rows = Tiff().rows_together(Window(source.file), source.page)
+    needed = cost.streamed_bytes(header.width, pixel_bytes, rows)
+    source.limits.check_memory(size, needed, source.name)
 
 
 def _pyramid(source: OpenSource, header: Any, pages: int) -> Iterator[tuple[int, dict[str, int]]]:
@@ -314,7 +329,14 @@ def _divided(box: Box, times: int, size: tuple[int, int]) -> Box:
     return left, top, min(-(-box[2] // times), width), min(-(-box[3] // times), height)
 
 
+def _line_bytes(image: Any) -> int:
+    return int(image.width * image.bands) * int(_DTYPES.get(image.format, "f16")[1:])
+
+
 def _resized(image: Any, width: int, height: int) -> Any:
     if (image.width, image.height) == (width, height):
         return image
+    if (across := image.width // (2 * width)) > 1 and _line_bytes(image) > cost.LONG_LINE_BYTES:
+        # Lines are shrunk before they are added up: of a line of 6 MB libvips would hold some thousand.
+        image = image.shrinkh(across)
     return image.resize(width / image.width, vscale=height / image.height)

@@ -6,7 +6,8 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
+from ..errors import Damaged, UsageError
+from ..formats import FORMATS, Window
 from ..turns import ExifOrientation
 from .colour import to_8_bits, to_srgb
 from .picture import Box, Picture
@@ -52,11 +53,18 @@ def open_pillow(source: OpenSource) -> Picture:
     Image.preinit()
     if source.format not in Image.OPEN:
         Image.init()
+    if container := FORMATS[source.format].container:
+        # Pillow decodes an ICO while it opens it.
+        try:
+            source.check_whole(container.size_px(Window(source.file)))
+        except Damaged as error:
+            raise source.broken(error.cause) from error
     source.file.seek(0)
     # Not Image.open, which applies a process-wide limit of pixels that is not ours.
     image = Image.OPEN[source.format][0](source.file, "")
     source.check_pages(1)
-    source.check_whole(image.size, source.format)
+    # Transparency is laid on a ground, beside the picture and what it is without.
+    source.check_whole(image.size, 10 if image.has_transparency_data else 4)
     return WholePicture(source, image.size, lambda: _loaded(image))
 
 
@@ -68,7 +76,7 @@ def open_heif(source: OpenSource) -> Picture:
     file = pi_heif.open_heif(source.file)
     source.check_pages(len(file))
     image = file[source.page]
-    source.check_whole(image.size, source.format)
+    source.check_whole(image.size, len(image.mode))
     return WholePicture(source, image.size, image.to_pillow, len(file))
 
 

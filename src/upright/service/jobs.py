@@ -137,7 +137,9 @@ class Jobs:
             return problem(refused) | {"outcome": Group.FAILED.value}, None
         ask, corrected, corrector = leased.ask, list[bytes](), None
         if ask.get("correct"):
-            request = Request(method=method_named(ask.get("method")), edge=ask["edge"])
+            request = Request(
+                method=method_named(ask.get("method")), edge=ask["edge"], limits=self._runner.detector.limits
+            )
             corrector = Corrector(request, BytesWriter(take=corrected.append))
         item = Item(leased.name, PurePosixPath(leased.name), data=leased.data)
         promise = Promise(ask["promise"]) if ask.get("promise") else None

@@ -133,7 +133,8 @@ class Runner:
         self, data: bytes, turn: Turn, method: Method | None, edge: Edge, trace: Trace
     ) -> tuple[bytes, Correction]:
         """The file's bytes set right, and what was done."""
-        return await self.call(trace, "write", corrected_bytes, data, turn, method, edge)
+        work = partial(corrected_bytes, data, turn, method, edge, limits=self.detector.limits)
+        return await self.call(trace, "write", work)
 
     async def call(self, trace: Trace, stage: str, function: Callable[..., T], *args: Any) -> T:
         """Run what takes its time in a thread beside those that decode."""

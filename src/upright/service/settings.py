@@ -44,8 +44,11 @@ class Settings:
         str(_DETECTOR["promise"]), "How sure an answer has to be.", choices=tuple(map(str, Promise))
     )
     effort: int = _setting(_DETECTOR["effort"], EFFORT_HELP, least=0, most=efforts()[-1])
-    max_megapixels: float = _setting(
-        _LIMITS.max_megapixels, "Refuse larger pictures of formats that must be decoded whole.", least=0.001
+    max_memory_mb: float | None = _setting(
+        None,
+        f"Refuse pictures that need more memory; {_LIMITS.max_memory_mb:g}, or a share of the container's memory.",
+        float,
+        least=1,
     )
     max_pages: int = _setting(_LIMITS.max_pages, "Refuse files of more pages.", least=1)
     decode_timeout_s: float = _setting(

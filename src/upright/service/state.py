@@ -12,7 +12,7 @@ from fastapi import Request
 from ..detector import Detector
 from ..engines import open_engine
 from ..engines.batcher import Batcher
-from ..machine import processors
+from ..machine import memory_bytes, processors
 from ..model import load_model
 from ..pictures import Limits
 from .access import Lane
@@ -53,9 +53,6 @@ def state_of(request: Request) -> State:
 
 def open_state(settings: Settings) -> State:
     """Load the model and build the parts; takes about 0.2 s."""
-    limits = Limits(
-        max_megapixels=settings.max_megapixels, max_pages=settings.max_pages, timeout_s=settings.decode_timeout_s
-    )
     metrics, model = Metrics(), load_model(settings.model)
     engine = open_engine(model, settings.engine, threads=settings.threads)
     if settings.max_batch is not None:
@@ -69,10 +66,15 @@ def open_state(settings: Settings) -> State:
         on_run=metrics.batch_views.observe,
         on_queue=metrics.queue_views.set,
     )
-    detector = Detector(model, engine=batcher, promise=settings.promise, effort=settings.effort, limits=limits)
-    _warm(detector)
     # Threads that wait for a batch do not decode meanwhile.
     threads = settings.decode_threads or processors() * (1 if engine.batch_size == 1 else 4)
+    limits = Limits(
+        settings.max_memory_mb or _share_mb(threads + 1),
+        max_pages=settings.max_pages,
+        timeout_s=settings.decode_timeout_s,
+    )
+    detector = Detector(model, engine=batcher, promise=settings.promise, effort=settings.effort, limits=limits)
+    _warm(detector)
     runner = Runner(detector, batcher, metrics, threads)
     metrics.model.labels(model.name, model.version, model.sha256, engine.name, engine.device).set(1)
     refused = metrics.overloads.labels("door").inc
@@ -83,6 +85,12 @@ def open_state(settings: Settings) -> State:
     }
     jobs = None if settings.jobs is None else Jobs(settings, runner, metrics)
     return State(settings, metrics, detector, batcher, runner, lanes, jobs)
+
+
+def _share_mb(pictures: int) -> float:
+    """What each of so many pictures may need at once: all of them, half of the memory of machine or container."""
+    most_mb = Limits().max_memory_mb
+    return min(most_mb, (memory_bytes() >> 20) / 2 / pictures or most_mb)
 
 
 def _warm(detector: Detector) -> None:

@@ -86,6 +86,8 @@ def text_strokes(grey: Image.Image) -> tuple[float, NDArray[Any]]:
     import numpy as np
     from PIL import ImageFilter
 
+    if min(grey.size) < _CELL_PX:
+        return 0.0, np.zeros((0, 0), np.int32)
     away = np.asarray(grey, np.int16) - np.asarray(grey.filter(ImageFilter.BoxBlur(_REACH_PX)), np.int16)
     (starts, covered), (starts_light, covered_light) = (_runs(ink) for ink in (away < -_CONTRAST, away > _CONTRAST))
     light = covered_light < covered
