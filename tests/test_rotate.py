@@ -89,9 +89,9 @@ FILES = {
 @pytest.mark.parametrize("turn", [Turn.RIGHT, Turn.HALF, Turn.LEFT])
 def test_only_the_page_is_turned_and_only_bytes_are_added(name, turn):
     data = FILES[name]
-    added, after, pages = rotated(data, 0, turn)
-    assert pages == len(pypdfium2.PdfDocument(data))
-    assert pypdfium2.PdfDocument(data + added)[0].get_rotation() == after
+    added, after = rotated(data, {0: turn})
+    assert len(after) == len(pypdfium2.PdfDocument(data))
+    assert [page.get_rotation() for page in pypdfium2.PdfDocument(data + added)] == after
     assert len(added) < 700
     before = shown(data, 0)
     assert len(np.unique(before[..., 1])) > 1
@@ -100,11 +100,22 @@ def test_only_the_page_is_turned_and_only_bytes_are_added(name, turn):
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_several_pages_are_turned_by_one_update(name):
+    data = FILES[name]
+    added, after = rotated(data, {0: Turn.LEFT, 1: Turn.HALF})
+    assert (added.count(b"%%EOF"), [page.get_rotation() for page in pypdfium2.PdfDocument(data + added)]) == (1, after)
+    for page, turn in enumerate((Turn.LEFT, Turn.HALF)):
+        assert np.array_equal(shown(data + added, page), turn_array(shown(data, page), turn))
+    back = data + added + rotated(data + added, {0: Turn.RIGHT, 1: Turn.HALF})[0]
+    assert all(np.array_equal(shown(back, page), shown(data, page)) for page in (0, 1))
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_turns_add_up(name):
     data = FILES[name]
     before = shown(data, 1)
     for turn in (Turn.RIGHT, Turn.HALF, Turn.RIGHT):
-        data += rotated(data, 1, turn)[0]
+        data += rotated(data, {1: turn})[0]
     assert np.array_equal(shown(data, 1), before)
     assert data.count(b"%%EOF") == 4
     assert pypdfium2.PdfDocument(data)[1].get_rotation() == (-90 % 360 if "back" in name else 90 * ("by" in name))
@@ -116,8 +127,8 @@ def test_a_hybrid_file_s_own_stream_of_references_is_read():
     stream, table = int(re.search(rb"startxref\n(\d+)", data)[1]), len(data) + 1
     data += b"\nxref\n0 1\n0000000000 65535 f \ntrailer\n<< /Size 8 /Root 1 0 R /XRefStm %d >>\n" % stream
     data += b"startxref\n%d\n%%%%EOF\n" % table
-    added, after, _ = rotated(data, 0, Turn.LEFT)
-    assert (after, added.count(b"trailer")) == (270, 1)
+    added, after = rotated(data, {0: Turn.LEFT})
+    assert (after[0], added.count(b"trailer")) == (270, 1)
     assert np.array_equal(shown(data + added, 0), turn_array(shown(data, 0), Turn.LEFT))
 
 
@@ -168,15 +179,16 @@ REFUSED = {
 def test_what_cannot_be_appended_to_is_kept_and_says_why(name):
     data, why = REFUSED[name]
     with pytest.raises(NotLossless, match=why):
-        rotated(data, 0, Turn.RIGHT)
+        rotated(data, {0: Turn.RIGHT})
     kept, correction = corrected_bytes(data, Turn.RIGHT)
+    assert ("qpdf --decrypt" in correction.remedy) == (name != "something before it")
     assert (kept, correction.method, correction.turn) == (data, Method.KEEP, Turn.NONE)
     assert re.search(why, correction.note)
 
 
 def test_a_page_that_is_not_there():
-    with pytest.raises(NotLossless, match="no page 3"):
-        rotated(FILES["table"], 3, Turn.RIGHT)
+    with pytest.raises(NotLossless, match="no page 4"):
+        rotated(FILES["table"], {3: Turn.RIGHT})
 
 
 @pytest.mark.parametrize("name", ["table", "references in a stream"])
@@ -188,7 +200,7 @@ def test_damaged_bytes_are_refused_or_appended_to(name):
         for place in where:
             harmed[place] = rng.integers(256)
         try:
-            added, _, _ = rotated(bytes(harmed), 0, Turn.RIGHT)
+            added, _ = rotated(bytes(harmed), {0: Turn.RIGHT})
             assert added.endswith(b"%%EOF\n")
         except NotLossless:
             refused += 1

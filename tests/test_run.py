@@ -235,12 +235,12 @@ def test_an_engine_that_fails_ends_the_run_and_a_bug_is_one_row(
             self.error = error
 
         @contextmanager
-        def looking_at(self, item: Item) -> Iterator[Callable[[object], Correction]]:
-            def set_right(_: object) -> Correction:
+        def looking_at(self, item: Item) -> Iterator[Callable[[object], list[Correction]]]:
+            def set_right(_: object) -> list[Correction]:
                 if "page" in item.key:
                     raise self.error
                 up = ExifOrientation.TOP_LEFT
-                return Correction(item.key, "", Method.KEEP, Turn.NONE, up, up, True, False)
+                return [Correction(item.key, "", Method.KEEP, Turn.NONE, up, up, True, False)]
 
             yield set_right
 

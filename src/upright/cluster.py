@@ -18,7 +18,7 @@ from .extras import need
 from .machine import processors
 from .results import Outcome, columns
 from .results_file import arrow_schema
-from .run import Tally, outcome_of
+from .run import Tally, outcomes_of
 from .sources import Item, filesystem, find_items, is_remote, item_of
 
 if TYPE_CHECKING:
@@ -108,13 +108,13 @@ class _Worker:
     def __call__(self, batch: pa.Table) -> pa.Table:
         import pyarrow as pa
 
-        rows = self._pool.map(self._row, batch.to_pylist())
-        return pa.Table.from_pylist([columns(row.to_dict()) for row in rows], arrow_schema())
+        found = self._pool.map(self._outcomes, batch.to_pylist())
+        return pa.Table.from_pylist([columns(row.to_dict()) for rows in found for row in rows], arrow_schema())
 
-    def _row(self, given: dict[str, Any]) -> Outcome:
+    def _outcomes(self, given: dict[str, Any]) -> list[Outcome]:
         if given["failed"]:
-            return Outcome.from_dict(json.loads(given["failed"]))
-        return outcome_of(item_of(given["source"]), self._detector)
+            return [Outcome.from_dict(json.loads(given["failed"]))]
+        return outcomes_of(item_of(given["source"]), self._detector)
 
 
 def _pictures(items: Iterable[Item], tally: Tally) -> Iterator[Item]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from . import atomic
 from .errors import UprightError, WriteFailed, printable
-from .results import Group, Outcome
+from .results import Group, Method, Outcome
 from .sources import item_of
 from .turns import ExifOrientation, Turn, show_pillow
 
@@ -114,7 +114,8 @@ def _thumbnail(outcome: Outcome) -> Image.Image | None:
     done = outcome.correction
     written = bool(done and done.written)
     name = done.target if done and written else outcome.source
-    page = 0 if written else outcome.orientation.page
+    # What is encoded again is one page.
+    page = 0 if done and written and done.method is Method.REENCODE else outcome.orientation.page
     try:
         source = name if written else item_of(name).open()
         with open_picture(source, page=page) as picture:
@@ -205,7 +206,7 @@ def _card(outcome: Outcome, image: Image.Image | None) -> str:
         figure += "</figure>"
     elif outcome.orientation:
         figure = "<figure>(the picture cannot be opened any more)</figure>"
-    return f"<li>{figure}{escape(printable(outcome.source))}<small>{escape(printable(outcome.words))}</small>"
+    return f"<li>{figure}{escape(printable(outcome.name))}<small>{escape(printable(outcome.words))}</small>"
 
 
 def _img(image: Image.Image, alt: str) -> str:

@@ -234,6 +234,14 @@ class Outcome:
     correction: Correction | None = None
     skipped: str = ""
     timing_s: dict[str, float] = field(default_factory=dict, compare=False)
+    #: Whether no further page of the same file follows.
+    last: bool = field(default=True, compare=False)
+
+    @property
+    def name(self) -> str:
+        """The source, and of one with several pages which one, counted from 1."""
+        page = self.orientation.page if self.orientation else 0
+        return f"{self.source}, page {page + 1}" if page or (self.orientation and not self.last) else self.source
 
     @property
     def group(self) -> Group:

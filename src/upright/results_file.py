@@ -60,10 +60,18 @@ class ResultsFile:
             os.close(self._fd)
             raise
         self._synced = time.monotonic()
+        self._held: list[bytes] = []
 
     def append(self, outcome: Outcome) -> None:
-        """Write one row; what could be written only in part is taken back. Raises `WriteFailed`."""
-        line = _line(outcome.to_dict())
+        """Write one row, or the rows of a file's pages when the last one comes.
+
+        What could be written only in part is taken back. Raises `WriteFailed`.
+        """
+        self._held.append(_line(outcome.to_dict()))
+        if not outcome.last:
+            return
+        line = b"".join(self._held)
+        self._held.clear()
         try:
             written = os.pwrite(self._fd, line, self._end)
             if written < len(line):

@@ -1,6 +1,6 @@
 """The one way through for many pictures: each item is fetched, decided, and corrected if that is asked for.
 
-`outcome_of` does one item, `work` many of them in bounded memory. The commands, jobs and the cluster all use these.
+`outcomes_of` does one item, `work` many of them in bounded memory. The commands, jobs and the cluster all use these.
 """
 
 from __future__ import annotations
@@ -9,20 +9,22 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from .errors import EngineError, UprightError
+from .formats import format_of
 from .machine import processors
 from .results import Group, Orientation, Outcome
 from .together import decided_together, taken_by_key
 
 if TYPE_CHECKING:
-    from .correction.corrector import Corrector, Later
+    from .correction.corrector import Corrector, Later, SetRight
     from .detector import Detector
     from .sources import Item
 
@@ -46,28 +48,76 @@ class Decides(Protocol):
         ...
 
 
-def outcome_of(item: Item, detector: Decides, corrector: Corrector | Later | None = None, *, page: int = 0) -> Outcome:
-    """The outcome of one item. Raises `EngineError` only: any other error is the outcome."""
-    started, times = time.perf_counter(), dict[str, float]()
+def outcomes_of(
+    item: Item, detector: Decides, corrector: Corrector | Later | None = None, *, pages: Sequence[int] | None = None
+) -> list[Outcome]:
+    """The outcome of one item: of each of these pages (from 0), or of all that a document has; one file, one change.
+
+    Frames of an animation are one picture. Raises `EngineError` only: any other error is the outcome.
+    """
+    started = time.perf_counter()
     item = item.load()
-    times["fetch"] = time.perf_counter() - started
-    outcome = Outcome(item.key, error=item.error, skipped=item.skipped)
+    fetched = Outcome(item.key, error=item.error, skipped=item.skipped)
+    fetched.timing_s["fetch"] = time.perf_counter() - started
     if item.error or item.skipped:
-        return outcome
+        return [fetched]
+    found: list[Outcome] = []
     try:
         with corrector.looking_at(item) if corrector else nullcontext() as set_right:
-            orientation = detector.detect(item.open(), page=page)
-            times |= orientation.timing_s
-            outcome = replace(outcome, orientation=replace(orientation, source=item.key))
+            found = _decided(item, detector, pages)
             if set_right:
-                started = time.perf_counter()
-                outcome = replace(outcome, correction=set_right(orientation))
-                times["write"] = time.perf_counter() - started
+                found = _corrected(found, set_right)
     except EngineError:
         raise
     except Exception as error:
-        outcome = replace(outcome, error=_error_of(item.key, error))
-    return replace(outcome, timing_s=times)
+        found = found or [fetched]
+        failed = _error_of(item.key, error)
+        found = [each if each.error else replace(each, error=failed) for each in found]
+    found[0].timing_s.update(fetched.timing_s)
+    return found
+
+
+def outcome_of(item: Item, detector: Decides, corrector: Corrector | None = None, *, page: int = 0) -> Outcome:
+    """The outcome of one page of an item; see `outcomes_of`."""
+    return outcomes_of(item, detector, corrector, pages=(page,))[0]
+
+
+def _decided(item: Item, detector: Decides, pages: Sequence[int] | None) -> list[Outcome]:
+    """Of each page; what keeps the first from being read is raised, of the others it is their outcome."""
+    source, wanted, found = item.open(), list(pages or (0,)), list[Outcome]()
+    there = 1
+    for page in wanted:
+        if found and page >= there:
+            break
+        try:
+            answer = detector.detect(source, page=page)
+            found.append(Outcome(item.key, replace(answer, source=item.key), timing_s=dict(answer.timing_s)))
+        except EngineError:
+            raise
+        except Exception as error:
+            if not found:
+                raise
+            failed = _error_of(item.key, error)
+            failed.cause = f"page {page + 1}: {failed.cause}"
+            found.append(Outcome(item.key, error=failed))
+            continue
+        there = answer.pages
+        row = format_of(answer.format)
+        if pages is None and page == 0 and row and row.holds == "pages":
+            wanted += range(1, there)
+    return [replace(each, last=index == len(found) - 1) for index, each in enumerate(found)]
+
+
+def _corrected(outcomes: Sequence[Outcome], set_right: SetRight) -> list[Outcome]:
+    """The same with what was done; errors keep their pages from it. Raises what writing raises."""
+    started = time.perf_counter()
+    answers = [answer for each in outcomes if (answer := each.orientation) and not each.error]
+    if not answers:
+        return list(outcomes)
+    done = iter(set_right(answers))
+    found = [each if each.error else replace(each, correction=next(done)) for each in outcomes]
+    found[0].timing_s["write"] = time.perf_counter() - started
+    return found
 
 
 def _error_of(key: str, error: Exception) -> UprightError:
@@ -85,7 +135,7 @@ def work(
     corrector: Corrector | None = None,
     *,
     workers: int | None = None,
-    page: int = 0,
+    pages: Sequence[int] | None = None,
     ordered: bool = True,
     together: bool = False,
     stop: threading.Event | None = None,
@@ -101,7 +151,7 @@ def work(
         corrector: also sets each picture right.
         workers: pictures decoded side by side; by default one for each processor, four where the engine likes batches,
             for which they wait together.
-        page: of pictures with several, counted from 0.
+        pages: of files with several, counted from 0; ``None``: all pages of documents, and of other pictures the first.
         ordered: in the order of the items.
         together: pictures with running numbers are decided together (`upright.together`), and corrected after that;
             always in order.
@@ -114,20 +164,24 @@ def work(
     deciding, ended = threading.Semaphore(workers), threading.Event()
     later = corrector.later() if together and corrector else None
 
-    def one(item: Item) -> Outcome | None:
+    def one(item: Item) -> list[Outcome]:
         started = time.perf_counter()
         item = item.load()
         fetch_s = time.perf_counter() - started
         with deciding:
             if ended.is_set() or (stop is not None and stop.is_set()):
-                return None
-            outcome = outcome_of(item, detector, later or corrector, page=page)
-        outcome.timing_s["fetch"] = fetch_s
-        return outcome
+                return []
+            found = outcomes_of(item, detector, later or corrector, pages=pages)
+        found[0].timing_s["fetch"] = fetch_s
+        return found
 
-    def correct(outcome: Outcome) -> Outcome:
+    def correct(found: list[Outcome]) -> list[Outcome]:
         assert later is not None
-        return outcome if outcome.orientation is None or outcome.error else _corrected(outcome, later)
+        try:
+            return _corrected(found, partial(later.set_right, found[0].source))
+        except Exception as error:
+            failed = _error_of(found[0].source, error)
+            return [each if each.error else replace(each, error=failed) for each in found]
 
     try:
         outcomes = _spread(items, one, workers, ordered or together, stop)
@@ -135,32 +189,32 @@ def work(
             yield from outcomes
         else:
             settled = decided_together(outcomes, detector.is_sure, taken=taken_by_key)
-            yield from _spread(settled, correct, workers, True) if later else settled
+            yield from _spread(_files(settled), correct, workers, True) if later else settled
     finally:
         ended.set()
         outcomes.close()
 
 
-def _corrected(outcome: Outcome, later: Later) -> Outcome:
-    started = time.perf_counter()
-    assert outcome.orientation is not None
-    try:
-        outcome = replace(outcome, correction=later.set_right(outcome.source, outcome.orientation))
-    except Exception as error:
-        outcome = replace(outcome, error=_error_of(outcome.source, error))
-    return replace(outcome, timing_s=outcome.timing_s | {"write": time.perf_counter() - started})
+def _files(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+    """The outcomes of each file together."""
+    pages: list[Outcome] = []
+    for outcome in outcomes:
+        pages.append(outcome)
+        if outcome.last:
+            yield pages
+            pages = []
 
 
 def _spread(
     given: Iterable[T],
-    do: Callable[[T], Outcome | None],
+    do: Callable[[T], list[Outcome]],
     workers: int,
     ordered: bool,
     stop: threading.Event | None = None,
 ) -> Generator[Outcome, None, None]:
-    """``do`` what is given in threads; what is answered, but no ``None``."""
+    """``do`` what is given in threads, and hand on what is answered; all of one file without another in between."""
     remaining, under_way = iter(given), 0
-    futures: SimpleQueue[Future[Outcome | None]] = SimpleQueue()
+    futures: SimpleQueue[Future[list[Outcome]]] = SimpleQueue()
     pool = ThreadPoolExecutor(workers + READERS, thread_name_prefix="upright")
     try:
         while True:
@@ -177,10 +231,9 @@ def _spread(
                     future.add_done_callback(futures.put)
             if not under_way:
                 return
-            outcome = futures.get().result()
+            found = futures.get().result()
             under_way -= 1
-            if outcome is not None:
-                yield outcome
+            yield from found
     finally:
         pool.shutdown(cancel_futures=True)
 

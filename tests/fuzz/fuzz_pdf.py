@@ -20,12 +20,12 @@ def one(data: bytes) -> None:
     heads = list(re.finditer(rb"(?<!start)xref\n\d|\d+ 0 obj\n<< /Type /XRef", data))
     data += b"\nstartxref\n%d\n%%%%EOF\n" % (heads[-1].start() if heads else 0)
     try:
-        added, after, pages = rotated(data, 0, Turn.RIGHT)
+        added, after = rotated(data, {0: Turn.RIGHT})
     except NotLossless as error:
         assert str(error)
         return
     assert added.endswith(b"%%EOF\n")
-    assert rotated(data + added, 0, Turn.LEFT)[1:] == ((after - 90) % 360, pages)
+    assert rotated(data + added, {0: Turn.LEFT})[1] == [(after[0] - 90) % 360, *after[1:]]
 
 
 if __name__ == "__main__":

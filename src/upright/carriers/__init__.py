@@ -10,11 +10,12 @@ carrier (`rotate`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from ..errors import BrokenPicture, CorrectionError, Damaged
-from ..formats import Blocks, Bytes, Container, Edit, Span, Window, applied, format_in, format_of
+from ..formats import Blocks, Bytes, Container, Edit, Overlay, Span, Window, applied, format_in, format_of
 from ..formats.tiff import directory
 from ..turns import ExifOrientation
 from . import exif, heif, texts, thumbnail, xmp
@@ -25,6 +26,7 @@ __all__ = [
     "exif_edits",
     "has_page",
     "has_thumbnail",
+    "page_edits",
     "patch_exif_orientation",
     "read_exif_orientation",
     "with_pixels_moved",
@@ -115,7 +117,7 @@ def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, 
     form, container = _tagged(window)
     row = format_of(form)
     if row is not None and "irot" in row.carriers and row.container:
-        return _boxes(window, row.container, orientation, page)
+        return _boxes(window, row.container, {page: orientation})
     if container is None:
         raise CorrectionError(
             f"no orientation can be written into {form or 'this format'}",
@@ -144,23 +146,36 @@ def _block_edits(window: Window, moved: Moved) -> list[Edit]:
     return edits + thumbnail.follow(window, span, moved)
 
 
-def _boxes(window: Window, container: Container, orientation: ExifOrientation, page: int) -> list[Edit]:
+def page_edits(window: Window, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
+    """The edits that make pages, counted from 0, say these orientations. Raises as `exif_edits` does."""
+    row = format_in(window)
+    if row is not None and "irot" in row.carriers and row.container:
+        return _boxes(window, row.container, wanted)
+    overlay = Overlay(window)
+    for page, orientation in wanted.items():
+        overlay.apply(exif_edits(overlay, orientation, page=page))
+    return overlay.edits()
+
+
+def _boxes(window: Window, container: Container, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
     """The edits of a HEIC or AVIF. A copy that differs from the boxes follows no program, and is left."""
-    edits, before, blocks = (
-        heif.edits(window, orientation, page),
-        heif.orientation(window, page),
-        container.find(window, page),
-    )
-    try:
-        found = directory(window, blocks.tiff) if blocks.tiff else None
-        value = exif.read(found) if found else None
-    except Damaged:
-        found = value = None
-    if found is not None and value is not None and value.raw == before:
-        edits += exif.change(window, found, orientation)
-    if xmp.read(window, blocks)[0] == before:
-        edits += xmp.follow(window, blocks, Moved(before, orientation))
-    return sorted([edit for edit in edits if edit.old != edit.new], key=lambda e: e.offset)
+    turned = heif.edits(window, wanted)
+    edits, inserted = {edit.offset: edit for edit in turned if edit.old}, [edit for edit in turned if not edit.old]
+    for page, orientation in wanted.items():
+        before, blocks = heif.orientation(window, page), container.find(window, page)
+        copies = []
+        try:
+            found = directory(window, blocks.tiff) if blocks.tiff else None
+            value = exif.read(found) if found else None
+        except Damaged:
+            found = value = None
+        if found is not None and value is not None and value.raw == before:
+            copies = exif.change(window, found, orientation)
+        if xmp.read(window, blocks)[0] == before:
+            copies += xmp.follow(window, blocks, Moved(before, orientation))
+        # Pages may share a description; it is that of the first.
+        edits = {edit.offset: edit for edit in copies if edit.old != edit.new} | edits
+    return sorted([*inserted, *edits.values()], key=lambda e: e.offset)
 
 
 def _lead(window: Window, container: Container, blocks: Blocks, orientation: ExifOrientation, page: int) -> list[Edit]:

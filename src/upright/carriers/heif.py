@@ -8,7 +8,7 @@ picture turn with it. No pixel is touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..errors import Damaged, NotLossless
 from ..formats import Edit, Window
@@ -29,18 +29,22 @@ def orientation(window: Window, page: int = 0) -> ExifOrientation:
         return ExifOrientation.TOP_LEFT
 
 
-def edits(window: Window, wanted: ExifOrientation, page: int = 0) -> list[Edit]:
-    """The edits that show a page so, and with it what belongs to it. Raises `NotLossless`."""
+def edits(window: Window, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
+    """The edits that show pages so, and with each what belongs to it. Raises `NotLossless`."""
     try:
         meta = Meta(window)
         if meta.sequence:
             raise NotLossless("it is an animation", remedy="turn its frames with another program, such as ffmpeg")
-        item = meta.master(page)
-        before = _shown([step for _, step in _steps(meta, meta.links(item))])
-        turn = next((turn for turn in Turn if before.then(turn) == wanted), None)
-        if turn is None:
-            raise NotLossless("it cannot be mirrored by a turn", remedy=_REMEDY)
-        return _turned(meta, {item, *_parts(meta, item)}, turn) if turn else []
+        turns: dict[int, Turn] = {}
+        for page, orientation_wanted in wanted.items():
+            item = meta.master(page)
+            before = _shown([step for _, step in _steps(meta, meta.links(item))])
+            turn = next((turn for turn in Turn if before.then(turn) == orientation_wanted), None)
+            if turn is None:
+                raise NotLossless("it cannot be mirrored by a turn", remedy=_REMEDY)
+            if turn:
+                turns |= dict.fromkeys([item, *_parts(meta, item)], turn)
+        return _turned(meta, turns) if turns else []
     except Damaged as error:
         raise NotLossless(f"its boxes cannot be changed: {error.cause}", remedy=_REMEDY) from error
 
@@ -85,12 +89,12 @@ def _parts(meta: Meta, item: int) -> Iterator[int]:
         yield from (each for each in found if _shown([step for _, step in _steps(meta, meta.links(each))]) == before)
 
 
-def _turned(meta: Meta, items: set[int], turn: Turn) -> list[Edit]:
+def _turned(meta: Meta, turns: dict[int, Turn]) -> list[Edit]:
     users = meta.users()
     bytes_of: dict[int, int] = {}
     added: list[int] = []
     links: dict[int, list[Link]] = {}
-    for item in sorted(items):
+    for item, turn in sorted(turns.items()):
         mine = meta.links(item)
         steps = _steps(meta, mine)
         wanted = _shown([step for _, step in steps]).then(turn)
@@ -103,7 +107,7 @@ def _turned(meta: Meta, items: set[int], turn: Turn) -> list[Edit]:
             for value in range(4)
             if _shown([step for _, step in sorted([*rest, (place - (at is None), (b"irot", value))])]) == wanted
         )
-        if at is not None and users[mine[at].number] <= items and bytes_of.get(mine[at].number, value) == value:
+        if at is not None and users[mine[at].number] <= turns.keys() and bytes_of.get(mine[at].number, value) == value:
             bytes_of[mine[at].number] = value
             continue
         if value not in added:

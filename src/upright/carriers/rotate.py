@@ -6,38 +6,51 @@ ended before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..errors import Damaged, NotLossless
 from ..formats.pdf import Document, readable
-from ..formats.pdf_objects import Dictionary
+from ..formats.pdf_objects import Dictionary, Reference
 from ..turns import Turn
 
 
-def rotated(data: bytes, page: int, turn: Turn) -> tuple[bytes, int, int]:
-    """The bytes to append so that a page (from 0) is shown turned; its /Rotate then; how many pages there are.
+def rotated(data: bytes, turns: Mapping[int, Turn]) -> tuple[bytes, list[int]]:
+    """The bytes to append so that pages (from 0) are shown turned; the /Rotate of all pages then.
 
     Raises:
         NotLossless: the file is not one that can be appended to.
     """
     try:
         with readable():
-            return _rotated(data, page, turn)
+            return _rotated(data, turns)
     except Damaged as error:
         cause = f"/Rotate cannot be appended to this PDF: {error.cause}"
-        raise NotLossless(cause, remedy="turn the page in a PDF editor") from error
+        raise NotLossless(cause, remedy=_remedy(data)) from error
 
 
-def _rotated(data: bytes, page: int, turn: Turn) -> tuple[bytes, int, int]:
+def _remedy(data: bytes) -> str:
+    if not data.startswith(b"%PDF-"):
+        at = data.find(b"%PDF-")
+        return f"cut off the {at:,} bytes before %PDF- (tail -c +{at + 1} IN > OUT), and correct that"
+    return "write it again with qpdf --decrypt IN OUT, and correct that"
+
+
+def _rotated(data: bytes, turns: Mapping[int, Turn]) -> tuple[bytes, list[int]]:
     document = Document(data)
     pages = list(document.pages())
-    if page >= len(pages):
-        raise Damaged(f"it has no page {page}")
-    reference, content, before = pages[page]
-    after = (before + turn.value) % 360
-    added = document.update(reference, _with_rotate(content, after))
-    now = [rotate for _, _, rotate in Document(data + added).pages()]
-    if now != [after if index == page else rotate for index, (_, _, rotate) in enumerate(pages)]:
+    if missing := [page for page in turns if page >= len(pages)]:
+        raise Damaged(f"it has no page {missing[0] + 1}")
+    after = [rotate for _, _, rotate in pages]
+    objects: dict[Reference, bytes] = {}
+    for page, turn in turns.items():
+        reference, content, before = pages[page]
+        after[page] = (before + turn.value) % 360
+        if objects.setdefault(reference, new := _with_rotate(content, after[page])) != new:
+            raise Damaged("pages of different turns are one object")
+    added = document.update(objects)
+    if [rotate for _, _, rotate in Document(data + added).pages()] != after:
         raise Damaged("what was appended cannot be read back")
-    return added, after, len(pages)
+    return added, after
 
 
 def _with_rotate(content: Dictionary, rotate: int) -> bytes:

@@ -73,7 +73,7 @@ def _table_printer() -> Printer:
         click.echo(
             f"{_turn(orientation):>7}  {100 * orientation.confidence:6.2f}%  "
             f"{click.style(f'{words:<17}', fg=_COLOURS.get(row.group))} "
-            f"{printable(row.source)}{f'  ({notes})' if notes else ''}"
+            f"{printable(row.name)}{f'  ({notes})' if notes else ''}"
         )
 
     return show

@@ -45,7 +45,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     upright batch s3://bucket/scans/ -o results.parquet --shard 1/8
     """
     if options["ray"]:
-        names = ("folder", "shard", "report", "retry_errors", "page", "workers", "together", *CORRECTION_NAMES)
+        names = ("folder", "shard", "report", "retry_errors", "pages", "workers", "together", *CORRECTION_NAMES)
         refuse(context, names, "does not go with --ray", "leave one of them out")
         _on_ray(sources, options)
         return

@@ -30,6 +30,22 @@ def _bands(context: click.Context, parameter: click.Parameter, text: str | None)
     return red, green, blue
 
 
+def _pages(context: click.Context, parameter: click.Parameter, text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if (
+            not first.isdecimal()
+            or not (last or first).isdecimal()
+            or not 1 <= int(first) <= int(last or first) < 10**6
+        ):
+            raise click.BadParameter(f"{text!r} are no pages; they count from 1, as 1,3-5")
+        found.update(range(int(first) - 1, int(last or first)))
+    return sorted(found)
+
+
 _PICTURES = (
     click.argument("sources", nargs=-1, type=click.Path(path_type=str, allow_dash=True)),
     click.option("--list", "lists", multiple=True, metavar="FILE", help="A file with one source a line."),
@@ -78,7 +94,13 @@ _PICTURES = (
         callback=_bands,
         help="Of pictures with many bands (TIFF) show these three, counted from 1; 4,3,2 shows infrared as red.",
     ),
-    click.option("--page", type=click.IntRange(0), default=0, show_default=True, help="Which page, from 0."),
+    click.option(
+        "--page",
+        "pages",
+        metavar="N,N-N",
+        callback=_pages,
+        help="Only these pages, counted from 1, as 1,3-5. By default all pages of a document.",
+    ),
     click.option(
         "--max-memory-mb",
         type=click.FloatRange(0, min_open=True),
@@ -187,7 +209,6 @@ def corrector_of(
         limits=_limits(options),
         method=method_named(options["method"]),
         edge=options["edge"],
-        page=options["page"],
         in_place=options["in_place"],
     )
     writer = writer or Writer(journal, options["overwrite"], not options["new_times"], options["dry_run"])

@@ -70,7 +70,7 @@ def go_through(
     reading = progress.reading if progress.terminal else None
     with open_detector(options, reading) as detector, _stopping(tally) as stop:
         tally.timing_s["load"] = detector.load_s
-        how = {name: options[name] for name in ("workers", "page", "together")} | {
+        how = {name: options[name] for name in ("workers", "pages", "together")} | {
             "ordered": batch is None,
             "stop": stop,
         }

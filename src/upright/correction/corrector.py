@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,11 +12,12 @@ from ..errors import CorrectionError, UsageError
 from ..results import Correction, Orientation
 from ..sources import STANDARD_STREAM, Item, item_of, key_hash
 from .opening import Seen, opened
-from .planning import plan
+from .pages import plan_pages
 from .request import Request
 from .writer import Writer
 
-SetRight = Callable[[Orientation], Correction]
+#: Sets the pages of a file right that have these answers, by one change.
+SetRight = Callable[[Sequence[Orientation]], list[Correction]]
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,13 @@ class Corrector:
                 file.look()
             request = replace(self.request, target=self.target(item))
 
-            def set_right(orientation: Orientation) -> Correction:
-                done = self.writer.write(plan(file, request.answered(orientation)))
-                return replace(done, source=item.key)
+            def set_right(answers: Sequence[Orientation]) -> list[Correction]:
+                change, pages = plan_pages(file, request, answers)
+                done = self.writer.write(change)
+                if len(pages) == 1:
+                    return [replace(done, source=item.key)]
+                file_done = replace(done, source=item.key)
+                return [_of_page(page, file_done) for page in pages]
 
             yield set_right
 
@@ -85,6 +90,11 @@ class Corrector:
             yield item
 
 
+def _of_page(page: Correction, file: Correction) -> Correction:
+    said = "; ".join(filter(None, (page.note, file.note)))
+    return replace(page, source=file.source, target=file.target, written=file.written, note=said)
+
+
 @dataclass(frozen=True)
 class Later:
     """Notes down what items are while they are decided, and corrects them afterwards if they are still that."""
@@ -107,9 +117,9 @@ class Later:
             self._noted[item.key] = forgotten, (file.facts, file.content)
             yield None
 
-    def set_right(self, key: str, orientation: Orientation) -> Correction:
+    def set_right(self, key: str, answers: Sequence[Orientation]) -> list[Correction]:
         """Correct an item that was looked at. Raises as writing does."""
         item, seen = self._noted.pop(key)
         with self.corrector.looking_at(item.load(), seen) as set_right:
             assert set_right is not None
-            return set_right(orientation)
+            return set_right(answers)

@@ -27,14 +27,33 @@ def plan(file: Opened, request: Request) -> Change:
         _check_target(file, request.target)
     target = file.path if request.in_place else request.target
     new = _planned(file.window, file.name, request, target)
-    done = new.correction
-    notes = [request.note, done.note]
+    done = replace(new.correction, note="; ".join(filter(None, (request.note, new.correction.note))))
+    return changed(file, request, done, new.edits, new.data, new.check)
+
+
+def check_names(file: Opened, request: Request, form: str) -> None:
+    """Raise `UsageError` where a file cannot become the target, or is named like another format."""
+    if request.target is not None:
+        _check_target(file, request.target)
+    _check_suffix(form, file.name, file.path if request.in_place else request.target)
+
+
+def changed(
+    file: Opened,
+    request: Request,
+    done: Correction,
+    edits: tuple[Edit, ...] = (),
+    data: bytes | None = None,
+    check: Callable[[BinaryIO], None] | None = None,
+) -> Change:
+    """The change of a file: none in place where it is kept."""
+    target, notes = file.path if request.in_place else request.target, [done.note]
     if request.in_place and file.facts is not None and file.facts.st_nlink > 1 and done.method != Method.KEEP:
         notes.append(f"{file.facts.st_nlink - 1} other hard links keep the old bytes")
     correction = replace(done, target=target or "", note="; ".join(filter(None, notes)))
     if request.in_place and done.method == Method.KEEP:
         return Change(correction)
-    return Change(correction, (Target(target, file, new.edits, new.data, new.check),))
+    return Change(correction, (Target(target, file, edits, data, check),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +83,7 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         if method == Method.REENCODE and target is not None and _promised(target) not in (None, form):
             return _by_reencoding(window, kept, tag, request, target)
         return _kept(kept)
-    if "rotate" in carriers and method in (None, Method.TAG):
+    if "rotate" in carriers and method != Method.REENCODE:
         return _by_rotate(window, kept, page)
     if not form:
         cause = "not a picture in a format that upright knows" if window.size else "the file is empty"
@@ -121,11 +140,11 @@ def _by_tag(window: Window, kept: Correction, page: int, note: str = "", mirrore
 def _by_rotate(window: Window, kept: Correction, page: int) -> _New:
     """A PDF page by its /Rotate, the counterpart of the EXIF orientation."""
     try:
-        added, after, pages = rotated(window.at(0, window.size), page, kept.turn)
+        added, rotates = rotated(window.at(0, window.size), {page: kept.turn})
     except NotLossless as error:
         return _kept(kept, error.cause, error.remedy)
-    others = ", the others stay as they are" if pages > 1 else ""
-    note = f"/Rotate of page {page + 1} is {after} now{others}"
+    others = ", the others stay as they are" if len(rotates) > 1 else ""
+    note = f"/Rotate of page {page + 1} is {rotates[page]} now{others}"
     return _New(replace(kept, method=Method.TAG, note=note), (Edit(window.size, b"", added),))
 
 

@@ -6,7 +6,7 @@ Nothing here decodes pixels (`upright.pictures`) or knows what an orientation me
 from __future__ import annotations
 
 from .container import Blocks, Container
-from .edits import Bytes, Edit, Span, Window, applied, inverse
+from .edits import Bytes, Edit, Overlay, Span, Window, applied, inverse
 from .table import FORMATS, HEAD_BYTES, Format, format_in, format_of, format_of_suffix, named, sniff
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Container",
     "Edit",
     "Format",
+    "Overlay",
     "Span",
     "Window",
     "applied",

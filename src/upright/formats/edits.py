@@ -58,6 +58,50 @@ class Window:
         return Edit(offset, self.exactly(offset, width) if width else b"", new)
 
 
+class Overlay(Window):
+    """A window on what changes that keep lengths, or go on at the end, make of another; they add up to `edits`."""
+
+    def __init__(self, window: Window) -> None:
+        self._base, self.size = window, window.size
+        self._changed: dict[int, int] = {}
+        self._tail = b""
+
+    def at(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset``."""
+        if offset < 0 or size <= 0:
+            return b""
+        behind = max(0, offset - self._base.size)
+        found = bytearray(self._base.at(offset, size))
+        found += self._tail[behind : behind + size - len(found)]
+        for place, value in self._changed.items():
+            if offset <= place < offset + len(found):
+                found[place - offset] = value
+        return bytes(found)
+
+    def apply(self, edits: Sequence[Edit]) -> None:
+        """Add edits of what this window shows now. Raises `Damaged` for those that move bytes."""
+        for edit in sorted(edits, key=lambda each: -each.offset):
+            behind = edit.offset - self._base.size
+            if behind >= 0:
+                self._tail = self._tail[:behind] + edit.new + self._tail[behind + len(edit.old) :]
+            elif len(edit.old) == len(edit.new):
+                self._changed.update(enumerate(edit.new, edit.offset))
+            else:
+                raise Damaged("its pages cannot be changed together", remedy="name one with --page")
+        self.size = self._base.size + len(self._tail)
+
+    def edits(self) -> list[Edit]:
+        """All of it, as edits of the other window."""
+        found: list[Edit] = []
+        for place in sorted(self._changed):
+            old, new = self._base.at(place, 1), bytes([self._changed[place]])
+            if found and found[-1].offset + len(found[-1].old) == place:
+                last = found.pop()
+                old, new, place = last.old + old, last.new + new, last.offset
+            found.append(Edit(place, old, new))
+        return [*found, *([Edit(self._base.size, b"", self._tail)] if self._tail else [])]
+
+
 def applied(window: Window, edits: Sequence[Edit], chunk: int = 1 << 20) -> Iterator[bytes]:
     """The bytes after the edits, in pieces. :class:`Damaged` where the bytes are not what the edits expect."""
     position = 0

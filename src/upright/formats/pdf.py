@@ -95,11 +95,13 @@ class Document:
         for kid in kids if isinstance(kids, list) else ():
             yield from self._leaves(kid, rotate, seen, depth + 1)
 
-    def update(self, reference: Reference, content: bytes) -> bytes:
-        """An incremental update in which an object has other bytes."""
-        start = b"" if self.data.endswith((b"\n", b"\r")) else b"\n"
-        at = len(self.data) + len(start)
-        body = start + b"%d %d obj\n%s\nendobj\n" % (*reference, content)
+    def update(self, objects: dict[Reference, bytes]) -> bytes:
+        """An incremental update in which these objects have other bytes."""
+        body = b"" if self.data.endswith((b"\n", b"\r")) else b"\n"
+        places: list[tuple[int, int, int]] = []
+        for reference, content in sorted(objects.items()):
+            places.append((reference.number, len(self.data) + len(body), reference.generation))
+            body += b"%d %d obj\n%s\nendobj\n" % (*reference, content)
         references = len(self.data) + len(body)
         size = self.value(self.trailer.get(b"/Size"))
         if not isinstance(size, int):
@@ -107,12 +109,14 @@ class Document:
         kept = b" ".join(key + b" " + self.trailer.text(key) for key in _KEPT_IN_TRAILER if key in self.trailer)
         trailer = b"/Size %d /Prev %d %s" % (size + self.by_stream, self.newest, kept)
         if self.by_stream:
-            rows = [(reference.number, at, reference.generation), (size, references, 0)]
+            rows = [*places, (size, references, 0)]
             table = b"".join(b"\1" + place.to_bytes(8) + generation.to_bytes(2) for _, place, generation in rows)
-            facts = b"/Type /XRef /W [1 8 2] /Index [%d 1 %d 1] /Length %d" % (reference.number, size, len(table))
+            index = b" ".join(b"%d 1" % number for number, _, _ in rows)
+            facts = b"/Type /XRef /W [1 8 2] /Index [%s] /Length %d" % (index, len(table))
             body += b"%d 0 obj\n<< %s %s >>\nstream\n%s\nendstream\nendobj\n" % (size, facts, trailer, table)
         else:
-            body += b"xref\n%d 1\n%010d %05d n \ntrailer\n<< %s >>\n" % (reference.number, at, reference[1], trailer)
+            table = b"".join(b"%d 1\n%010d %05d n \n" % row for row in places)
+            body += b"xref\n%strailer\n<< %s >>\n" % (table, trailer)
         return body + b"startxref\n%d\n%%%%EOF\n" % references
 
     def dictionary(self, reference: Any) -> Dictionary:

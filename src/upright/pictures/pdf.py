@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from ..errors import BrokenPicture
 from ..extras import need
 from .picture import Box, Picture
 from .source import OpenSource
@@ -24,7 +25,13 @@ def open_pdf(source: OpenSource) -> Picture:
     pypdfium2 = need("pypdfium2", "pdf", source=source.name)
     source.file.seek(0)
     with _pdfium:
-        document = pypdfium2.PdfDocument(source.file)
+        try:
+            document = pypdfium2.PdfDocument(source.file)
+        except pypdfium2.PdfiumError as error:
+            if "password" not in str(error).lower():
+                raise
+            remedy = "write it again with qpdf --decrypt --password=… IN OUT"
+            raise BrokenPicture("it needs a password to be opened", source=source.name, remedy=remedy) from None
         pages = len(document)
         source.check_pages(pages)
         sheet = document[source.page]

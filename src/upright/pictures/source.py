@@ -84,8 +84,8 @@ class OpenSource:
             cause = f"{pages:,} pages are over the limit max_pages of {most:,}"
             raise TooLarge(cause, source=self.name, remedy="raise max_pages if you trust the file")
         if not 0 <= self.page < pages:
-            remedy = f"its pages are 0 to {pages - 1}"
-            raise UsageError(f"it has no page {self.page}", source=self.name, remedy=remedy)
+            remedy = f"it has {pages}; Python and HTTP count them from 0"
+            raise UsageError(f"it has no page {self.page + 1}", source=self.name, remedy=remedy)
 
     def check_bands(self, count: int) -> None:
         """Raise `UsageError` where a picture of ``count`` bands lacks a wanted one."""

@@ -1,0 +1,64 @@
+"""Several pages of one file, set right by one change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import BinaryIO
+
+from ..carriers import page_edits, read_exif_orientation
+from ..carriers.rotate import rotated
+from ..errors import CorrectionError, NotLossless
+from ..formats import Edit, Window, format_in
+from ..results import Correction, Method, Orientation
+from ..turns import Turn
+from .opening import Opened
+from .planning import changed, check_names, plan
+from .request import Change, Request
+
+_REMEDY = "name one page with --page, and a target"
+
+
+def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -> tuple[Change, list[Correction]]:
+    """The change of a file whose pages have these answers, and what it does to each. Raises as `plan` does.
+
+    Pages have a tag each, so they are turned by it, whatever the method.
+    """
+    if len(answers) == 1:
+        change = plan(file, replace(request.answered(answers[0]), page=answers[0].page))
+        return change, [change.correction]
+    row = format_in(file.window)
+    carriers = row.carriers if row else ()
+    check_names(file, request, row.name if row else "")
+    asked = {answer.page: request.answered(answer) for answer in answers}
+    turns = {page: each.turn for page, each in asked.items() if each.turn and each.method != Method.KEEP}
+    if turns and (request.method == Method.REENCODE or (request.method == Method.TURN and request.edge == "refuse")):
+        raise NotLossless(f"it has {len(answers)} pages, which stay together", remedy=_REMEDY)
+    note = "the tag was changed, not the pixels" * (request.method == Method.TURN)
+    edits: list[Edit] = []
+    cannot: NotLossless | None = None
+    exif = {page: read_exif_orientation(file.window, page=page).orientation for page in asked}
+    after = {page: before.then(turns.get(page, Turn.NONE)) for page, before in exif.items()}
+    try:
+        if turns and "rotate" in carriers:
+            window, after = file.window, exif
+            edits = [Edit(window.size, b"", rotated(window.at(0, window.size), turns)[0])]
+        elif turns:
+            edits = page_edits(file.window, {page: after[page] for page in turns})
+    except NotLossless as error:
+        cannot, turns, after = error, {}, exif
+
+    def check(written: BinaryIO) -> None:
+        window = Window(written)
+        if any(read_exif_orientation(window, page=page).orientation != each for page, each in after.items()):
+            raise CorrectionError("the tags cannot be read back", remedy="name one page with --page")
+
+    corrections = []
+    for page, each in asked.items():
+        method = Method.TAG if page in turns else Method.KEEP
+        done = Correction(file.name, "", method, turns.get(page, Turn.NONE), exif[page], after[page], True, False)
+        said = cannot.cause if cannot and each.turn else note * (page in turns)
+        remedy = cannot.remedy if cannot and each.turn else ""
+        corrections.append(replace(done, note="; ".join(filter(None, (each.note, said))), remedy=remedy))
+    whole = next((each for each in corrections if each.method == Method.TAG), corrections[0])
+    return changed(file, request, replace(whole, note=""), tuple(edits), check=check), corrections
