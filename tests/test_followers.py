@@ -172,6 +172,13 @@ def test_a_photograph_of_many_programs(photo: bytes, browser: Any, method: Metho
     assert undone == photo
 
 
+def test_a_thumbnail_is_mirrored_with_its_picture(photo: bytes) -> None:
+    mirrored = ExifOrientation.RIGHT_TOP.mirror()
+    data = b"".join(applied(Window(photo), exif_edits(photo, mirrored)))
+    said = facts(data)
+    assert [said[name] for name in ("IFD0:Orientation", "IFD1:Orientation", "XMP-tiff:Orientation")] == [mirrored] * 3
+
+
 def _tagged(image: Image.Image, orientation: int) -> Image.Image:
     image.getexif()[0x0112] = orientation
     return image

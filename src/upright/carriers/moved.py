@@ -20,8 +20,11 @@ class Moved:
     pixels: ExifOrientation = ExifOrientation.TOP_LEFT
     thumbnail: Thumbnail | None = None
 
-    @property
-    def turn(self) -> Turn:
-        """The clockwise turn of what is shown; none for a mirror, which no correction makes."""
+    def of(self, known: ExifOrientation) -> ExifOrientation:
+        """How something is shown that was shown by ``known`` and moves as the picture does."""
         shown = self.after if self.pixels == ExifOrientation.TOP_LEFT else self.pixels
-        return next((turn for turn in Turn if self.before.then(turn) == shown), Turn.NONE)
+        turn = next((turn for turn in Turn if self.before.then(turn) == shown), None)
+        if turn is not None:
+            return known.then(turn)
+        turn = next(turn for turn in Turn if self.before.mirror().then(turn) == shown)
+        return known.mirror().then(turn)

@@ -25,10 +25,10 @@ def follow(window: Window, span: Span, moved: Moved) -> list[Edit]:
     value = exif.read(found)
     known = ExifOrientation(value.raw) if value and value.raw in range(1, 9) else None
     if moved.pixels == ExifOrientation.TOP_LEFT:
-        after = known.then(moved.turn) if known else None
+        after = moved.of(known) if known else None
         return exif.change(window, found, after) if after and after != known else []
     upright = exif.change(window, found, ExifOrientation.TOP_LEFT) if known else []
-    shown = (known or moved.before).then(moved.turn)
+    shown = moved.of(known or moved.before)
     return upright + (_pixels(window, span, first, found, shown, moved) if shown != ExifOrientation.TOP_LEFT else [])
 
 

@@ -107,7 +107,7 @@ def _outcomes(
 
     items = placed(find_items(sources, lists=options["lists"], once=True))
     with open_detector(options) as detector:
-        how = {"workers": options["workers"], "page": options["page"], "stop": stop}
+        how = {"workers": options["workers"], "pages": options["pages"], "stop": stop}
         for outcome in work(items, detector, together=True, **how):
             yield outcome, places[outcome.source]
 
