@@ -41,21 +41,25 @@ ROUND_S = 8.0
 KINDS = ("silent", "slow_head", "slow_body", "no_reader")
 
 _ONE_FILE = """
-import json, resource, sys, time
+import json, resource, sys
 from functools import partial
 from pathlib import Path
-from upright import Detector, UprightError
+from upright import Detector, UprightError, workers
 from upright.correction import correct
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def used():
+    "Processor seconds and the largest memory in MB, of this process and of workers that have ended."
+    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu_s = sum(each.ru_utime + each.ru_stime for each in (own, others))
+    return cpu_s, max(own.ru_maxrss, others.ru_maxrss) / 1024
 detector = Detector(effort=3)
 detector.detect(Path(sys.argv[2]).read_bytes())
-base, found = peak(), {}
+base, found = used()[1], {}
 works = {"detect": partial(detector.detect, sys.argv[1])}
 for method in ("tag", "turn", "reencode"):
     target = Path(sys.argv[3]) / (method + (".png" if method == "reencode" else Path(sys.argv[1]).suffix))
     works[method] = partial(correct, sys.argv[1], target, turn=90, method=method)
 for name, work in works.items():
-    started = time.process_time()
+    started = used()[0]
     try:
         work(); answer = "answered"
     except UprightError as error:
@@ -63,7 +67,9 @@ for name, work in works.items():
         answer = type(error).__name__
     except BaseException as error:
         answer = f"not ours: {error!r}"
-    found[name] = {"answer": answer, "cpu_s": time.process_time() - started, "peak_mb": peak() - base}
+    workers.close()
+    ended, peak_mb = used()
+    found[name] = {"answer": answer, "cpu_s": ended - started, "peak_mb": peak_mb - base}
 print(json.dumps(found))
 """
 

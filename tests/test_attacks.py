@@ -30,6 +30,7 @@ OUTCOMES = {
     "loop.tif": {"BrokenPicture"},
     "many-scans.jpg": {"BrokenPicture"},
     "many-segments.jpg": {"BrokenPicture"},
+    "nested-forms.pdf": {"BrokenPicture", "TooLarge"},
     "never-ending-fill.jpg": {"BrokenPicture"},
     "no-page.pdf": {"answered", "BrokenPicture"},
     "padded-progressive.jpg": {"TooLarge"},

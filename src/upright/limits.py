@@ -26,6 +26,14 @@ class Limits:
     max_stream_bytes: int = 1 << 30
     timeout_s: float = 300.0
 
+    def too_long(self, source: str | None) -> TooLarge:
+        """The error that says that decoding was stopped."""
+        return TooLarge(
+            f"decoding took longer than the limit timeout_s of {self.timeout_s:g} s",
+            source=source,
+            remedy="raise timeout_s if you trust the file",
+        )
+
     def check_memory(
         self, size: tuple[int, int], needed_bytes: float, source: str | None = None, instead: str = ""
     ) -> None:

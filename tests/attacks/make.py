@@ -72,6 +72,26 @@ def webp_frames() -> bytes:
     return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
 
 
+def nested_forms() -> bytes:
+    """A page that draws a form ten times, which draws one ten times, seven deep: ten million fills."""
+    parts = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</XObject<</F 5 0 R>>>>>>",
+        stream(b"", b"/F Do " * 10),
+    ]
+    for number in range(5, 12):
+        inner = b"/Resources<</XObject<</F %d 0 R>>>>" % (number + 1) if number < 11 else b""
+        content = b"/F Do " * 10 if inner else b"0 0 9 9 re f "
+        parts.append(stream(b"/Type/XObject/Subtype/Form/BBox[0 0 600 800]" + inner, content))
+    objects = b"".join(b"%d 0 obj%sendobj\n" % (number + 1, part) for number, part in enumerate(parts))
+    return b"%PDF-1.4\n" + objects + b"trailer<</Root 1 0 R>>\n%%EOF"
+
+
+def stream(facts: bytes, content: bytes) -> bytes:
+    return b"<<%s/Length %d>>stream\n%s\nendstream " % (facts, len(content), content)
+
+
 def jpeg(**options: object) -> bytes:
     buffer = io.BytesIO()
     Image.effect_noise((160, 160), 40).convert("RGB").save(buffer, "JPEG", **options)
@@ -133,6 +153,7 @@ def files() -> dict[str, bytes]:
         "giant.jp2": jpeg_2000(),
         "giant.avif": avif(),
         "comments.ppm": b"P6\n" + b"#" * 300_000 + b"\n1 1\n255\n\0\0\0",
+        "nested-forms.pdf": nested_forms(),
         "padded-progressive.jpg": resized(progressive, 0xC2, 14_500) + bytes(420_000),
         "giant-baseline.jpg": resized(plain, 0xC0, 65_500),
         "giant-progressive.jpg": resized(progressive, 0xC2, 65_500),

@@ -21,6 +21,7 @@ import httpx
 import pytest
 from PIL import Image
 
+ATTACKS = Path(__file__).parents[1] / "attacks"
 DEMO = Path(__file__).parents[2] / "testdata" / "demo"
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 from PIL import Image
 
-from .conftest import jpeg, problem_of, raw
+from .conftest import ATTACKS, jpeg, problem_of, raw
 
 
 def test_wrong_paths_methods_and_parameters_are_problems(served, photo):
@@ -112,6 +112,18 @@ def test_a_request_that_is_late_leaves_no_decoder_at_work(serve):
     started = time.monotonic()
     assert service.client.post("/v1/orientation", content=jpeg(64, 64)).status_code == 200
     assert time.monotonic() - started < 15
+
+
+def test_files_that_keep_a_decoder_busy_cost_their_own_client_alone(serve):
+    """A PDF whose forms draw each other ten million times, and headers of two gigapixels, while others are served."""
+    service = serve("--decode-threads", "2")
+    bad = [(ATTACKS / name).read_bytes() for name in ("nested-forms.pdf", "tall.png", "wide.png", "giant.jp2")]
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(service.client.post, "/v1/orientation", content=data) for data in bad]
+        for seed in range(4):
+            assert service.client.post("/v1/orientation", content=jpeg(64, 64, seed)).status_code == 200
+        assert {answer.result().status_code for answer in answers} <= {413, 422}
+    assert service.metric("upright_requests_in_flight") == 0
 
 
 def test_a_rate_is_kept_for_each_key(serve):

@@ -54,6 +54,15 @@ def reencoded_bytes(rows: Iterable[Format], size: tuple[int, int], pixel_bytes: 
     return size[0] * size[1] * max(pixel_bytes, 4) * (_REENCODED + sum(row.held for row in rows))
 
 
+def has_to_be_apart(row: Format, size: tuple[int, int], frames: int = 1) -> bool:
+    """Whether so many frames may take so long, or so much, that they are decoded where that can be stopped."""
+    return row.apart or size[0] * size[1] * frames * row.slow > _MOST_S * 1e6
+
+
+#: Seconds for which a decoder that cannot be stopped may keep a thread.
+_MOST_S = 1.0
+
+
 def is_cut_short(row: Format, size: tuple[int, int], file_bytes: int) -> bool:
     """Whether a file is too small for the pixels that it claims, however they are compressed."""
     return bool(row.densest) and size[0] * size[1] > max(_LEAST_CLAIM, file_bytes * row.densest)

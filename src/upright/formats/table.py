@@ -36,6 +36,8 @@ class Format:
         held: of a format that has to be decoded whole before it can be shrunk: the bytes that are held meanwhile for
             each byte of pixels, as `cost` estimates it. 0: it streams.
         turning: the same while its stored pixels are turned and proven.
+        slow: microseconds that a pixel takes where decoding cannot be stopped, as `cost` uses it.
+        apart: its structure alone can keep a decoder busy, whatever its size.
         densest: how many pixels a byte of a file can hold, as `cost` uses it; 0: any number.
         holds: several ``pages`` or ``frames``, or one picture ("").
         bands: whether three of more bands can be chosen.
@@ -54,6 +56,8 @@ class Format:
     extra: str = ""
     held: float = 0.0
     turning: float = 7.0
+    slow: float = 0.0
+    apart: bool = False
     densest: int = 0
     holds: Literal["", "pages", "frames"] = ""
     bands: bool = False
@@ -86,17 +90,22 @@ _EXIF = ("exif", "xmp")
 
 
 #: A block of 64 pixels takes a bit at least. Deflate makes 1,032 bytes of one, of 8 pixels each.
-_jpeg = partial(Format, opener=".pictures.jpeg:open_jpeg", decoder="PIL", written=True, turning=4.5, densest=512)
+_jpeg = partial(
+    Format, opener=".pictures.jpeg:open_jpeg", decoder="PIL", written=True, turning=4.5, slow=0.01, densest=512
+)
 _vips = partial(Format, opener=".pictures.vips:open_vips", decoder="pyvips", written=True, bands=True)
 _png = partial(_vips, turning=6.0, densest=8 * 1032)
 _pages = partial(_vips, holds="pages")
-_frames = partial(_vips, held=2.0, holds="frames")
-_pillow = partial(Format, opener=".pictures.whole:open_pillow", decoder="PIL", held=1.3)
-_heif = partial(Format, opener=".pictures.whole:open_heif", decoder="pi_heif", held=3.0, holds="pages")
+_frames = partial(_vips, held=2.0, slow=0.1, holds="frames")
+_pillow = partial(Format, opener=".pictures.whole:open_pillow", decoder="PIL", held=1.3, slow=0.05)
+_heif = partial(Format, opener=".pictures.whole:open_heif", decoder="pi_heif", held=3.0, slow=0.06, holds="pages")
 _dicom = partial(
-    Format, opener=".pictures.dicom:open_dicom", decoder="pydicom", extra="dicom", held=14.0, holds="frames"
+    Format, opener=".pictures.dicom:open_dicom", decoder="pydicom", extra="dicom", held=14.0, apart=True, holds="frames"
 )
-_pdf = partial(Format, opener=".pictures.pdf:open_pdf", decoder="pypdfium2", extra="pdf", held=3.0, holds="pages")
+_bmp = partial(_pillow, turning=3.2, slow=0.15)
+_pdf = partial(
+    Format, opener=".pictures.pdf:open_pdf", decoder="pypdfium2", extra="pdf", held=3.0, apart=True, holds="pages"
+)
 
 # fmt: off
 #: Name, suffixes, magic, container, carriers, turner.
@@ -106,16 +115,16 @@ _ROWS = (
     _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", _EXIF, ".lossless.tiff:turned"),
     _frames("WEBP", ".webp", rb"RIFF....WEBP", ".formats.webp:Webp", _EXIF, ".lossless.pillow:turned", turning=10.0),
     _frames("GIF", ".gif", rb"GIF8[79]a", ".formats.gif:Gif", (), ".lossless.pillow:turned", turning=2.0),
-    _pillow("BMP", ".bmp", rb"BM", ".formats.bmp:Bmp", (), ".lossless.pillow:turned", written=True, turning=3.2),
+    _bmp("BMP", ".bmp", rb"BM", ".formats.bmp:Bmp", (), ".lossless.pillow:turned", written=True),
     _frames("AVIF", ".avif", _BRANDS + rb"avi[fs]", ".formats.heif:Heif", ("irot",), held=6.0),
     _heif("HEIC", ".heic .heif", _BRANDS + rb"(?:hei[cxms]|hev[cxms]|mif[12]|msf1)", ".formats.heif:Heif", ("irot",)),
     _dicom("DICOM", ".dcm", rb".{128}DICM"),
     _pillow("PPM", ".ppm .pgm .pbm .pnm", rb"P[1-6]\s", ".formats.ppm:Ppm", written=True, densest=8),
     _pillow("JPEG2000", ".jp2 .j2k .jpx", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", written=True, held=5.0),
     _pillow("PSD", ".psd", rb"8BPS"),
-    _pillow("QOI", ".qoi", rb"qoif", densest=62),
+    _pillow("QOI", ".qoi", rb"qoif", slow=1.0, densest=62),
     _pillow("ICO", ".ico", rb"\x00\x00\x01\x00", ".formats.ico:Ico"),
-    _pillow("DDS", ".dds", rb"DDS ", densest=4),
+    _pillow("DDS", ".dds", rb"DDS ", slow=1.0, densest=4),
     _pillow("PCX", ".pcx", rb"\x0a\x05\x01"),
     # The last, because its header need not come first: what begins as another format is that.
     _pdf("PDF", ".pdf", _PDF, ".formats.pdf:Pdf", ("rotate",)),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from .. import workers
 from ..carriers import patch_exif_orientation, read_exif_orientation
 from ..errors import CorrectionError, UprightError
 from ..formats import Format, Window, cost, format_in, format_of
@@ -31,6 +32,17 @@ def reencoded(
         raise CorrectionError(f"{source.name} pixels cannot be re-encoded", remedy=remedy)
     if not target or not target.written:
         raise CorrectionError(f"pictures cannot be encoded as {form}", remedy="name a .jpg or .png target")
+    if source and workers.THERE:
+        window, container = Window(data), source.container
+        if container is None or cost.has_to_be_apart(source, container.size_px(window, page)):
+            found: bytes = workers.call(f"{__name__}:encoded_here", data, exif, turn, form, page, limits, limits=limits)
+            return found
+    return encoded_here(data, exif, turn, form, page, limits)
+
+
+def encoded_here(data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: int, limits: Limits) -> bytes:
+    """The same in this process."""
+    source, target = format_in(Window(data)), format_of(form)
     with decoding():
         picture = _opened(data, source, page, partial(_check, limits, [row for row in (source, target) if row]))
         shown = show_pillow(picture, exif.then(turn))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import Any
 
-from ..carriers import read_exif_orientation
-from ..errors import UsageError
-from ..formats import FORMATS, named
 from ..limits import Limits
+from .apart import opened
+from .opening import no_bands
 from .picture import Box, Picture, squash
-from .source import Bands, OpenSource, Source, open_source, reading
+from .source import Bands, Source, open_source, reading
 from .whole import open_array, open_image
 
 __all__ = ["Bands", "Box", "Limits", "Picture", "Source", "open_picture", "squash"]
@@ -36,12 +34,12 @@ def open_picture(source: Source, *, page: int = 0, limits: Limits = _NO_LIMITS, 
     in_memory = _in_memory(source, page, limits, bands)
     if in_memory is not None:
         return in_memory
-    opened = open_source(source, limits, page, bands)
+    source_file = open_source(source, limits, page, bands)
     try:
-        with reading(opened.name):
-            return _opened(opened)
+        with reading(source_file.name):
+            return opened(source_file)
     except BaseException:
-        opened.file.close()
+        source_file.file.close()
         raise
 
 
@@ -53,22 +51,6 @@ def _in_memory(source: Any, page: int, limits: Limits, bands: Bands | None) -> P
     if array is not None and isinstance(source, array):
         return open_array(source, limits, bands)
     if image is not None and isinstance(source, image):
-        _no_bands(bands, "a Pillow image", "<image>")
+        no_bands(bands, "a Pillow image", "<image>")
         return open_image(source, limits, page)
     return None
-
-
-def _no_bands(bands: Bands | None, what: str, name: str) -> None:
-    if bands is not None:
-        raise UsageError(f"bands of {what} cannot be chosen", source=name, remedy="leave bands out, or give a TIFF")
-
-
-def _opened(source: OpenSource) -> Picture:
-    row = FORMATS[source.format]
-    if not row.bands:
-        _no_bands(source.bands, source.format, source.name)
-    tag = read_exif_orientation(source.file, page=source.page)
-    with source.decoding():
-        picture: Picture = named(row.opener)(replace(source, exif=tag.to_apply))
-    picture.warn(tag.warning)
-    return picture

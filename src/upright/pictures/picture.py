@@ -53,6 +53,11 @@ class Picture(ABC):
         source.check_claim(size)
 
     @property
+    def stored_size(self) -> tuple[int, int]:
+        """Width and height of the stored pixels."""
+        return self._stored_size
+
+    @property
     def width_px(self) -> int:
         """Width as shown."""
         return self._stored_size[1 if self.exif.swaps_sides else 0]
@@ -124,6 +129,10 @@ class Picture(ABC):
         with self._source.decoding():
             parts = self._decode_parts(list(stored), side_px, side_px)
             return {stored[box]: show_pillow(image, self.exif) for box, image in parts.items()}
+
+    def stored(self, width_px: int, height_px: int) -> Image.Image:
+        """All stored pixels as an RGB image, shrunk to at least this size (which the picture has)."""
+        return self._decode(width_px, height_px)
 
     def stored_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
         """Each box of stored pixels as an RGB image, shrunk to at least this size where the box has as many pixels."""

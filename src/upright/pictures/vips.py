@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import TooLarge, UprightError
+from ..errors import UprightError
 from ..formats import FORMATS, Format, Window, cost
 from ..formats.tiff import Tiff
 from ..formats.webp import Webp
@@ -280,7 +280,7 @@ class VipsPicture(Picture):
             values = image.numpy()
         except pyvips.Error as error:
             if late.is_set():
-                raise self._too_long() from error
+                raise self._source.limits.too_long(self.name) from error
             raise
         finally:
             watch.cancel()
@@ -307,19 +307,12 @@ class VipsPicture(Picture):
 
     def _check(self, deadline: float, share: float) -> None:
         if time.monotonic() > deadline:
-            raise self._too_long()
+            raise self._source.limits.too_long(self.name)
         self._tell(share)
 
     def _tell(self, share: float) -> None:
         if self.progress:
             self.progress(share)
-
-    def _too_long(self) -> TooLarge:
-        return TooLarge(
-            f"decoding took longer than the limit timeout_s of {self._source.limits.timeout_s:g} s",
-            source=self.name,
-            remedy="raise timeout_s if you trust the file",
-        )
 
 
 def _divided(box: Box, times: int, size: tuple[int, int]) -> Box:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from .. import workers
 from ..detector import Detector
 from ..engines import open_engine
 from ..engines.batcher import Batcher
@@ -94,9 +95,10 @@ def _share_mb(pictures: int) -> float:
 
 
 def _warm(detector: Detector) -> None:
-    """Import what the first picture would import, and run the engine once: the first request is as fast as others."""
+    """Import what the first picture would import, run the engine once and start a worker: the first request is fast."""
     from PIL import Image
 
     tiny = io.BytesIO()
     Image.effect_noise((32, 32), 50).convert("RGB").save(tiny, "JPEG")
     detector.detect(tiny.getvalue(), effort=0)
+    workers.give(workers.take())

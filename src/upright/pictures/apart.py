@@ -1,0 +1,113 @@
+"""Pictures that are decoded in a process of their own, because they may take long and their decoders cannot be stopped.
+
+Which these are follows from their format and size (`upright.formats.cost`); all others are decoded here.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import workers
+from ..formats import FORMATS
+from ..formats.cost import has_to_be_apart
+from .opening import opened_here
+from .picture import Box, Picture
+from .source import OpenSource, open_source
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from ..limits import Limits
+
+    #: A Pillow image of mode RGB: size and bytes.
+    Pixels = tuple[tuple[int, int], bytes]
+
+#: In a worker: the picture that it decodes.
+_here: list[Picture] = []
+
+
+def opened(source: OpenSource) -> Picture:
+    """The picture, decoded here or in a worker. Raises what `open_picture` does."""
+    row = FORMATS[source.format]
+    if not workers.THERE:
+        return opened_here(source)
+    if row.apart:
+        return ApartPicture(source)
+    picture = opened_here(source)
+    frames = source.page + 1 if row.holds == "frames" else 1
+    if not has_to_be_apart(row, picture.stored_size, frames):
+        return picture
+    return ApartPicture(source)
+
+
+class ApartPicture(Picture):
+    """A picture whose decoder is in a worker, which is killed when it takes longer than ``timeout_s``."""
+
+    def __init__(self, source: OpenSource) -> None:
+        self._worker = workers.take()
+        self._source = source
+        where = str(Path(source.path).absolute()) if source.path is not None else source.read_bytes()
+        try:
+            size, pages, exif, warnings = self._call("open_here", where, source.limits, source.page, source.bands)
+            super().__init__(replace(source, exif=exif), size, pages)
+        except BaseException:
+            workers.give(self._worker)
+            raise
+        self._warnings += warnings
+
+    def _call(self, function: str, *args: Any) -> Any:
+        return self._worker.call(f"{__name__}:{function}", *args, limits=self._source.limits, source=self._source.name)
+
+    def _decode(self, width_px: int, height_px: int) -> Image.Image:
+        pixels, warnings = self._call("decoded_here", width_px, height_px)
+        return self._received(pixels, warnings)
+
+    def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
+        parts, warnings = self._call("parts_here", boxes, width_px, height_px)
+        return {box: self._received(pixels, warnings) for box, pixels in parts.items()}
+
+    def _received(self, pixels: Pixels, warnings: tuple[str, ...]) -> Image.Image:
+        from PIL import Image
+
+        for warning in warnings:
+            self.warn(warning)
+        return Image.frombytes("RGB", *pixels)
+
+    def close(self) -> None:
+        """Let go of the worker and of the file."""
+        if self._worker.alive:
+            with suppress(Exception):
+                self._call("close_here")
+            workers.give(self._worker)
+        super().close()
+
+
+def open_here(
+    where: str | bytes, limits: Limits, page: int, bands: Any
+) -> tuple[tuple[int, int], int, Any, tuple[str, ...]]:
+    """In a worker: open a picture; its stored size, pages, EXIF orientation and warnings."""
+    close_here()
+    picture = opened_here(open_source(where, limits, page, bands))
+    _here.append(picture)
+    return picture.stored_size, picture.pages, picture.exif, picture.warnings
+
+
+def decoded_here(width_px: int, height_px: int) -> tuple[Pixels, tuple[str, ...]]:
+    """In a worker: all of it, as `Picture.stored` gives it, and the warnings so far."""
+    image = _here[0].stored(width_px, height_px)
+    return (image.size, image.tobytes()), _here[0].warnings
+
+
+def parts_here(boxes: list[Box], width_px: int, height_px: int) -> tuple[dict[Box, Pixels], tuple[str, ...]]:
+    """In a worker: parts of it, as `Picture.stored_parts` gives them, and the warnings so far."""
+    parts = _here[0].stored_parts(boxes, width_px, height_px)
+    return {box: (image.size, image.tobytes()) for box, image in parts.items()}, _here[0].warnings
+
+
+def close_here() -> None:
+    """In a worker: let go of the picture."""
+    while _here:
+        _here.pop().close()

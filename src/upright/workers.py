@@ -1,0 +1,179 @@
+"""Work that may have to be stopped: functions that are called in processes of their own, warm, and killed when late.
+
+A process costs a quarter of a second once, and a call a millisecond for each 3 MB that it hands over. Its memory is
+bounded by the system, so that what no header tells (the forms of a PDF) ends it and not this process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from importlib import import_module
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from .errors import BrokenPicture
+from .limits import Limits
+from .machine import processors
+
+#: Beside what a call may take: stacks of threads, and what libraries load.
+_SPARE_BYTES = 64 << 20
+#: A process is let go of after so many calls; decoders fragment its memory.
+_MOST_CALLS = 1_000
+#: Seconds after its time in which a process whose parent is gone ends itself.
+_GRACE_S = 5
+
+
+#: Whether there can be such processes here.
+THERE = sys.platform != "win32"
+
+
+class Worker:
+    """A process that calls one function after the other. For one thread at a time."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        code = f"import sys; sys.path[:] = {sys.path!r}; from upright.workers import serve; serve({theirs.fileno()})"
+        with theirs:
+            # Ctrl-C is for this process, which then ends that one; and what decoders print is for nobody.
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._pipe = Connection(ours.detach())
+        self.calls = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be called."""
+        return not self._pipe.closed
+
+    def call(self, place: str, *args: Any, limits: Limits, source: str | None = None) -> Any:
+        """What the function ``module:function`` gives.
+
+        Raises what that raises, `TooLarge` when it takes longer than the limits allow, and `BrokenPicture` when its
+        process ends: a decoder has crashed, or needed more memory than it may.
+        """
+        self.calls += 1
+        try:
+            self._pipe.send((place, args, limits.timeout_s, int(limits.max_memory_mb * (1 << 20))))
+            if not self._pipe.poll(max(0.0, limits.timeout_s)):
+                self.close()
+                raise limits.too_long(source)
+            failed, found = self._pipe.recv()
+        except (EOFError, ConnectionError):
+            self.close()
+            raise BrokenPicture(
+                f"its decoder crashed, or needed more memory than the limit max_memory_mb of {limits.max_memory_mb:g}",
+                source=source,
+                remedy="raise it with --max-memory-mb if you trust the file",
+            ) from None
+        except BaseException:
+            self.close()
+            raise
+        if failed:
+            raise found
+        return found
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._pipe.close()
+        self._process.kill()
+        self._process.wait()
+
+
+_idle: list[Worker] = []
+_lock = threading.Lock()
+_owner = os.getpid()
+
+
+def take() -> Worker:
+    """A process for as long as it is wanted; `give` it back."""
+    global _owner
+    with _lock:
+        if _owner != os.getpid():  # after a fork they are the parent's
+            _idle.clear()
+            _owner = os.getpid()
+        if _idle:
+            return _idle.pop()
+    return Worker()
+
+
+def give(worker: Worker) -> None:
+    """A process is no longer wanted."""
+    if not worker.alive:
+        return
+    with _lock:
+        if worker.calls < _MOST_CALLS and len(_idle) < processors() and _owner == os.getpid():
+            _idle.append(worker)
+            return
+    worker.close()
+
+
+def call(place: str, *args: Any, limits: Limits) -> Any:
+    """`Worker.call` by any of them."""
+    worker = take()
+    try:
+        return worker.call(place, *args, limits=limits)
+    finally:
+        give(worker)
+
+
+@atexit.register
+def close() -> None:
+    """End those that nobody uses."""
+    with _lock:
+        while _idle and _owner == os.getpid():
+            _idle.pop().close()
+
+
+def serve(descriptor: int) -> None:
+    """What such a process does: calls, until nobody is left to call it."""
+    pipe = Connection(descriptor)
+    # What every picture needs is there before the first one.
+    import_module("upright.pictures")
+    import_module("PIL.Image")
+    while True:
+        try:
+            place, args, timeout_s, memory_bytes = pipe.recv()
+        except EOFError:
+            return
+        signal.alarm(int(timeout_s) + 1 + _GRACE_S)
+        _bound(memory_bytes)
+        module, _, name = place.partition(":")
+        try:
+            answer = False, getattr(import_module(module), name)(*args)
+        except Exception as error:
+            answer = True, error
+        _bound(None)
+        pipe.send(answer)
+        signal.alarm(0)
+
+
+def _bound(memory_bytes: int | None) -> None:
+    """Let this process have so much more memory than it has; ``None``: any."""
+    import resource
+
+    if not _data_bytes():
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = resource.RLIM_INFINITY if memory_bytes is None else _data_bytes() + memory_bytes + _SPARE_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (hard if hard != resource.RLIM_INFINITY and most > hard else most, hard))
+
+
+def _data_bytes() -> int:
+    """Memory that only this process has; 0 where the system does not say."""
+    with contextlib.suppress(OSError):
+        return int(Path("/proc/self/statm").read_text("ascii").split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
