@@ -16,9 +16,9 @@ from upright.carriers import read_exif_orientation
 from upright.errors import SourceError, UsageError
 from upright.journal import Journal, undo
 from upright.pictures import open_picture
-from upright.results import Outcome
 from upright.review import Server, Session, read_decisions
 from upright.review.session import Choice
+from upright.run import outcomes_of
 from upright.sources import find_items
 from upright.turns import ExifOrientation, Turn
 
@@ -40,7 +40,8 @@ def review(folder: Path, detector: Detector, output: Path | None = None) -> Sess
     home = folder.parent
     session = Session(Journal(home / "journal.jsonl"), home / "decisions.jsonl", output, lambda outcome: "all")
     for item in find_items([str(folder)]):
-        session.add(Outcome(item.key, detector.detect(item.open())), Path(item.relative))
+        for outcome in outcomes_of(item, detector):
+            session.add(outcome, Path(item.relative))
     session.complete = True
     return session
 
@@ -137,6 +138,29 @@ def test_an_incomplete_line_of_decisions_is_no_decision(folder: Path, detector: 
     (tmp_path / "other.txt").write_text("a shopping list\n")
     with pytest.raises(SourceError, match="line 1 is not a decision"):
         read_decisions(tmp_path / "other.txt")
+
+
+@pytest.mark.parametrize("name", ["pages.pdf", "pages.tif"])
+def test_pages_of_a_document_are_decided_one_by_one(folder: Path, detector: Detector, name: str) -> None:
+    path = folder / name
+    with Image.open(DEMO / "page.jpg") as image:
+        upright = image.convert("L").rotate(-270, expand=True)
+        pages = [upright.rotate(turn, expand=True) for turn in (90, 180, 0)]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    before = path.read_bytes()
+    session = review(folder, detector)
+    found = [entry for entry in session.entries if entry.path == str(path)]
+    assert [int(entry.turn) for entry in found] == [90, 180, 0]
+    for entry in found[:2]:
+        session.decide([Choice(entry.id, session.entries[entry.id].version, entry.turn)])
+    assert not [entry.error for entry in session.entries if entry.error]
+    assert [
+        answer.orientation.turn for answer in outcomes_of(next(find_items([str(path)])), detector) if answer.orientation
+    ] == [0] * 3
+    again = [entry for entry in review(folder, detector).entries if entry.path == str(path)]
+    assert [entry.decided for entry in again] == [90, 180, None]
+    session.undo(), session.undo()
+    assert path.read_bytes() == before
 
 
 def test_copies_are_set_right_and_originals_left(folder: Path, detector: Detector, tmp_path: Path) -> None:

@@ -250,3 +250,17 @@ def test_a_file_that_changes_while_its_job_is_decided_is_left_alone(scans: Path,
     assert found["scan_03"].error is not None and "changed in the meantime" in str(found["scan_03"].error)
     assert Image.open(scans / "scan_03.png").tobytes() == other.tobytes()
     assert all(each.correction and each.correction.written for name, each in found.items() if name != "scan_03")
+
+
+def test_pages_of_one_file_are_decided_together_by_default(tmp_path: Path, detector: Detector) -> None:
+    path = tmp_path / "duplex.pdf"
+    pages = [page(i, 180 * (i % 2)) for i in range(14)]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+
+    def found(together: bool | None) -> list[int | None]:
+        done = work(find_items([str(path)]), detector, together=together)
+        return turns([each.orientation for each in done if each.orientation])
+
+    alone = found(False)
+    assert alone[6] is None
+    assert found(None) == found(True) == [0, 180] * 7

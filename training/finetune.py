@@ -29,10 +29,9 @@ from training.pictures import Pictures
 from training.recipe import Recipe
 from training.train import Trainer, accuracy, look
 from upright.errors import UprightError
-from upright.journal import sha256
 from upright.pictures import open_picture
-from upright.review import read_decisions
-from upright.turns import ExifOrientation, Turn, show_pillow
+from upright.review import read_decisions, still_needed
+from upright.turns import ExifOrientation, show_pillow
 
 MOST_CHANCE = 0.05
 LEAST_PICTURES = 30
@@ -93,14 +92,8 @@ def decided(path: Path, side_px: int) -> data.Pool:
     Raises FileNotFoundError where none is left, and what reading the decisions raises.
     """
     rows = []
-    for decision in read_decisions(path).values():
-        turn, mirrored = decision.turn or Turn.NONE, decision.mirrored
+    for decision, turn, mirrored in still_needed(read_decisions(path)):
         try:
-            digest = sha256(decision.path)
-            if digest == decision.after != decision.before:
-                turn, mirrored = Turn.NONE, False
-            elif digest != decision.before:
-                continue
             with open_picture(decision.path, page=decision.page) as picture:
                 shown = picture.image(2 * side_px)
         except (OSError, UprightError):

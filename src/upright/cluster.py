@@ -114,7 +114,7 @@ class _Worker:
     def _outcomes(self, given: dict[str, Any]) -> list[Outcome]:
         if given["failed"]:
             return [Outcome.from_dict(json.loads(given["failed"]))]
-        return outcomes_of(item_of(given["source"]), self._detector)
+        return outcomes_of(item_of(given["source"]), self._detector, sure=self._detector.is_sure)
 
 
 def _pictures(items: Iterable[Item], tally: Tally) -> Iterator[Item]:

@@ -167,6 +167,11 @@ class Detector:
         finally:
             pool.shutdown(cancel_futures=True)
 
+    @property
+    def likes_batches(self) -> bool:
+        """Whether its engine is faster with several pictures at once."""
+        return self.engine.batch_size > 1
+
     def is_sure(self, answer: Orientation) -> bool:
         """Whether its confidence keeps its promise by this model; of *best*, which always answers, as *balanced*."""
         return is_enough(answer, self.model.calibration[answer.step])

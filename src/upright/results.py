@@ -32,6 +32,7 @@ class Reason(StrEnum):
     BELOW_THRESHOLD = "below_threshold"
     BLANK = "blank"
     TOGETHER = "together"
+    BY_HAND = "by_hand"
 
 
 class Group(StrEnum):
@@ -269,6 +270,8 @@ class Outcome:
         if not (answer := self.orientation):
             return "no answer"
         text = f"{answer.confidence:.1%} sure, step {answer.step}, {answer.views} view{'s' * (answer.views != 1)}"
+        if answer.reason is Reason.BY_HAND:
+            text = "turned by hand"
         if answer.turn is None:
             blank = answer.reason is Reason.BLANK
             why = "blank" if blank else f"not sure enough for the promise {answer.promise.value}"

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from .errors import EngineError, UprightError
 from .formats import format_of
@@ -25,12 +25,13 @@ from .together import decided_together, taken_by_key
 
 if TYPE_CHECKING:
     from .correction.corrector import Corrector, Later, SetRight
-    from .detector import Detector
     from .sources import Item
 
 log = logging.getLogger("upright")
 
 T = TypeVar("T")
+#: Says whether the confidence of an answer keeps its promise.
+Sure: TypeAlias = Callable[[Orientation], bool]
 
 #: Items on their way for each worker: enough that none waits for the next, little enough for memory.
 WAITING_PER_WORKER = 4
@@ -48,12 +49,31 @@ class Decides(Protocol):
         ...
 
 
+class DecidesMany(Decides, Protocol):
+    """What `work` wants of a `Detector`."""
+
+    @property
+    def likes_batches(self) -> bool:
+        """Whether it is faster with several pictures at once."""
+        ...
+
+    def is_sure(self, answer: Orientation) -> bool:
+        """Whether its confidence keeps its promise."""
+        ...
+
+
 def outcomes_of(
-    item: Item, detector: Decides, corrector: Corrector | Later | None = None, *, pages: Sequence[int] | None = None
+    item: Item,
+    detector: Decides,
+    corrector: Corrector | Later | None = None,
+    *,
+    pages: Sequence[int] | None = None,
+    sure: Sure | None = None,
 ) -> list[Outcome]:
     """The outcome of one item: of each of these pages (from 0), or of all that a document has; one file, one change.
 
-    Frames of an animation are one picture. Raises `EngineError` only: any other error is the outcome.
+    With ``sure``, which says whether an answer keeps its promise, pages of one file are decided together. Frames of an
+    animation are one picture. Raises `EngineError` only: any other error is the outcome.
     """
     started = time.perf_counter()
     item = item.load()
@@ -65,6 +85,8 @@ def outcomes_of(
     try:
         with corrector.looking_at(item) if corrector else nullcontext() as set_right:
             found = _decided(item, detector, pages)
+            if sure:
+                found = list(decided_together(found, sure, files=False))
             if set_right:
                 found = _corrected(found, set_right)
     except EngineError:
@@ -131,14 +153,15 @@ def _error_of(key: str, error: Exception) -> UprightError:
 
 def work(
     items: Iterable[Item],
-    detector: Detector,
+    detector: DecidesMany,
     corrector: Corrector | None = None,
     *,
     workers: int | None = None,
     pages: Sequence[int] | None = None,
     ordered: bool = True,
-    together: bool = False,
+    together: bool | None = None,
     stop: threading.Event | None = None,
+    looked: Callable[[], object] = lambda: None,
 ) -> Generator[Outcome, None, None]:
     """The outcome of every item, as soon as it is known, or in the order of the items.
 
@@ -153,16 +176,18 @@ def work(
             for which they wait together.
         pages: of files with several, counted from 0; ``None``: all pages of documents, and of other pictures the first.
         ordered: in the order of the items.
-        together: pictures with running numbers are decided together (`upright.together`), and corrected after that;
-            always in order.
+        together: pages of one file are decided together (`upright.together`). If true, files with running numbers are,
+            too; they are corrected after that, and come in order. If false, nothing is.
         stop: once it is set, no further item is begun; those under way are finished.
+        looked: called by the threads for each item that was looked at; its outcome may come much later.
 
     Raises:
         EngineError: the engine failed. What ``items`` raises is raised here too.
     """
-    workers = workers or processors() * (4 if detector.engine.batch_size > 1 else 1)
+    workers = workers or processors() * (4 if detector.likes_batches else 1)
     deciding, ended = threading.Semaphore(workers), threading.Event()
     later = corrector.later() if together and corrector else None
+    sure = detector.is_sure if together is None else None
 
     def one(item: Item) -> list[Outcome]:
         started = time.perf_counter()
@@ -171,8 +196,9 @@ def work(
         with deciding:
             if ended.is_set() or (stop is not None and stop.is_set()):
                 return []
-            found = outcomes_of(item, detector, later or corrector, pages=pages)
+            found = outcomes_of(item, detector, later or corrector, pages=pages, sure=sure)
         found[0].timing_s["fetch"] = fetch_s
+        looked()
         return found
 
     def correct(found: list[Outcome]) -> list[Outcome]:
@@ -184,7 +210,7 @@ def work(
             return [each if each.error else replace(each, error=failed) for each in found]
 
     try:
-        outcomes = _spread(items, one, workers, ordered or together, stop)
+        outcomes = _spread(items, one, workers, ordered or bool(together), stop)
         if not together:
             yield from outcomes
         else:

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import io
 import sys
-from importlib import import_module
-from importlib.util import find_spec
 
 import click
 
 from .. import __version__
 from ..errors import UprightError
-
-_COMMANDS = ("detect", "correct", "review", "undo", "batch", "serve", "doctor", "model", "consume", "photos")
-
-
-class _LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name in _COMMANDS if find_spec(f"{__name__}.{name}")]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        command = import_module(f".{cmd_name}", __name__).command
-        assert isinstance(command, click.Command)
-        return command
+from .parsing import Lazy
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="upright")
 def cli() -> None:
     """Tell which way up pictures belong, and set them right without losing anything.
+
+    \b
+    upright photos/                        says what would be done, and what to type next
+    upright correct photos/ --in-place     sets pictures upright
+    upright review photos/                 shows you what it is unsure of
+    upright undo                           takes it back
 
     Every option can be set in the environment: --engine of `upright detect` is UPRIGHT_DETECT_ENGINE.
     """

@@ -6,7 +6,8 @@ import csv
 import json
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,9 +28,17 @@ _COLOURS = {
 Printer = Callable[[Outcome], None]
 
 
-def printer(form: str) -> Printer:
+def printer(form: str, options: dict[str, Any]) -> Printer:
     """What prints one row in the form ``table``, ``json`` (one object a line) or ``csv``; errors go to stderr."""
-    return {"json": lambda: _print_json, "csv": _csv_printer, "table": _table_printer}[form]()
+    table = partial(_table_printer, options["verbose"])
+    forms: dict[str, Callable[[], Printer]] = {"json": lambda: _print_json, "csv": _csv_printer, "table": table}
+    show = forms[form]()
+
+    def show_trouble(row: Outcome) -> None:
+        if row.group in (Group.FAILED, Group.CANNOT):
+            show(row)
+
+    return show_trouble if options["quiet"] else show
 
 
 def _print_json(row: Outcome) -> None:
@@ -52,7 +61,7 @@ def _csv_printer() -> Printer:
     return show
 
 
-def _table_printer() -> Printer:
+def _table_printer(verbose: bool) -> Printer:
     started = False
 
     def show(row: Outcome) -> None:
@@ -69,7 +78,7 @@ def _table_printer() -> Printer:
         words = row.group.value
         if correction and correction.method is not Method.KEEP:
             words += f" ({correction.method})"
-        notes = _notes(orientation, correction)
+        notes = row.words if verbose else _notes(orientation, correction)
         click.echo(
             f"{_turn(orientation):>7}  {100 * orientation.confidence:6.2f}%  "
             f"{click.style(f'{words:<17}', fg=_COLOURS.get(row.group))} "
@@ -96,6 +105,8 @@ def _notes(orientation: Orientation, correction: Correction | None) -> str:
 
 def closing_line(tally: Tally, form: str) -> str:
     """The last line: what became of several pictures, and in any case how many files were skipped."""
-    if not tally.done and not tally.stopped:
+    if tally.stopped:
+        return f"stopped: {tally.summary()}; run the same command again for the rest"
+    if not tally.done:
         return f"no picture was found; {tally.summary()}" if tally.skipped else "no picture was found"
     return tally.summary() if tally.skipped or (form == "table" and tally.done > 1) else ""

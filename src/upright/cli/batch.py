@@ -13,10 +13,11 @@ from ..results_file import ENDINGS, ResultsFile, read_rows, write_table
 from ..run import Tally
 from ..sources import shard_filter
 from .options import CORRECTION_NAMES, correction_options, corrector_of, detector_options, picture_options, refuse
+from .parsing import Command
 from .running import Batch, check_sources, finish, go_through
 
 
-@click.command("batch")
+@click.command("batch", cls=Command)
 @click.option(
     "-o", "--output", required=True, metavar="FILE", help="Results: .jsonl, .csv or .parquet; with --ray a folder."
 )

@@ -14,13 +14,14 @@ from ..results import Outcome
 from ..sources import STANDARD_STREAM
 from .answers import closing_line, printer
 from .options import correction_options, corrector_of, form_options, picture_options
+from .parsing import Command
 from .running import finish, go_through
 
 if TYPE_CHECKING:
     from ..correction.corrector import Corrector
 
 
-@click.command("correct")
+@click.command("correct", cls=Command)
 @click.option("-o", "--output", metavar="OUT", help="A file for one picture, a folder for several, - for stdout.")
 @correction_options
 @form_options
@@ -39,7 +40,7 @@ def command(sources: tuple[str, ...], form: str, **options: Any) -> None:
     Exit codes: 0 all is done, 1 some pictures failed, 3 some need a turn and cannot be turned (their rows say why and
     what to do), 2 wrong use.
     """
-    corrector, show = _corrector(sources, options), printer(form)
+    corrector, show = _corrector(sources, options), printer(form, options)
 
     def show_unless_piped(outcome: Outcome) -> None:
         if options["output"] != STANDARD_STREAM or outcome.error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..correction.writer import Writer
     from ..detector import Detector
     from ..pictures import Limits
+    from .by_hand import ByHand
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +46,14 @@ def _pages(context: click.Context, parameter: click.Parameter, text: str | None)
             raise click.BadParameter(f"{text!r} are no pages; they count from 1, as 1,3-5")
         found.update(range(int(first) - 1, int(last or first)))
     return sorted(found)
+
+
+def _colour(context: click.Context, parameter: click.Parameter, when: str) -> None:
+    if when == "auto":
+        # https://no-color.org; click itself leaves colours out where the output is no terminal.
+        context.color = False if os.environ.get("NO_COLOR") else None
+    else:
+        context.color = when == "always"
 
 
 _PICTURES = (
@@ -83,9 +93,10 @@ _PICTURES = (
         help=EFFORT_HELP,
     ),
     click.option(
-        "--together",
-        is_flag=True,
-        help="Decide pictures with running numbers together: scans of one job, photographs of one roll.",
+        "--together/--no-together",
+        default=None,
+        help="Decide files with running numbers together: scans of one job, photographs of one roll. By default only"
+        " the pages of one file are.",
     ),
     click.option("--budget-ms", type=float, metavar="MS", help="Take no further look after this time."),
     click.option(
@@ -108,10 +119,25 @@ _PICTURES = (
         help="Refuse pictures that need more memory to be decoded or corrected; 512 by default.",
     ),
     click.option("--report", metavar="FILE.html", help="Write a before/after contact sheet (HTML, and PNG beside it)."),
+    click.option("-q", "--quiet", is_flag=True, help="Print only what failed or cannot be turned."),
+    click.option("-v", "--verbose", is_flag=True, help="Print why each picture was answered as it was."),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        callback=_colour,
+        expose_value=False,
+        help="Colours; auto has them on a terminal, unless NO_COLOR is set.",
+    ),
     click.option("--timing", is_flag=True, help="Print the seconds of each stage: load, fetch, read, infer, write."),
 )
 
 _CORRECTION = (
+    click.option(
+        "--turn",
+        type=click.Choice(["90", "180", "270"]),
+        help="Turn every picture by hand, clockwise; nothing is decided.",
+    ),
     click.option("--in-place", is_flag=True, help="Change the files themselves, each atomically."),
     click.option(
         "--method",
@@ -145,7 +171,7 @@ _FORM = (
 )
 
 #: Parameters that say how pictures are corrected.
-CORRECTION_NAMES = ("in_place", "method", "edge", "dry_run", "journal", "overwrite", "new_times")
+CORRECTION_NAMES = ("turn", "in_place", "method", "edge", "dry_run", "journal", "overwrite", "new_times")
 
 
 def _adding(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
@@ -173,8 +199,13 @@ def refuse(context: click.Context, names: Sequence[str], why: str, remedy: str) 
             raise UsageError(f"{parameter.opts[0]} {why}", remedy=remedy)
 
 
-def open_detector(options: dict[str, Any], progress: Callable[[str, float], object] | None = None) -> Detector:
-    """The detector that the options describe."""
+def open_detector(options: dict[str, Any], progress: Callable[[str, float], object] | None = None) -> Detector | ByHand:
+    """The detector that the options describe, or what answers the turn that they name."""
+    if turn := options.get("turn"):
+        from ..turns import Turn
+        from .by_hand import ByHand
+
+        return ByHand(Turn(int(turn)), _limits(options))
     from ..detector import Detector
 
     return Detector(**detector_options(options), progress=progress)

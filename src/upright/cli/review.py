@@ -12,10 +12,11 @@ import click
 
 from ..results import Outcome
 from .options import open_detector, picture_options
+from .parsing import Command
 from .running import check_sources
 
 
-@click.command("review")
+@click.command("review", cls=Command)
 @click.option("-o", "--output", metavar="OUT", help="Copy the pictures into OUT and set the copies right.")
 @click.option("--journal", metavar="FILE", help="Note each change in FILE; by default in upright's state folder.")
 @click.option(
@@ -108,7 +109,7 @@ def _outcomes(
     items = placed(find_items(sources, lists=options["lists"], once=True))
     with open_detector(options) as detector:
         how = {"workers": options["workers"], "pages": options["pages"], "stop": stop}
-        for outcome in work(items, detector, together=True, **how):
+        for outcome in work(items, detector, together=options["together"] is not False, **how):
             yield outcome, places[outcome.source]
 
 

@@ -64,7 +64,7 @@ def go_through(
     )
     if corrector is not None:
         items = corrector.placed(items)
-    progress = Progress(tally, always=batch is not None)
+    progress = Progress(tally, always=batch is not None, quiet=options["quiet"])
     if progress.counts:
         progress.count(sources, options["lists"], batch.parts if batch else 1)
     reading = progress.reading if progress.terminal else None
@@ -73,12 +73,14 @@ def go_through(
         how = {name: options[name] for name in ("workers", "pages", "together")} | {
             "ordered": batch is None,
             "stop": stop,
+            "looked": progress.looked,
         }
         outcomes = work(items, detector, corrector, **how)
 
         def seen() -> Iterator[Outcome]:
             for outcome in outcomes:
                 if not outcome.skipped:
+                    progress.hide()
                     show(outcome)
                 tally.add(outcome)
                 progress.show()
@@ -91,8 +93,7 @@ def go_through(
                 write_report(seen(), options["report"])
             else:
                 deque(seen(), maxlen=0)
-    if progress.terminal:
-        progress.show(last=True)
+    progress.hide()
     tally.end()
     return tally
 
@@ -108,7 +109,7 @@ def finish(tally: Tally, text: str, options: dict[str, Any], corrector: Correcto
     journal = corrector.writer.journal if corrector else None
     if journal and not options["journal"] and journal.path.exists():
         click.echo(f"`upright undo` takes this back; the journal is {printable(journal.path)}", err=True)
-    if text:
+    if text and not options["quiet"]:
         click.echo(text, err=True)
     if options["timing"]:
         click.echo(tally.timing(), err=True)

@@ -4,8 +4,8 @@
 to one browser on this machine.
 """
 
-from .decisions import Decision, read_decisions
+from .decisions import Decision, read_decisions, still_needed
 from .server import Server
 from .session import Session
 
-__all__ = ["Decision", "Server", "Session", "read_decisions"]
+__all__ = ["Decision", "Server", "Session", "read_decisions", "still_needed"]

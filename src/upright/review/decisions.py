@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import atomic
 from ..errors import SourceError, WriteFailed
-from ..journal import cut_torn_line
+from ..journal import cut_torn_line, sha256
 from ..turns import Turn
 
 
@@ -86,3 +87,24 @@ def read_decisions(path: Path) -> dict[tuple[str, int], Decision]:
         if decision.turn is not None:
             found[decision.key] = decision
     return found
+
+
+def still_needed(decisions: dict[tuple[str, int], Decision]) -> Iterator[tuple[Decision, Turn, bool]]:
+    """Each decision with the turn, and whether mirrored, that its page needs as its file is now.
+
+    A file is as it was decided, page after page, or as it was before; a decision about any other is left out.
+    """
+    ends: dict[str, tuple[str, str]] = {}
+    for each in decisions.values():
+        ends[each.path] = (ends.get(each.path, (each.before,))[0], each.after)
+    for each in decisions.values():
+        before, after = ends[each.path]
+        try:
+            now = sha256(each.path)
+        except OSError:
+            continue
+        assert each.turn is not None, "a decision that was taken back is not read"
+        if now == after and each.after != each.before:
+            yield each, Turn.NONE, False
+        elif now in (before, after):
+            yield each, each.turn, each.mirrored

@@ -18,7 +18,7 @@ from ..pictures import open_picture
 from ..results import Group, Method, Outcome
 from ..sources import item_of
 from ..turns import Turn
-from .decisions import Decision, append, read_decisions
+from .decisions import Decision, append, read_decisions, still_needed
 
 #: Longest sides of the two sizes in which the page shows a picture.
 LARGE_PX, SMALL_PX = 1400, 240
@@ -116,7 +116,9 @@ class Session:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
-        self._known = read_decisions(self.decisions)
+        self._earlier: dict[str, dict[tuple[str, int], Decision]] = {}
+        for key, decision in read_decisions(self.decisions).items():
+            self._earlier.setdefault(decision.path, {})[key] = decision
         self._writer = Writer(self.journal)
         self._decoded = lru_cache(_DECODED)(self._decode)
 
@@ -132,14 +134,21 @@ class Session:
             error = printable(problem)
         if outcome.correction and outcome.correction.written:
             turn = Turn.NONE
-        known = self._known.get((path, answer.page if answer else 0))
+        known = self._remembered(path, answer.page if answer else 0)
         with self._lock:
             entry = Entry(len(self.entries), outcome, path, turn, self.job_of(outcome), error=error)
-            if known and known.after == sha256(path):
+            if known:
                 entry.decided, entry.mirrored, entry.turn = known.turn, known.mirrored, Turn.NONE
             entry.seen = _identity(path)
             self.entries.append(entry)
             self._touch(entry)
+
+    def _remembered(self, path: str, page: int) -> Decision | None:
+        """What was decided about it before, if its file is still as it was then."""
+        for each, turn, mirrored in still_needed(self._earlier.get(path, {})):
+            if each.page == page and (each.before == each.after or not (turn or mirrored)):
+                return each
+        return None
 
     def _place(self, outcome: Outcome, relative: Path) -> str:
         """The file that decisions go into: where an earlier run wrote it, a copy, or the file itself."""
@@ -204,7 +213,8 @@ class Session:
                 return None
             before = sha256(entry.path)
             entry.error = self._write(entry, choice, page)
-            after, entry.seen = sha256(entry.path), _identity(entry.path)
+            after = sha256(entry.path)
+            self._see_again(entry.path)
         except (UprightError, OSError) as error:
             entry.error = printable(error)
             return None
@@ -214,6 +224,13 @@ class Session:
             entry.turn = Turn.NONE
         best, confidence = (answer.best, answer.confidence) if answer else (Turn.NONE, 0.0)
         return Decision(entry.path, page, choice.turn, choice.mirrored, before, after, best, confidence)
+
+    def _see_again(self, path: str) -> None:
+        """The other pages of a file that was written are what they were."""
+        seen = _identity(path)
+        for entry in self.entries:
+            if entry.path == path:
+                entry.seen = seen
 
     def _write(self, entry: Entry, choice: Choice, page: int) -> str:
         """Why it could not be set right, or nothing."""
@@ -242,9 +259,10 @@ class Session:
                 if entry.decided is not None:
                     digest = sha256(entry.path)
                     taken.append(Decision(entry.path, page, None, False, digest, digest, Turn.NONE, 0.0))
-                old.version, old.seen = entry.version + 1, _identity(old.path)
+                old.version = entry.version + 1
                 self.entries[old.id] = old
                 self._touch(old)
+                self._see_again(old.path)
             append(self.decisions, taken)
             return [old.id for old in step.before]
 
