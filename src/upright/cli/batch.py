@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     if output != rows_path and output.exists() and not rows_path.exists():
         raise UsageError(f"{output} is another file", remedy="remove it, or name another output")
     if options["report"]:
-        from ..report import check_report, write_report
+        from ..report import About, check_report, write_report
 
         check_report(options["report"])
     with ResultsFile(rows_path, retry_errors=options["retry_errors"]) as results:
@@ -76,7 +78,8 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         write_table(read_rows(rows_path), output)
     if options["report"]:
         rows = (Outcome.from_dict(row) for row in read_rows(rows_path))
-        write_report(rows, options["report"], skipped=tally.skipped)
+        about = About(shlex.join(["upright", *sys.argv[1:]]), review=f"upright review {shlex.quote(str(rows_path))}")
+        write_report(rows, options["report"], about=about, skipped=tally.skipped)
     finish(tally, f"{_summary(tally)}: {output}", options, corrector)
 
 

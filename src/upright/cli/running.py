@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import threading
@@ -22,6 +23,9 @@ from .progress import Progress
 
 if TYPE_CHECKING:
     from ..correction.corrector import Corrector
+    from ..detector import Detector
+    from ..report import About
+    from .by_hand import ByHand
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +94,31 @@ def go_through(
             if options["report"] and not batch:
                 from ..report import write_report
 
-                write_report(seen(), options["report"])
+                about = _about(detector, options, sources, corrector)
+                write_report(seen(), options["report"], about=about)
             else:
                 deque(seen(), maxlen=0)
     progress.hide()
     tally.end()
     return tally
+
+
+def _about(
+    detector: Detector | ByHand, options: dict[str, Any], sources: Sequence[str], corrector: Corrector | None
+) -> About:
+    """What a report says of a run."""
+    from ..report import About
+    from .by_hand import ByHand
+
+    model, threshold = "by hand", None
+    if not isinstance(detector, ByHand):
+        model = f"{detector.model.name} {detector.model.version}"
+        threshold = getattr(detector.ladder[: options["effort"] + 1][-1][1], options["promise"])
+    journal = corrector.writer.journal if corrector else None
+    undo = f"upright undo {shlex.quote(str(journal.path))}" if journal else ""
+    return About(
+        shlex.join(["upright", *sys.argv[1:]]), model, threshold, undo, f"upright review {shlex.join(sources)}"
+    )
 
 
 def check_sources(sources: Sequence[str], options: dict[str, Any]) -> None:
