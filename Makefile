@@ -26,7 +26,7 @@ test: lint types docs check-core check-web check-training check-benchmark
 	@touch $@
 
 .venv/check: .venv/demo
-	$(BIN)/pip install --quiet --editable ".[check,dicom,parquet,pdf,serve]"
+	$(BIN)/pip install --quiet --editable ".[check,dicom,jxl,parquet,pdf,serve]"
 	@touch $@
 
 .venv/docs: .venv/check

@@ -30,12 +30,13 @@ PAGES = (*HERE.rglob("*.md"), HERE.parent / "README.md")
 #: What `metrics` of a model calls the looks of the default effort.
 _STEP = LADDER[DEFAULT_EFFORT].name
 _TAGS = {"exif": "EXIF tag", "irot": "`irot`", "rotate": "/Rotate"}
+_BESIDE = {"raw": "always", "rotate": ""}
 
 
 def formats() -> Iterator[str]:
     """One line for each format."""
-    yield "| format | files | read by | without touching pixels | pixels turned without loss | re-encoded | several |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| format | files | read by | tag | turn | re-encoded | sidecar | several |"
+    yield "|---|---|---|---|---|---|---|---|"
     for row in FORMATS.values():
         cells = (
             row.name,
@@ -44,6 +45,7 @@ def formats() -> Iterator[str]:
             ", ".join(_TAGS[carrier] for carrier in row.carriers if carrier in _TAGS),
             "yes" * bool(row.turner),
             "yes" * row.written,
+            next((_BESIDE[carrier] for carrier in row.carriers if carrier in _BESIDE), "yes"),
             row.holds,
         )
         yield f"| {' | '.join(cell or 'no' for cell in cells)} |"

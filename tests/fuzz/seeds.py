@@ -36,7 +36,12 @@ def seeds():
     tag = Image.Exif()
     tag[0x0112] = 6
     for row in FORMATS.values():
-        by_hand = {"HEIC": HEIC.read_bytes, "DICOM": lambda: dicom(pixels), "PSD": lambda: psd(pixels)}.get(row.name)
+        by_hand = {
+            "HEIC": HEIC.read_bytes,
+            "DICOM": lambda: dicom(pixels),
+            "PSD": lambda: psd(pixels),
+            "RAW": lambda: raw(image),
+        }.get(row.name)
         small = by_hand or (lambda row=row: saved(image.convert(MODES.get(row.name, "RGB")), row.name))
         yield f"small{row.suffixes.split()[0]}", small()
     for name, mode, form, options in KINDS:
@@ -48,7 +53,22 @@ def seeds():
     yield "interlaced.png", vips.pngsave_buffer(interlace=True)
 
 
+def raw(image, orientation=1, order="<"):
+    """A raw photograph in a TIFF structure: a directory for the preview that is a smaller form, and names others."""
+    preview = saved(image, "JPEG")
+    entries = ((0xFE, 4, 1), (0x0111, 4, 86), (0x0112, 3, orientation), (0x0117, 4, len(preview)), (0x014A, 4, 74))
+    directory = struct.pack(order + "H", len(entries))
+    for tag, kind, value in entries:
+        directory += struct.pack(order + ("HHIH2x" if kind == 3 else "HHII"), tag, kind, 1, value)
+    sensor = struct.pack(order + "HHHII", 1, 0xFE, 4, 1, 0)[:12]
+    head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
+    return (head + directory + bytes(4) + sensor).ljust(86, b"\0") + preview + bytes(range(256)) * 40
+
+
 def saved(image, form, **options):
+    if form == "JXL":
+        import pillow_jxl  # noqa: F401 -- teaches Pillow the format
+
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
     return buffer.getvalue()

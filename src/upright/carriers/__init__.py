@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from ..errors import BrokenPicture, CorrectionError, Damaged
 from ..formats import Blocks, Bytes, Container, Edit, Overlay, Span, Window, applied, format_in, format_of
+from ..formats.raw import Raw
 from ..formats.tiff import directory
 from ..turns import ExifOrientation
 from . import exif, heif, texts, thumbnail, xmp
@@ -77,10 +78,21 @@ def read_exif_orientation(source: Bytes | BinaryIO | Window, *, page: int = 0) -
     if container is not None:
         return _read(window, form, container.find(window, page), page)
     row = format_of(form)
+    if row is not None and "raw" in row.carriers:
+        return _raw(window, form)
     if row is None or "irot" not in row.carriers:
         return ExifTag(form)
     shown = heif.orientation(window, page)
     return ExifTag(form, shown, shown != 1, shown != 1, int(shown) if shown != 1 else None, applied=True)
+
+
+def _raw(window: Window, form: str) -> ExifTag:
+    try:
+        value = Raw().orientation(window)
+    except Damaged as error:
+        return ExifTag(form, warning=error.cause)
+    valid = 1 <= value <= 8
+    return ExifTag(form, ExifOrientation(value if valid else 1), present=True, valid=valid, raw=value)
 
 
 def _read(window: Window, form: str, blocks: Blocks, page: int) -> ExifTag:

@@ -55,6 +55,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     output, folder = Path(options["output"]), options["folder"]
     if output.suffix.lower() not in ENDINGS:
         raise UsageError(f"{output} has no known ending", remedy=f"end it in one of {', '.join(ENDINGS)}")
+    options["in_place"] |= bool(options["sidecar"]) and not folder
     if folder and options["in_place"]:
         raise UsageError("--correct and --in-place contradict each other", remedy="give one of them")
     corrector = None

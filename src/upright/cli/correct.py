@@ -52,6 +52,7 @@ def command(sources: tuple[str, ...], form: str, **options: Any) -> None:
 
 def _corrector(sources: tuple[str, ...], options: dict[str, Any]) -> Corrector:
     output = options["output"]
+    options["in_place"] |= bool(options["sidecar"]) and not output
     if bool(output) == options["in_place"] and not (options["dry_run"] and not output):
         raise UsageError("say where to write", remedy="give either -o OUT or --in-place (or --dry-run)")
     if options["in_place"] and STANDARD_STREAM in sources:

@@ -154,6 +154,13 @@ _CORRECTION = (
         show_default=True,
         help="What turn does where a JPEG's edge blocks are not whole.",
     ),
+    click.option(
+        "--sidecar",
+        is_flag=False,
+        flag_value="full",
+        type=click.Choice(["full", "stem"]),
+        help="Write XMP sidecars and touch no original: a.jpg.xmp, or with stem a.xmp. Raw photographs always get one.",
+    ),
     click.option("--dry-run", is_flag=True, help="Say what would be done; write no picture."),
     click.option(
         "--journal",
@@ -171,7 +178,7 @@ _FORM = (
 )
 
 #: Parameters that say how pictures are corrected.
-CORRECTION_NAMES = ("turn", "in_place", "method", "edge", "dry_run", "journal", "overwrite", "new_times")
+CORRECTION_NAMES = ("turn", "in_place", "sidecar", "method", "edge", "dry_run", "journal", "overwrite", "new_times")
 
 
 def _adding(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
@@ -240,6 +247,7 @@ def corrector_of(
         limits=_limits(options),
         method=method_named(options["method"]),
         edge=options["edge"],
+        sidecar=options["sidecar"],
         in_place=options["in_place"],
     )
     writer = writer or Writer(journal, options["overwrite"], not options["new_times"], options["dry_run"])

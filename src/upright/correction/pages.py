@@ -32,6 +32,8 @@ def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -
     check_names(file, request, row.name if row else "")
     asked = {answer.page: request.answered(answer) for answer in answers}
     turns = {page: each.turn for page, each in asked.items() if each.turn and each.method != Method.KEEP}
+    if turns and request.sidecar and "rotate" not in carriers:
+        raise NotLossless("a sidecar says nothing of pages", remedy="leave --sidecar out: each page has its own tag")
     if turns and (request.method == Method.REENCODE or (request.method == Method.TURN and request.edge == "refuse")):
         raise NotLossless(f"it has {len(answers)} pages, which stay together", remedy=_REMEDY)
     note = "the tag was changed, not the pixels" * (request.method == Method.TURN)

@@ -19,6 +19,7 @@ from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
 from .opening import Opened
 from .request import Change, Request, Target
+from .sidecars import plan_sidecar
 
 
 def plan(file: Opened, request: Request) -> Change:
@@ -26,9 +27,25 @@ def plan(file: Opened, request: Request) -> Change:
     if request.target is not None:
         _check_target(file, request.target)
     target = file.path if request.in_place else request.target
+    row = format_in(file.window)
+    raw = row is not None and "raw" in row.carriers
+    if row is not None and (raw or (request.sidecar and "rotate" not in row.carriers)) and not request.mirrored:
+        return _beside(file, request, row.name, raw)
     new = _planned(file.window, file.name, request, target)
     done = replace(new.correction, note="; ".join(filter(None, (request.note, new.correction.note))))
     return changed(file, request, done, new.edits, new.data, new.check)
+
+
+def _beside(file: Opened, request: Request, form: str, raw: bool) -> Change:
+    _check_suffix(form, file.name, request.target)
+    exif = read_exif_orientation(file.window).orientation
+    kept = Correction(file.name, "", Method.KEEP, Turn.NONE, exif, exif, True, False)
+    try:
+        if request.method == Method.KEEP and request.turn:
+            raise NotLossless("it was asked for that it is kept", remedy="use another method")
+        return plan_sidecar(file, request, kept, raw)
+    except NotLossless as error:
+        return changed(file, request, replace(kept, note=error.cause, remedy=error.remedy))
 
 
 def check_names(file: Opened, request: Request, form: str) -> None:
@@ -117,10 +134,10 @@ def _remedy(row: Format | None, window: Window, turn: Turn) -> str:
     if row and row.container and row.holds == "frames" and row.container.pages(window) > 1:
         return f"turn its frames with another program: gifsicle --rotate-{turn.value}"
     if row and row.extra:
-        return "convert it to PNG, and correct that"
+        return "use --sidecar, or convert it to PNG and correct that"
     if row and row.written:
         return "use --method reencode"
-    return "correct it alone, with --method reencode -o and a name that ends in .png"
+    return "correct it alone, with --method reencode -o and a name that ends in .png, or use --sidecar"
 
 
 def _by_tag(window: Window, kept: Correction, page: int, note: str = "", mirrored: bool = False) -> _New:

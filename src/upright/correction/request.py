@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal, TypeAlias, get_args
 
+from ..carriers.sidecar import Naming
 from ..errors import UsageError
 from ..formats import Edit, Window, applied
 from ..limits import Limits
@@ -31,6 +32,7 @@ class Request:
         target: the file to write; ``None``: nowhere yet, or the source itself where ``in_place``.
         note: a remark on the turn, for the correction.
         mirrored: exchange left and right of what is shown, before it is turned; by the tag alone.
+        sidecar: write an XMP sidecar of such a name instead of changing the picture; of raw photographs always.
         limits: of memory, for methods that decode.
     """
 
@@ -42,6 +44,7 @@ class Request:
     in_place: bool = False
     note: str = ""
     mirrored: bool = False
+    sidecar: Naming | None = None
     limits: Limits = _NO_LIMITS
 
     def __post_init__(self) -> None:

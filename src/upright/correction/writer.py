@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import atomic
-from ..errors import UsageError, WriteFailed
+from ..errors import CorrectionError, UsageError, WriteFailed
 from ..journal import Intent, Journal
 from ..results import Correction
 from .request import Change, Target
@@ -107,6 +107,8 @@ class BytesWriter(Writer):
 
     def write(self, change: Change) -> Correction:
         """Hand over the bytes of the change's file."""
+        if len(change.targets) > 1:
+            raise CorrectionError("its sidecar has no place in a stream", remedy="give -o FILE")
         (target,) = change.targets
         data = b"".join(target.pieces())
         if target.base is not None:

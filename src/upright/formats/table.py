@@ -87,6 +87,14 @@ _PDF = (
     rb"[\r\n]+[\0\t\f ]*(?:%[^\r\n]*[\x80-\xff]|\d+ +\d+ +obj)"
 )
 _EXIF = ("exif", "xmp")
+#: Raw photographs that are TIFF files (NEF, ARW, DNG, PEF, SRW) begin with a directory that says that it is a smaller
+#: form of the picture (NewSubfileType 1) and names others (SubIFDs), or have a DNGVersion; no scan or pyramid does.
+_RAW = (
+    rb"II\*\0.{4}CR\x02|....ftypcrx |II(?:RO|RS|U\0)|MMOR|FUJIFILMCCD-RAW"
+    rb"|II\*\0\x08\0\0\0..(?:.{12}){0,2}?\xfe\0\x04\0\x01\0\0\0\x01\0\0\0(?:.{12}){0,60}?\x4a\x01[\x04\x0d]\0"
+    rb"|MM\0\*\0\0\0\x08..(?:.{12}){0,2}?\0\xfe\0\x04\0\0\0\x01\0\0\0\x01(?:.{12}){0,60}?\x01\x4a\0[\x04\x0d]"
+    rb"|II\*\0\x08\0\0\0..(?:.{12}){0,80}?\x12\xc6\x01\0\x04\0\0\0|MM\0\*\0\0\0\x08..(?:.{12}){0,80}?\xc6\x12\0\x01\0\0\0\x04"
+)
 
 
 #: A block of 64 pixels takes a bit at least. Deflate makes 1,032 bytes of one, of 8 pixels each.
@@ -107,11 +115,15 @@ _pdf = partial(
     Format, opener=".pictures.pdf:open_pdf", decoder="pypdfium2", extra="pdf", held=3.0, apart=True, holds="pages"
 )
 
+_raw = partial(Format, opener=".pictures.raw:open_raw", decoder="PIL")
+_jxl = partial(Format, opener=".pictures.whole:open_jxl", decoder="pillow_jxl", extra="jxl", held=5.0)
+
 # fmt: off
 #: Name, suffixes, magic, container, carriers, turner.
 _ROWS = (
     _jpeg("JPEG", ".jpg .jpeg .jpe .jfif", rb"\xff\xd8\xff", ".formats.jpeg:Jpeg", _EXIF, ".lossless.jpeg:turned"),
     _png("PNG", ".png", rb"\x89PNG\r\n\x1a\n", ".formats.png:Png", _EXIF, ".lossless.png:turned"),
+    _raw("RAW", ".cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw", _RAW, ".formats.raw:Raw", ("raw",)),
     _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", _EXIF, ".lossless.tiff:turned"),
     _frames("WEBP", ".webp", rb"RIFF....WEBP", ".formats.webp:Webp", _EXIF, ".lossless.pillow:turned", turning=10.0),
     _frames("GIF", ".gif", rb"GIF8[79]a", ".formats.gif:Gif", (), ".lossless.pillow:turned", turning=2.0),
@@ -121,6 +133,7 @@ _ROWS = (
     _dicom("DICOM", ".dcm", rb".{128}DICM"),
     _pillow("PPM", ".ppm .pgm .pbm .pnm", rb"P[1-6]\s", ".formats.ppm:Ppm", written=True, densest=8),
     _pillow("JPEG2000", ".jp2 .j2k .jpx", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", written=True, held=5.0),
+    _jxl("JXL", ".jxl", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", ".formats.jxl:Jxl"),
     _pillow("PSD", ".psd", rb"8BPS"),
     _pillow("QOI", ".qoi", rb"qoif", slow=1.0, densest=62),
     _pillow("ICO", ".ico", rb"\x00\x00\x01\x00", ".formats.ico:Ico"),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Damaged, UsageError
+from ..extras import need
 from ..formats import FORMATS, Window
+from ..formats.jxl import Jxl
 from ..turns import ExifOrientation
 from .colour import to_8_bits, to_srgb
 from .picture import Box, Picture
@@ -78,6 +81,20 @@ def open_heif(source: OpenSource) -> Picture:
     image = file[source.page]
     source.check_whole(image.size, len(image.mode))
     return WholePicture(source, image.size, image.to_pillow, len(file))
+
+
+def open_jxl(source: OpenSource) -> Picture:
+    """Open a JPEG XL. Its decoder shows it as its header says, but of one made from a JPEG it gives that JPEG back."""
+    need("pillow_jxl", "jxl", source=source.name)
+    from PIL import Image
+
+    source.check_pages(1)
+    source.check_whole(Jxl().size_px(Window(source.file)))  # the decoder opens a file by decoding it
+    source.file.seek(0)
+    image = Image.OPEN["JXL"][0](source.file, "")
+    tag = image.getexif().get(0x0112, 1) if image.jpeg else 1  # type: ignore[attr-defined]
+    shown = ExifOrientation(tag) if tag in range(1, 9) else ExifOrientation.TOP_LEFT
+    return WholePicture(replace(source, exif=shown), image.size, lambda: _loaded(image))
 
 
 def open_image(image: Image.Image, limits: Limits, page: int) -> Picture:

@@ -1,0 +1,64 @@
+"""XMP sidecars: small files beside a picture that say how it lies; the picture itself is not touched.
+
+``photo.nef.xmp`` (darktable, digiKam, Immich) or ``photo.xmp`` (Adobe). One that is there is changed in its
+orientation alone.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from ..errors import NotLossless
+from ..turns import ExifOrientation
+
+#: ``full``: the suffix is added to the name; ``stem``: it replaces the picture's own.
+Naming: TypeAlias = Literal["full", "stem"]
+
+_MOST_BYTES = 16 << 20
+_VALUE = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]""")
+_DESCRIPTION = re.compile(rb"<rdf:Description\b")
+_NEW = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="%d"/>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>
+"""
+
+
+def places(picture: str) -> dict[Naming, Path]:
+    """Where the sidecar of a picture may be."""
+    path = Path(picture)
+    return {"full": path.with_name(f"{path.name}.xmp"), "stem": path.with_suffix(".xmp")}
+
+
+def existing(picture: str) -> Path | None:
+    """The sidecar that a picture has."""
+    return next((path for path in places(picture).values() if path.is_file()), None)
+
+
+def read(sidecar: Path) -> ExifOrientation | None:
+    """The orientation that a sidecar says; ``None`` where it says none, or cannot be read."""
+    try:
+        with sidecar.open("rb") as file:
+            found = _VALUE.search(file.read(_MOST_BYTES))
+    except OSError:
+        return None
+    return ExifOrientation(int(found[1])) if found and found[1] in b"12345678" else None
+
+
+def written(old: bytes | None, orientation: ExifOrientation) -> bytes:
+    """A sidecar that says this, with all else that the old one has. Raises `NotLossless` for one that is no XMP."""
+    if old is None:
+        return _NEW % orientation
+    if found := _VALUE.search(old):
+        return old[: found.start(1)] + b"%d" % orientation + old[found.end(1) :]
+    if (place := _DESCRIPTION.search(old)) is None:
+        cause = "its sidecar is no XMP that an orientation could be added to"
+        raise NotLossless(cause, remedy="rename the sidecar; a new one is written then")
+    added = b' xmlns:tiff="http://ns.adobe.com/tiff/1.0/"' * (b"xmlns:tiff=" not in old)
+    added += b' tiff:Orientation="%d"' % orientation
+    return old[: place.end()] + added + old[place.end() :]

@@ -1,0 +1,67 @@
+"""Pictures set right by a file beside them: raw photographs always, others where that is asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from ..carriers import sidecar
+from ..errors import NotLossless
+from ..formats import Window
+from ..pictures.source import reading
+from ..results import Correction, Method
+from ..turns import Turn
+from .opening import Opened
+from .request import Change, Request, Target
+
+
+def plan_sidecar(file: Opened, request: Request, kept: Correction, leads: bool) -> Change:
+    """The change that writes a sidecar, and into a target the picture as it is.
+
+    Args:
+        file: the picture.
+        request: with the turn.
+        kept: the correction of a picture that is kept, with the orientation that the picture itself says.
+        leads: whether the sidecar says how the picture is shown, as that of a raw photograph does.
+
+    Raises:
+        NotLossless: the sidecar cannot be changed.
+    """
+    goal = file.path if request.in_place else request.target
+    if goal is None and request.turn and file.path is None:
+        raise NotLossless("a sidecar lies beside a file, and this is none", remedy="save the picture to a file first")
+    goal = goal or file.path or file.name
+    there = sidecar.existing(file.path) if file.path else None
+    old = _opened(there) if there is not None else None
+    said = sidecar.read(there) if there is not None else None
+    before = said if leads and said else kept.exif_before
+    after = before.then(request.turn)
+    done = replace(kept, target=goal, exif_before=before, exif_after=after, turn=request.turn, note=request.note)
+    copy = () if request.in_place else (Target(request.target, file),)
+    if request.turn == Turn.NONE:
+        copied = (_target(goal, request, None, old.window.at(0, old.window.size)),) if old and copy else ()
+        return Change(replace(done, method=Method.KEEP), (*copy, *copied))
+    if said and not leads and said not in (before, after):
+        cause = f"its sidecar {there and there.name} shows it otherwise already (orientation {said})"
+        raise NotLossless(cause, remedy="take tiff:Orientation out of the sidecar to have it decided anew")
+    data = old.window.at(0, old.window.size) if old else None
+    new = sidecar.written(data, after)
+    if new == data and request.in_place:
+        return Change(replace(done, method=Method.TAG, note="its sidecar says so already", written=True))
+    target = _target(goal, request, old, new)
+    how = "was changed" if old and request.in_place else "was written"
+    note = "; ".join(filter(None, (done.note, f"the sidecar {Path(target.path or '').name} {how}")))
+    return Change(replace(done, method=Method.TAG, note=note), (*copy, target))
+
+
+def _target(goal: str, request: Request, old: Opened | None, data: bytes) -> Target:
+    if old is not None and request.in_place:
+        return Target(old.path, old, data=data)
+    return Target(str(sidecar.places(goal)[request.sidecar or "full"]), None, data=data)
+
+
+def _opened(path: Path) -> Opened:
+    """A sidecar as it is now; it is small enough to be held in memory."""
+    with reading(str(path)), path.open("rb") as file:
+        return Opened(Window(file.read()), str(path), str(path), os.fstat(file.fileno()))
