@@ -101,9 +101,7 @@ class OpenSource:
         """Raise `BrokenPicture` if the file is too small for the pixels that it claims."""
         if self.in_memory:
             return
-        position = self.file.tell()
         file_bytes = self.file.seek(0, io.SEEK_END)
-        self.file.seek(position)  # Pillow reads a DDS from where it stopped when it opened it
         if cost.is_cut_short(FORMATS[self.format], size, file_bytes):
             raise self.broken(f"{size[0]} x {size[1]} pixels do not fit into {file_bytes:,} bytes")
 

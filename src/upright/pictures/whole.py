@@ -65,10 +65,16 @@ def open_pillow(source: OpenSource) -> Picture:
     source.file.seek(0)
     # Not Image.open, which applies a process-wide limit of pixels that is not ours.
     image = Image.OPEN[source.format][0](source.file, "")
+    position = source.file.tell()
     source.check_pages(1)
     # Transparency is laid on a ground, beside the picture and what it is without.
     source.check_whole(image.size, 10 if image.has_transparency_data else 4)
-    return WholePicture(source, image.size, lambda: _loaded(image))
+
+    def load() -> Image.Image:
+        source.file.seek(position)  # a DDS is read on from where it was opened, whatever was looked at since
+        return _loaded(image)
+
+    return WholePicture(source, image.size, load)
 
 
 def open_heif(source: OpenSource) -> Picture:
