@@ -14,6 +14,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,6 +33,8 @@ _MOST_CALLS = 1_000
 _GRACE_S = 5
 
 
+#: What takes a second gives way to what takes milliseconds.
+_NICENESS = 10
 #: Whether there can be such processes here.
 THERE = sys.platform != "win32"
 
@@ -59,19 +63,30 @@ class Worker:
         """Whether it can be called."""
         return not self._pipe.closed
 
-    def call(self, place: str, *args: Any, limits: Limits, source: str | None = None) -> Any:
-        """What the function ``module:function`` gives.
+    def call(
+        self,
+        place: str,
+        *args: Any,
+        limits: Limits,
+        source: str | None = None,
+        progress: Callable[[float], object] | None = None,
+    ) -> Any:
+        """What the function ``module:function`` gives; ``progress`` is called with what it hands to `tell`.
 
         Raises what that raises, `TooLarge` when it takes longer than the limits allow, and `BrokenPicture` when its
         process ends: a decoder has crashed, or needed more memory than it may.
         """
         self.calls += 1
+        until = time.monotonic() + limits.timeout_s
         try:
             self._pipe.send((place, args, limits.timeout_s, int(limits.max_memory_mb * (1 << 20))))
-            if not self._pipe.poll(max(0.0, limits.timeout_s)):
-                self.close()
-                raise limits.too_long(source)
-            failed, found = self._pipe.recv()
+            kind = "told"
+            while kind == "told":
+                if not self._pipe.poll(max(0.0, until - time.monotonic())):
+                    raise limits.too_long(source)
+                kind, found = self._pipe.recv()
+                if kind == "told" and progress:
+                    progress(found)
         except (EOFError, ConnectionError):
             self.close()
             raise BrokenPicture(
@@ -82,7 +97,7 @@ class Worker:
         except BaseException:
             self.close()
             raise
-        if failed:
+        if kind == "failed":
             raise found
         return found
 
@@ -138,9 +153,20 @@ def close() -> None:
             _idle.pop().close()
 
 
+def tell(share: float) -> None:
+    """In such a process: how much of a call is done."""
+    _pipes[0].send(("told", share))
+
+
+#: In such a process: what leads to the one that calls.
+_pipes: list[Connection] = []
+
+
 def serve(descriptor: int) -> None:
-    """What such a process does: calls, until nobody is left to call it."""
+    """What such a process does: calls, until nobody is left to call it. Others go first: it yields the processor."""
+    os.nice(_NICENESS)
     pipe = Connection(descriptor)
+    _pipes.append(pipe)
     # What every picture needs is there before the first one.
     import_module("upright.pictures")
     import_module("PIL.Image")
@@ -153,9 +179,9 @@ def serve(descriptor: int) -> None:
         _bound(memory_bytes)
         module, _, name = place.partition(":")
         try:
-            answer = False, getattr(import_module(module), name)(*args)
+            answer = "done", getattr(import_module(module), name)(*args)
         except Exception as error:
-            answer = True, error
+            answer = "failed", error
         _bound(None)
         pipe.send(answer)
         signal.alarm(0)

@@ -55,11 +55,11 @@ def reencoded_bytes(rows: Iterable[Format], size: tuple[int, int], pixel_bytes: 
 
 
 def has_to_be_apart(row: Format, size: tuple[int, int], frames: int = 1) -> bool:
-    """Whether so many frames may take so long, or so much, that they are decoded where that can be stopped."""
+    """Whether so many frames may take so long that they are decoded where that can be stopped, and yields to others."""
     return row.apart or size[0] * size[1] * frames * row.slow > _MOST_S * 1e6
 
 
-#: Seconds for which a decoder that cannot be stopped may keep a thread.
+#: Seconds for which a decoder may keep a thread.
 _MOST_S = 1.0
 
 

@@ -36,7 +36,7 @@ class Format:
         held: of a format that has to be decoded whole before it can be shrunk: the bytes that are held meanwhile for
             each byte of pixels, as `cost` estimates it. 0: it streams.
         turning: the same while its stored pixels are turned and proven.
-        slow: microseconds that a pixel takes where decoding cannot be stopped, as `cost` uses it.
+        slow: microseconds that a pixel takes to be decoded, as `cost` uses it.
         apart: its structure alone can keep a decoder busy, whatever its size.
         densest: how many pixels a byte of a file can hold, as `cost` uses it; 0: any number.
         holds: several ``pages`` or ``frames``, or one picture ("").
@@ -101,7 +101,7 @@ _RAW = (
 _jpeg = partial(
     Format, opener=".pictures.jpeg:open_jpeg", decoder="PIL", written=True, turning=4.5, slow=0.01, densest=512
 )
-_vips = partial(Format, opener=".pictures.vips:open_vips", decoder="pyvips", written=True, bands=True)
+_vips = partial(Format, opener=".pictures.vips:open_vips", decoder="pyvips", written=True, bands=True, slow=0.012)
 _png = partial(_vips, turning=6.0, densest=8 * 1032)
 _pages = partial(_vips, holds="pages")
 _frames = partial(_vips, held=2.0, slow=0.1, holds="frames")

@@ -1,4 +1,4 @@
-"""Pictures that are decoded in a process of their own, because they may take long and their decoders cannot be stopped.
+"""Pictures decoded in a process of their own, because they may take long: it can be killed, and yields to others.
 
 Which these are follows from their format and size (`upright.formats.cost`); all others are decoded here.
 """
@@ -59,7 +59,8 @@ class ApartPicture(Picture):
         self._warnings += warnings
 
     def _call(self, function: str, *args: Any) -> Any:
-        return self._worker.call(f"{__name__}:{function}", *args, limits=self._source.limits, source=self._source.name)
+        place, source = f"{__name__}:{function}", self._source
+        return self._worker.call(place, *args, limits=source.limits, source=source.name, progress=self.progress)
 
     def _decode(self, width_px: int, height_px: int) -> Image.Image:
         pixels, warnings = self._call("decoded_here", width_px, height_px)
@@ -91,6 +92,7 @@ def open_here(
     """In a worker: open a picture; its stored size, pages, EXIF orientation and warnings."""
     close_here()
     picture = opened_here(open_source(where, limits, page, bands))
+    picture.progress = workers.tell
     _here.append(picture)
     return picture.stored_size, picture.pages, picture.exif, picture.warnings
 
