@@ -118,7 +118,9 @@ _PICTURES = (
         metavar="MB",
         help="Refuse pictures that need more memory to be decoded or corrected; 512 by default.",
     ),
-    click.option("--report", metavar="FILE.html", help="Write a before/after contact sheet (HTML, and PNG beside it)."),
+    click.option(
+        "--report", metavar="FILE.html", help="Write a page that shows the run (HTML), and a sample as PNG beside it."
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Print only what failed or cannot be turned."),
     click.option("-v", "--verbose", is_flag=True, help="Print why each picture was answered as it was."),
     click.option(

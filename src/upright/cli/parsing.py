@@ -13,7 +13,7 @@ import click
 from ..errors import UsageError
 from ..sources.stores import is_remote
 
-COMMANDS = ("detect", "correct", "review", "undo", "batch", "serve", "doctor", "model", "consume", "photos")
+COMMANDS = ("detect", "correct", "review", "undo", "batch", "watch", "serve", "doctor", "model", "consume", "photos")
 #: What paths without a command get.
 _LOOK = "look"
 _PROMISES = ("--careful", "--balanced", "--best")

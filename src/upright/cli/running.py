@@ -72,7 +72,7 @@ def go_through(
     if progress.counts:
         progress.count(sources, options["lists"], batch.parts if batch else 1)
     reading = progress.reading if progress.terminal else None
-    with open_detector(options, reading) as detector, _stopping(tally) as stop:
+    with open_detector(options, reading) as detector, stopping(tally) as stop:
         tally.timing_s["load"] = detector.load_s
         how = {name: options[name] for name in ("workers", "pages", "together")} | {
             "ordered": batch is None,
@@ -140,7 +140,8 @@ def finish(tally: Tally, text: str, options: dict[str, Any], corrector: Correcto
 
 
 @contextmanager
-def _stopping(tally: Tally) -> Iterator[threading.Event]:
+def stopping(tally: Tally) -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second time they end the program at once."""
     event = threading.Event()
 
     def stop(number: int, frame: object) -> None:
