@@ -157,6 +157,12 @@ _CORRECTION = (
         help="What turn does where a JPEG's edge blocks are not whole.",
     ),
     click.option(
+        "--pixels",
+        is_flag=True,
+        help="Upright pixels without any tag, for programs that ignore it: turned without loss where that is possible,"
+        " else compressed again at the picture's own quality.",
+    ),
+    click.option(
         "--sidecar",
         is_flag=False,
         flag_value="full",
@@ -180,7 +186,18 @@ _FORM = (
 )
 
 #: Parameters that say how pictures are corrected.
-CORRECTION_NAMES = ("turn", "in_place", "sidecar", "method", "edge", "dry_run", "journal", "overwrite", "new_times")
+CORRECTION_NAMES = (
+    "turn",
+    "in_place",
+    "pixels",
+    "sidecar",
+    "method",
+    "edge",
+    "dry_run",
+    "journal",
+    "overwrite",
+    "new_times",
+)
 
 
 def _adding(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
@@ -250,6 +267,7 @@ def corrector_of(
         method=method_named(options["method"]),
         edge=options["edge"],
         sidecar=options["sidecar"],
+        pixels=options["pixels"],
         in_place=options["in_place"],
     )
     writer = writer or Writer(journal, options["overwrite"], not options["new_times"], options["dry_run"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, BinaryIO
 
+from ..carriers.sidecar import Naming
 from ..errors import UsageError
 from ..formats import Bytes
 from ..journal import Journal, undo
@@ -50,11 +51,12 @@ def corrected_bytes(
     edge: Edge = "tag",
     *,
     page: int = 0,
+    pixels: bool = False,
     limits: Limits = _NO_LIMITS,
 ) -> tuple[bytes, Correction]:
     """The corrected file as bytes, and what was done. Raises as :func:`correct` does."""
     with opened(source) as file:
-        change = plan(file, Request(Turn(turn), method, edge, page, limits=limits))
+        change = plan(file, Request(Turn(turn), method, edge, page, limits=limits, pixels=pixels))
         return b"".join(change.targets[0].pieces()), change.correction
 
 
@@ -63,6 +65,8 @@ def correct(
     target: PathLike | None = None,
     *,
     turn: Turn | Orientation | int | None = None,
+    pixels: bool = False,
+    sidecar: Naming | None = None,
     detector: Detector | None = None,
     promise: Promise | str | None = None,
     method: Method | str | None = None,
@@ -85,6 +89,8 @@ def correct(
         method: None chooses the first of TAG, TURN and KEEP that the format allows.
         edge: what TURN does when it cannot be done without loss: "tag" instead, "trim" a JPEG's edge blocks,
             "refuse", or "reencode".
+        pixels: the result is upright without a tag, turned without loss where possible, else compressed again.
+        sidecar: write an XMP sidecar ("full": ``a.jpg.xmp``, "stem": ``a.xmp``) instead of changing the picture.
         keep_times: give the new file the old one's times.
         journal: where changes in place are written down for :func:`undo`.
         overwrite: replace another file that is already at ``target``.
@@ -99,7 +105,9 @@ def correct(
         source = source.read()
     path = None if isinstance(source, (bytes, bytearray, memoryview)) else os.fsdecode(source)
     goal = None if target is None else os.fsdecode(target)
-    request = Request(Turn.NONE, method_named(method), edge, page, goal, in_place, limits=limits)
+    request = Request(
+        Turn.NONE, method_named(method), edge, page, goal, in_place, limits=limits, pixels=pixels, sidecar=sidecar
+    )
     _check(path, request, dry_run)
     book = journal if isinstance(journal, Journal) or journal is None else Journal(journal)
     writer = Writer(book, overwrite, keep_times, dry_run)

@@ -87,6 +87,8 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
     turn, method, page = request.turn, request.method, request.page
     tag = read_exif_orientation(window, page=page) if form else ExifTag()
     kept = Correction(name, "", Method.KEEP, turn, tag.orientation, tag.orientation, True, False)
+    if request.pixels and target is not None and _promised(target) not in (None, form, _promised(name)):
+        method = Method.REENCODE
     if method != Method.REENCODE:
         _check_suffix(form, name, target)
     if request.mirrored:
@@ -95,6 +97,13 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         return _kept(kept, f"{form or 'this format'} cannot be mirrored by a tag", "mirror it with another program")
     if method == Method.KEEP and turn != Turn.NONE:
         return _kept(kept, "it was asked for that it is kept", "use another method")
+    if (
+        request.pixels
+        and method != Method.REENCODE
+        and "rotate" not in carriers
+        and (turn or tag.orientation != ExifOrientation.TOP_LEFT)
+    ):
+        return _by_turn_or(window, kept, form, tag, replace(request, edge="reencode"), target or name, False)
     if turn == Turn.NONE:
         # An upright picture is not compressed again, unless its target asks for another format.
         if method == Method.REENCODE and target is not None and _promised(target) not in (None, form):
@@ -143,6 +152,8 @@ def _remedy(row: Format | None, window: Window, turn: Turn) -> str:
 def _by_tag(window: Window, kept: Correction, page: int, note: str = "", mirrored: bool = False) -> _New:
     after = (kept.exif_before.mirror() if mirrored else kept.exif_before).then(kept.turn)
     edits = exif_edits(window, after, page=page)
+    if not note and window.at(8, 4) == b"WEBP":
+        note = "browsers ignore this tag of a WebP; --pixels turns its pixels"
     if not note and has_page(window, page + 1 if page == 0 else 0):
         note = f"only page {page + 1} was turned, the others stay as they are"
 
@@ -192,9 +203,28 @@ def _by_turn_or(
 
 
 def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Request, target: str) -> _New:
-    form = _promised(target) or tag.format or "JPEG"
+    # In place a picture stays what it is, whatever its name promises.
+    form = tag.format if request.in_place else _promised(target) or tag.format or "JPEG"
+    row, note = format_in(window), ""
+    if row and row.container and (count := row.container.pages(window)) > 1:
+        held = row.holds or "frames"
+        if held == "frames" or form == row.name:
+            remedy = "name one with --page, and a target of another format"
+            raise NotLossless(
+                f"it has {count} {held}, and one would be kept",
+                remedy=_remedy(row, window, kept.turn) if held == "frames" else remedy,
+            )
+        note = f"of {count} pages this is page {request.page + 1}"
+    if row and row.turner and form == row.name:
+        try:
+            new = _by_turn(window, kept, form, tag, replace(request, edge="refuse"))
+            return replace(new, correction=replace(new.correction, method=Method.REENCODE))
+        except (NotLossless, TooLarge) as error:
+            if form == "JPEG" and isinstance(error, NotLossless) and "blocks" not in error.cause:
+                raise  # several pictures, or something behind it: they would be lost
     data = reencoded(window.at(0, window.size), tag.to_apply, kept.turn, form, request.page, request.limits)
-    return _New(replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False), data=data)
+    done = replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False, note=note)
+    return _New(done, data=data)
 
 
 def _promised(name: str) -> str | None:

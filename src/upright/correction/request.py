@@ -33,6 +33,8 @@ class Request:
         note: a remark on the turn, for the correction.
         mirrored: exchange left and right of what is shown, before it is turned; by the tag alone.
         sidecar: write an XMP sidecar of such a name instead of changing the picture; of raw photographs always.
+        pixels: the result is upright without a tag: turned without loss where possible, else compressed again; also
+            where the picture is upright by its tag.
         limits: of memory, for methods that decode.
     """
 
@@ -45,6 +47,7 @@ class Request:
     note: str = ""
     mirrored: bool = False
     sidecar: Naming | None = None
+    pixels: bool = False
     limits: Limits = _NO_LIMITS
 
     def __post_init__(self) -> None:

@@ -42,7 +42,8 @@ def rewritten(data: bytes, exif: ExifOrientation, options: Callable[[Image.Image
         if frames != 1:
             raise NotLossless(f"it has {frames} frames")
         shown, out, dpi = show_pillow(picture, exif), io.BytesIO(), picture.info.get("dpi")
-        density = {"dpi": dpi[::-1] if exif.swaps_sides else dpi} if dpi else {}
+        # Of a TIFF without a resolution Pillow says 1 dpi; its own tags are in its options.
+        density = {"dpi": dpi[::-1] if exif.swaps_sides else dpi} if dpi and picture.format != "TIFF" else {}
         shown.save(out, picture.format, **density, **options(picture))
     return out.getvalue()
 

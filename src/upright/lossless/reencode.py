@@ -8,30 +8,34 @@ from functools import partial
 from typing import Any
 
 from .. import workers
-from ..carriers import patch_exif_orientation, read_exif_orientation
-from ..errors import CorrectionError, UprightError
+from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixels_moved
+from ..errors import NotLossless, UprightError
 from ..formats import Format, Window, cost, format_in, format_of
+from ..formats.jpeg import segments
 from ..limits import Limits
 from ..turns import ExifOrientation, Turn, show_pillow
 from .proof import decoding
-from .tiff import SAMPLES
+from .tiff import SAMPLES, bits_of, options_of
 
 _NO_LIMITS = Limits()
+_ADOBE, _COMMENT, _XMP = 0xEE, 0xFE, 700
+_PNG_XMP = "XML:com.adobe.xmp"
 
 
 def reencoded(
     data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: int = 0, limits: Limits = _NO_LIMITS
 ) -> bytes:
-    """A page of a picture as shown (``exif`` still to be applied), turned and written as ``form``; EXIF and ICC stay.
+    """A page of a picture as shown (``exif`` still to be applied), turned and written as ``form``.
 
-    JPEG and WebP are compressed with quality 95. Raises BrokenPicture, TooLarge, CorrectionError.
+    A JPEG keeps its own quality and all its segments, other pictures EXIF, XMP, ICC and resolution; JPEG and WebP of
+    another format have quality 95. Raises NotLossless for what would be lost, BrokenPicture, TooLarge.
     """
     source, target = format_in(Window(data)), format_of(form)
     if source and source.extra:
         remedy = "use --method tag" if source.carriers else "convert it to PNG first"
-        raise CorrectionError(f"{source.name} pixels cannot be re-encoded", remedy=remedy)
+        raise NotLossless(f"{source.name} pixels cannot be re-encoded", remedy=remedy)
     if not target or not target.written:
-        raise CorrectionError(f"pictures cannot be encoded as {form}", remedy="name a .jpg or .png target")
+        raise NotLossless(f"pictures cannot be encoded as {form}", remedy="name a .jpg or .png target")
     if source and workers.THERE:
         window, container = Window(data), source.container
         if container is None or cost.has_to_be_apart(source, container.size_px(window, page)):
@@ -43,22 +47,88 @@ def reencoded(
 def encoded_here(data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: int, limits: Limits) -> bytes:
     """The same in this process."""
     source, target = format_in(Window(data)), format_of(form)
+    name, move = source.name if source else "", exif.then(turn)
+    if page == 0 and source and "exif" in source.carriers:
+        data = with_pixels_moved(data, move, smaller)
     with decoding():
         picture = _opened(data, source, page, partial(_check, limits, [row for row in (source, target) if row]))
-        shown = show_pillow(picture, exif.then(turn))
-        options: dict[str, Any] = {"icc_profile": picture.info.get("icc_profile")}
-        if exif_block := picture.getexif():
-            exif_block[0x0112] = 1
-            for tag in SAMPLES.intersection(exif_block):
-                del exif_block[tag]
-            options["exif"] = exif_block.tobytes()
+        shown, out = show_pillow(picture, move), io.BytesIO()
+        if name == form == "JPEG":
+            shown.save(out, form, **_as_it_was(picture, move))
+            return _with_segments(out.getvalue(), data)
+        if name == form == "TIFF":
+            kept = options_of(picture, move.swaps_sides, frozenset(SAMPLES - {_XMP}))
+            shown.save(out, form, **{"quality": 95} | kept)
+            return out.getvalue()
+        _check_depth(data, name, form, picture.mode)
+        options = _described(picture, name, form, move)
         if form in ("JPEG", "WEBP"):
             options |= {"quality": 95, "subsampling": "4:4:4"}
         if form == "JPEG" and shown.mode not in ("L", "RGB", "CMYK"):
             shown = _on_white(shown)
-        out = io.BytesIO()
         shown.save(out, form, **{name: value for name, value in options.items() if value})
         return out.getvalue()
+
+
+def _described(picture: Any, source: str, form: str, move: ExifOrientation) -> dict[str, Any]:
+    """Profile, EXIF, XMP and resolution, as far as the new format has a place for them."""
+    info, options = picture.info, {"icc_profile": picture.info.get("icc_profile")}
+    if exif_block := picture.getexif():
+        exif_block[0x0112] = 1
+        for tag in SAMPLES.intersection(exif_block):
+            del exif_block[tag]
+        options["exif"] = exif_block.tobytes()
+    dpi = info.get("dpi")
+    if dpi and (source != "TIFF" or 282 in picture.tag_v2):
+        options["dpi"] = dpi[::-1] if move.swaps_sides else dpi
+    if packet := info.get("xmp") or info.get("XML:com.adobe.xmp"):
+        packet = packet.encode() if isinstance(packet, str) else packet
+        if form == "PNG":
+            from PIL.PngImagePlugin import PngInfo
+
+            options["pnginfo"] = texts = PngInfo()
+            texts.add_itxt(_PNG_XMP, packet.decode("utf-8", "replace"))
+        elif form == "TIFF":
+            options["tiffinfo"] = {_XMP: packet}
+        else:
+            options["xmp"] = packet
+    return options
+
+
+def _as_it_was(picture: Any, move: ExifOrientation) -> dict[str, Any]:
+    """How a JPEG was compressed: its tables and the sampling of its colours."""
+    from PIL.JpegImagePlugin import get_sampling
+
+    sampling = get_sampling(picture)
+    options: dict[str, Any] = {"qtables": picture.quantization, "progressive": "progression" in picture.info}
+    if sampling >= 0 and picture.mode == "RGB":
+        # Colours sampled half as often across would be so down, which the encoder does not do.
+        options["subsampling"] = 0 if sampling == 1 and move.swaps_sides else sampling
+    return options
+
+
+def _with_segments(new: bytes, old: bytes) -> bytes:
+    """A JPEG with the application segments and comments of another one."""
+    window, source = Window(new), Window(old)
+    kept = [
+        old[segment.start : segment.end]
+        for segment in segments(source)
+        if (segment.marker in range(0xE0, 0xF0) and segment.marker != _ADOBE) or segment.marker == _COMMENT
+    ]
+    parts, position = [new[:2], *kept], 2
+    for segment in segments(window):
+        if segment.marker in range(0xE0, 0xF0) and segment.marker != _ADOBE:
+            parts.append(new[position : segment.start])
+            position = segment.end
+    return b"".join([*parts, new[position:]])
+
+
+def _check_depth(data: bytes, source: str, form: str, mode: str) -> None:
+    if form in ("PNG", "TIFF") and mode not in ("I;16", "I", "F") and source in ("PNG", "TIFF"):
+        window = Window(data)
+        deep = window.at(24, 1) == b"\x10" if source == "PNG" else max(bits_of(window), default=8) > 8
+        if deep:
+            raise NotLossless("its 16 bits would become 8", remedy="use --method turn, which keeps its format")
 
 
 def smaller(data: bytes, exif: ExifOrientation, most_bytes: int) -> bytes | None:

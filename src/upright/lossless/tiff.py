@@ -6,11 +6,13 @@ By Pillow, or by libvips where Pillow does not keep the depth.
 from __future__ import annotations
 
 import io
+import struct
+from functools import partial
 from typing import Any
 
 from ..errors import NotLossless
 from ..formats import Span, Window
-from ..formats.tiff import directory
+from ..formats.tiff import Directory, directory
 from ..machine import libvips
 from ..turns import VIPS_ANGLE, ExifOrientation
 from .pillow import info_of, rewritten
@@ -30,6 +32,8 @@ _EXACT = {
     32773: "packbits",
     50000: "zstd",
 }
+#: Resolution across and down, each with the other one's tag.
+_RESOLUTIONS = {282: 283, 283: 282}
 #: Tags that say how samples lay in the old file, or that its writer fills in by itself.
 LAYOUT = {254, 256, 257, 266, 273, 278, 279, 282, 283, 284, 292, 293, 317, 322, 323, 324, 325, 339, 34675}
 #: Tags that describe samples, so that they must not go into another file.
@@ -48,7 +52,8 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
             f"its pixels are compressed with loss or in a way that cannot be written (TIFF {compression})"
         )
     if _pillow_keeps(data):
-        result, proofs = rewritten(data, exif, _options), [same_samples, same_picture]
+        options = partial(options_of, swapped=exif.swaps_sides)
+        result, proofs = rewritten(data, exif, options), [same_samples, same_picture]
     else:
         result, proofs = _by_vips(data, exif, _EXACT[compression]), [same_samples]
     lost = found.tags() - directory(Window(result), Span(0, len(result))).tags() - LAYOUT - {0x0112}
@@ -56,6 +61,11 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
         raise NotLossless(f"its tags {', '.join(map(hex, sorted(lost)))} cannot be written again")
     prove(data, result, exif, *proofs)
     return result
+
+
+def bits_of(window: Window) -> tuple[int, ...]:
+    """Bits of the samples of the first page."""
+    return directory(window, Span(0, window.size)).numbers(window, _BITS)
 
 
 def _pillow_keeps(data: bytes) -> bool:
@@ -78,19 +88,39 @@ def _by_vips(data: bytes, exif: ExifOrientation, compression: str | None) -> byt
     if exif.swaps_sides:
         shown = shown.copy(xres=image.yres, yres=image.xres)
     result: bytes = shown.tiffsave_buffer(compression=compression, bigtiff=data[2:4] in (b"+\0", b"\0+"))
-    return result
+    before, after = (directory(Window(each), Span(0, len(each))) for each in (data, result))
+    return result if before.find(282) is not None else _without_resolution(result, after)
 
 
-def _options(picture: Any) -> dict[str, Any]:
-    """The tags that do not describe samples, sub-directories included, each in its own type."""
+def _without_resolution(data: bytes, found: Directory) -> bytes:
+    """The TIFF with a new directory that lacks a resolution: libvips makes one up, of 25 dpi."""
+    size, entries = found.entry_size, b""
+    for at in range(0, len(found.entries), size):
+        if int.from_bytes(found.entries[at : at + 2], "little" if found.order == "<" else "big") not in (282, 283, 296):
+            entries += found.entries[at : at + size]
+    place = len(data) + len(data) % 2
+    count = struct.pack(found.order + ("Q" if found.big else "H"), len(entries) // size)
+    data = data.ljust(place, b"\0") + count + entries + bytes(8 if found.big else 4)
+    pointer = struct.pack(found.offset_code, place)
+    return data[: found.pointer] + pointer + data[found.pointer + len(pointer) :]
+
+
+def options_of(picture: Any, swapped: bool, without: frozenset[int] = frozenset()) -> dict[str, Any]:
+    """How a TIFF is written again: with the tags that do not say how samples lie, sub-directories included.
+
+    ``swapped`` exchanges the resolutions across and down, which have the unit of the old file.
+    """
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     kept, tags = ImageFileDirectory_v2(), picture.tag_v2
     for tag in tags:
+        if tag in without:
+            continue
         if tag in _EXIF_IFDS:
             kept[tag] = picture.getexif().get_ifd(tag)
-        elif tag not in LAYOUT:
-            kept[tag] = tags[tag]
-            kept.tagtype[tag] = tags.tagtype[tag]
+        elif tag not in LAYOUT or tag in _RESOLUTIONS:
+            to = _RESOLUTIONS.get(tag, tag) if swapped else tag
+            kept[to] = tags[tag]
+            kept.tagtype[to] = tags.tagtype[tag]
     big = bool(getattr(tags, "_bigtiff", False))
     return {"tiffinfo": kept, "big_tiff": big} | info_of(picture, ("icc_profile", "compression"))
