@@ -46,14 +46,15 @@ class Worker:
         ours, theirs = socket.socketpair()
         code = f"import sys; sys.path[:] = {sys.path!r}; from upright.workers import serve; serve({theirs.fileno()})"
         with theirs:
-            # Ctrl-C is for this process, which then ends that one; and what decoders print is for nobody.
+            # Ctrl-C is for this process, which then ends that one, and what decoders print is for nobody. Not a session
+            # of its own: that would have as large a share of the processors as this one, however nice it is.
             self._process = subprocess.Popen(
                 [sys.executable, "-c", code],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                start_new_session=True,
+                process_group=0,
             )
         self._pipe = Connection(ours.detach())
         self.calls = 0
