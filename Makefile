@@ -111,17 +111,19 @@ bench: .venv/test
 	$(BIN)/python bench/memory.py --pictures 500
 	$(BIN)/python -m bench.service
 
-# Each fuzzer for FUZZ_S seconds from small valid files.
-FUZZ_S ?= 300
+# Each fuzzer for FUZZ_S seconds from small valid files: an hour in all.
+FUZZ_S ?= 500
 fuzz: .venv/test
 	$(BIN)/pip install --quiet --editable ".[fuzz]"
 	$(BIN)/python tests/fuzz/seeds.py bench/out/corpus
-	for target in exif jpeg pictures pdf; do \
-		$(BIN)/python tests/fuzz/fuzz_$$target.py bench/out/corpus -max_total_time=$(FUZZ_S) || exit 1; \
+	for target in exif jpeg pictures pdf corrections; do \
+		$(BIN)/python tests/fuzz/fuzz_$$target.py bench/out/corpus -max_total_time=$(FUZZ_S) -timeout=20 -rss_limit_mb=2048 || exit 1; \
 	done
-	$(BIN)/python tests/fuzz/fuzz_requests.py --seeds bench/out/requests
-	$(BIN)/python tests/fuzz/fuzz_requests.py bench/out/requests -max_total_time=$(FUZZ_S) \
-		-timeout=5 -rss_limit_mb=1024 -max_len=1000000
+	for target in requests files; do \
+		$(BIN)/python tests/fuzz/fuzz_$$target.py --seeds bench/out/$$target; \
+		$(BIN)/python tests/fuzz/fuzz_$$target.py bench/out/$$target -max_total_time=$(FUZZ_S) \
+			-timeout=5 -rss_limit_mb=1024 -max_len=1000000 || exit 1; \
+	done
 
 clean:
 	rm -rf .venv out bench/out web/node_modules

@@ -1,13 +1,23 @@
 """Known abuses: each ends in an answer or in a clear error, soon and within the budget of memory, whatever is asked."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench.attack import CORPUS, corpus, one_file
+from upright.correction import corrected_bytes
+from upright.errors import UprightError
 from upright.limits import Limits
+from upright.pictures import open_picture
+from upright.results import Method
 
 from .attacks.make import webp_frames
+from .fuzz.seeds import seeds
+
+SEEDS = [data for _, data in seeds()]
 
 #: Of a processor, for detection and for each method. A whole picture of 1.6 gigapixels takes some 5 s to inflate.
 MOST_S = {"bomb.png": 20.0, "tall-whole.png": 20.0}
@@ -78,3 +88,20 @@ def test_a_header_is_read_no_further_than_headers_are_long(tmp_path):
     path = tmp_path / "comments.ppm"
     path.write_bytes(b"P6\n" + b"#" * 50_000_000 + b"\n1 1\n255\n\0\0\0")
     assert held_to_its_budget(path) == "BrokenPicture"
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_by_any_method_are_answered_or_refused(data):
+    """Seeds of every format with some of their bytes exchanged, cut out or doubled."""
+    content = bytearray(data.draw(st.sampled_from(SEEDS)))
+    for _ in range(data.draw(st.integers(0, 6))):
+        at, size = data.draw(st.integers(0, len(content))), data.draw(st.integers(0, 8))
+        content[at : at + size] = data.draw(st.binary(max_size=8) | st.just(bytes(content[at : at + 16])))
+    method, turn = data.draw(st.sampled_from([None, *Method])), data.draw(st.sampled_from([0, 90, 180, 270]))
+    limits = Limits(max_memory_mb=64, timeout_s=20)
+    with suppress(UprightError):
+        new, done = corrected_bytes(bytes(content), turn, method, limits=limits)
+        assert new and done.method in Method
+    with suppress(UprightError), open_picture(bytes(content), limits=limits) as picture:
+        assert picture.squashed(32).shape == (32, 32, 3)

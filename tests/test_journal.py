@@ -233,3 +233,35 @@ def test_where_no_journal_can_be_kept_nothing_is_changed(tmp_path: Path, monkeyp
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     with pytest.raises(WriteFailed, match="name a file with --journal"):
         run_journal()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": "../victim.jpg"},
+        {"path": "/tmp/../victim.jpg"},
+        {"path": "victim.jpg"},
+        {"path": "/tmp/a\0b"},
+        {"path": "/tmp/\ud800"},
+        {"path": None},
+        {"edits": [[float("inf"), "00", "01"]]},
+        {"edits": [[0, "xx", "01"]]},
+        {"edits": 1e999},
+        {"before": "../../etc/passwd"},
+        {"after": []},
+        {"journal": 2},
+    ],
+    ids=str,
+)
+def test_a_line_that_no_run_writes_changes_nothing(tmp_path: Path, journal: Path, change: dict[str, object]) -> None:
+    good = {"journal": 1, "step": "intent", "path": str(tmp_path / "gone.jpg"), "before": "00" * 32, "after": "11" * 32}
+    journal.write_text(json.dumps(good | {"edits": []}) + "\n" + json.dumps(good | {"edits": []} | change) + "\n")
+    damaged, gone = undo(journal)
+    assert isinstance(damaged.outcome, JournalError) and "line 2" in str(damaged.outcome)
+    assert isinstance(gone.outcome, UprightError)
+
+
+def test_deep_json_is_a_damaged_line(journal: Path) -> None:
+    journal.write_text('{"journal": ' + "[" * 100_000 + "\n")
+    with pytest.raises(JournalError, match="not a journal"):
+        undo(journal)

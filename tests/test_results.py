@@ -10,6 +10,7 @@ import pytest
 from upright import Detector
 from upright.errors import NotLossless, Overloaded, UprightError, UsageError
 from upright.results import COLUMNS, Correction, Group, Method, Outcome, columns
+from upright.results_file import ResultsFile, write_table
 from upright.turns import ExifOrientation, Turn
 
 from .conftest import DEMO
@@ -81,3 +82,20 @@ def test_a_picture_is_counted_by_what_was_done(outcomes: list[Outcome]) -> None:
 def test_what_was_passed_over_is_a_group_of_its_own() -> None:
     passed = Outcome(str(Path("a") / "notes.txt"), skipped="not a picture")
     assert (passed.group, passed.words) == ("skipped", "not a picture")
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"source": "\\ud800"}', '{"source": 1}', "[]", "{}", "\0"])
+def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"source": "a.jpg"}\n' + line + "\n")
+    with pytest.raises(UsageError, match="line 2 is not a row of results"):
+        ResultsFile(path)
+    assert path.read_text() == '{"source": "a.jpg"}\n' + line + "\n"
+
+
+def test_a_damaged_row_makes_no_table(tmp_path: Path) -> None:
+    row = {"source": "a.jpg", "error": "TooLarge", "cause": "\ud800", "remedy": ""}
+    for path in (tmp_path / "t.csv", tmp_path / "t.parquet"):
+        with pytest.raises(UsageError, match="a row of the results is damaged"):
+            write_table([row], path)
+    assert list(tmp_path.iterdir()) == []

@@ -320,3 +320,14 @@ def test_patterns_are_for_shards_too(tmp_path: Path) -> None:
         ("a.jpg", "", True),
         ("b.jpg", "excluded", False),
     ]
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE], ids=["long name", "pax"])
+def test_a_name_of_300_mb_is_not_read(tmp_path: Path, kind: bytes) -> None:
+    head = tarfile.TarInfo("././@LongLink")
+    head.type, head.size = kind, 300 << 20
+    path = tmp_path / "long.tar"
+    path.write_bytes(head.tobuf())
+    os.truncate(path, 301 << 20)
+    (item,) = find_items([str(path)])
+    assert "a head of 314,572,800 bytes" in str(item.error)

@@ -70,8 +70,12 @@ class Intent:
         edits = line["edits"]
         if edits is not None:
             edits = tuple(Edit(int(at), bytes.fromhex(old), bytes.fromhex(new)) for at, old, new in edits)
+        path = str(line["path"])
+        # As they are written: a crafted one leads nowhere else than it says.
+        if not Path(path).is_absolute() or ".." in Path(path).parts or "\0" in path or not os.fsencode(path):
+            raise ValueError(f"{printable(path)} is not the absolute path of a file")
         before = None if line["before"] is None else bytes.fromhex(line["before"]).hex()
-        return cls(str(line["path"]), before, bytes.fromhex(line["after"]).hex(), edits)
+        return cls(path, before, bytes.fromhex(line["after"]).hex(), edits)
 
 
 class Run(NamedTuple):
@@ -207,7 +211,7 @@ def read_journal(path: str | os.PathLike[str]) -> list[Intent | JournalError]:
             content = json.loads(line)
             if content["step"] == "intent":
                 found.append(Intent.from_line(content))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
             found.append(JournalError(f"line {number} is not a line of a journal ({error})", source=name))
     if found and all(isinstance(entry, JournalError) for entry in found):
         raise _no_journal(name)

@@ -156,9 +156,10 @@ def _line(row: dict[str, Any]) -> bytes:
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:
+        os.fsencode(row["source"])  # surrogates that are no bytes of a name are nobody's
+    except (KeyError, RecursionError, TypeError, ValueError):
         return None
-    return row if line.endswith(b"\n") and isinstance(row, dict) and "source" in row else None
+    return row if line.endswith(b"\n") and isinstance(row, dict) else None
 
 
 def _failed(path: Path, error: OSError) -> WriteFailed:
@@ -186,6 +187,11 @@ def write_table(rows: Iterable[dict[str, Any]], path: Path) -> int:
         part.replace(path)
     except OSError as error:
         raise WriteFailed(f"cannot be written: {error.strerror or error}", source=path) from error
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+        cause = f"a row of the results is damaged ({error!r})"
+        raise UsageError(
+            cause, source=path, remedy="remove its line from the results file, and run it again"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
     return count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from itertools import repeat
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,14 @@ from .item import Item, Wanted
 from .stores import MEMBER_LIMIT_BYTES, opened
 
 if TYPE_CHECKING:
-    from tarfile import TarFile
+    from tarfile import TarFile, TarInfo
+    from typing import Self
 
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 PARQUET_ENDINGS = (".parquet", ".pq")
 _PARQUET_ROWS = 16
+#: Of a long name, or of a pax head: some kilobytes.
+_MOST_HEAD_BYTES = 1 << 20
 
 
 def tar_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
@@ -57,6 +60,30 @@ def tar_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
                 yield Item(key, relative, data=data)
             else:
                 yield Item(key, relative, fetch=partial(tar_member, name, member.name))
+
+
+@cache
+def _head() -> type[TarInfo]:
+    """The heads of members as `tarfile` reads them, whose long names are no longer than names are."""
+    import tarfile
+
+    heads = (
+        tarfile.GNUTYPE_LONGNAME,
+        tarfile.GNUTYPE_LONGLINK,
+        tarfile.XHDTYPE,
+        tarfile.XGLTYPE,
+        tarfile.SOLARIS_XHDTYPE,
+    )
+
+    class Head(tarfile.TarInfo):
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+            found = super().frombuf(buf, encoding, errors)
+            if found.type in heads and found.size > _MOST_HEAD_BYTES:
+                raise tarfile.ReadError(f"a head of {found.size:,} bytes")
+            return found
+
+    return Head
 
 
 def parquet_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
@@ -104,7 +131,7 @@ def _opened_tar(name: str, mode: Any) -> Iterator[TarFile]:
     import tarfile  # 4 ms that pictures need not wait for
 
     try:
-        with opened(name) as file, tarfile.open(fileobj=file, mode=mode) as shard:
+        with opened(name) as file, tarfile.open(fileobj=file, mode=mode, tarinfo=_head()) as shard:
             yield shard
     except (tarfile.TarError, EOFError) as error:
         cause = f"cannot be read to its end: {error}"
