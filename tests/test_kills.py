@@ -1,0 +1,152 @@
+"""Killed at any line of what writes: a file is the old one or the new one, undo is exact, and nothing stays behind."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import upright.atomic
+import upright.correction.writer
+import upright.journal
+from tests.fuzz.seeds import raw
+from upright import correct, undo
+from upright.errors import UprightError
+
+from .test_followers import drawn
+
+#: How often each is killed: seven ways, over a thousand kills in all.
+KILLS = 150
+MODULES = {module.__file__ for module in (upright.atomic, upright.correction.writer, upright.journal)}
+
+
+def saved(form: str, size: tuple[int, int] = (64, 48), **options: Any) -> bytes:
+    out = io.BytesIO()
+    drawn(size).save(out, form, **options)
+    return out.getvalue()
+
+
+def heic() -> bytes:
+    return (Path(__file__).parent / "data" / "turned.heic").read_bytes()
+
+
+CASES: dict[str, tuple[str, Callable[[], bytes], dict[str, Any]]] = {
+    "tag": ("a.jpg", lambda: saved("JPEG"), {"method": "tag"}),
+    "turn": ("a.jpg", lambda: saved("JPEG"), {"method": "turn"}),
+    "reencode": ("a.jpg", lambda: saved("JPEG", (61, 47)), {"method": "reencode"}),
+    "sidecar": ("a.nef", lambda: raw(drawn((64, 48))), {}),
+    "sidecar of a photograph": ("a.jpg", lambda: saved("JPEG"), {"sidecar": "full"}),
+    "PDF": ("a.pdf", lambda: saved("PDF"), {}),
+    "HEIC": ("a.heic", heic, {}),
+}
+
+
+class _Kill:
+    """Kills this process at the n-th line that runs in one of the modules."""
+
+    def __init__(self, moment: int) -> None:
+        self.left = moment
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> _Kill | None:
+        if frame.f_code.co_filename not in MODULES:
+            return None
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return self
+
+
+def killed(moment: int, work: Callable[[], object]) -> bool:
+    """Whether a process that does this was killed before it was done."""
+    child = os.fork()
+    if child == 0:
+        try:
+            upright.atomic._swept.clear()
+            sys.settrace(_Kill(moment))
+            work()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of os.fork beside threads
+@pytest.mark.parametrize("name", CASES)
+def test_killed_at_any_line(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, make, how = CASES[name]
+    folder, journal = tmp_path / "photos", tmp_path / "journal"
+    folder.mkdir()
+    photo, source = folder / file, make()
+
+    def work() -> object:
+        return correct(photo, turn=90, in_place=True, journal=journal, **how)
+
+    photo.write_bytes(source)
+    work()
+    after = files(folder)
+    assert after != {file: source}
+    undo(journal)
+    assert files(folder) == {file: source}
+    lines = 0
+    while killed(lines := lines + 64, work):
+        undo(journal)
+    undo(journal)
+    moments = sorted({1 + number * lines // KILLS for number in range(KILLS)})
+    written = 0
+    for moment in moments:
+        journal.unlink(missing_ok=True)
+        shutil.rmtree(f"{journal}.d", ignore_errors=True)
+        if not killed(moment, work):
+            undo(journal)
+            continue
+        now = files(folder)
+        left = {each for each in now if each.startswith(".upright-") and each.endswith(".tmp")}
+        now = {each: data for each, data in now.items() if each not in left}
+        assert now in ({file: source}, after), moment
+        written += now == after
+        if journal.exists():
+            assert not [entry for entry in undo(journal) if isinstance(entry.outcome, UprightError)], moment
+        monkeypatch.setattr(upright.atomic, "_LEFTOVER_AGE_S", -1.0)
+        upright.atomic._swept.clear()
+        upright.atomic.sweep(folder)
+        assert files(folder) == {file: source}, moment
+    assert len(moments) > 60 and written, "some are killed before the file is there, and some after"
+
+
+def test_pages_are_killed_together(tmp_path: Path) -> None:
+    """Of a document all pages are turned or none: it is one write."""
+    out, pages = io.BytesIO(), [Image.new("L", (40, 30), shade) for shade in (0, 128, 255)]
+    pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:])
+    (photo := tmp_path / "a.tif").write_bytes(out.getvalue())
+    from upright.correction import Request, Writer, opened
+    from upright.correction.pages import plan_pages
+    from upright.results import Orientation, Promise, Reason, Scores
+    from upright.turns import Turn
+
+    scores = Scores((0.0, 1.0, 0.0, 0.0))
+    answers = [
+        Orientation(Turn.RIGHT, Turn.RIGHT, 1.0, scores, Reason.SURE, Promise.BEST, "x", 1, page=n) for n in range(3)
+    ]
+
+    def work() -> None:
+        with opened(str(photo)) as file:
+            Writer().write(plan_pages(file, Request(in_place=True), answers)[0])
+
+    seen, moment = set(), 0
+    while killed(moment := moment + 1, work):
+        seen.add(photo.read_bytes())
+    assert len(seen) == 2, "the old file and the whole new one"
