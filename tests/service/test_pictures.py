@@ -83,6 +83,16 @@ def test_a_corrected_file_shows_the_picture_upright(served, method):
     assert max(abs(a - b) for a, b in zip(shown.tobytes(), wanted.tobytes(), strict=True)) < 40
 
 
+def test_upright_pixels_without_a_tag(served):
+    photo, tagged = Image.open(io.BytesIO(jpeg(317, 251))), io.BytesIO()
+    photo.getexif()[0x0112] = 6
+    photo.save(tagged, "JPEG", quality=90, exif=photo.getexif())
+    answer = served.client.post("/v1/correct", content=tagged.getvalue(), params={"turn": 0, "pixels": True})
+    assert (answer.headers["x-upright-method"], answer.headers["x-upright-outcome"]) == ("reencode", "already upright")
+    assert read_exif_orientation(answer.content).orientation == 1
+    assert Image.open(io.BytesIO(answer.content)).size == (251, 317)
+
+
 def test_correct_decides_when_no_turn_is_given(served, detector, photo):
     turned = io.BytesIO()
     Image.open(io.BytesIO(photo)).rotate(180, expand=True).save(turned, "JPEG", quality=95)

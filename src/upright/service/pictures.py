@@ -98,6 +98,7 @@ async def correct(
     method: Method | None = None,
     turn: Annotated[Literal["0", "90", "180", "270"] | None, Query()] = None,
     edge: Edge = "tag",
+    pixels: bool = False,
 ) -> Response:
     """The corrected file. With `turn` nothing is decided; when unsure the file comes back as it was."""
     state, trace = state_of(request), trace_of(request)
@@ -114,7 +115,7 @@ async def correct(
             trace.decided(answer, len(data))
             headers.update(headers_of(answer))
             wanted = answer.turn or Turn.NONE
-        new, done = await state.runner.correct(data, wanted, method, edge, trace)
+        new, done = await state.runner.correct(data, wanted, method, edge, trace, pixels=pixels)
         headers["X-Upright-Method"] = done.method.value
         headers["X-Upright-Lossless"] = "1" if done.lossless else "0"
         if wanted:

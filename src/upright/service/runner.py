@@ -130,10 +130,10 @@ class Runner:
         return answers
 
     async def correct(
-        self, data: bytes, turn: Turn, method: Method | None, edge: Edge, trace: Trace
+        self, data: bytes, turn: Turn, method: Method | None, edge: Edge, trace: Trace, *, pixels: bool = False
     ) -> tuple[bytes, Correction]:
         """The file's bytes set right, and what was done."""
-        work = partial(corrected_bytes, data, turn, method, edge, limits=self.detector.limits)
+        work = partial(corrected_bytes, data, turn, method, edge, pixels=pixels, limits=self.detector.limits)
         return await self.call(trace, "write", work)
 
     async def call(self, trace: Trace, stage: str, function: Callable[..., T], *args: Any) -> T:
