@@ -9,13 +9,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from upright import Detector
 from upright.carriers import read_exif_orientation
+from upright.cli import cli
 from upright.errors import SourceError, UsageError
 from upright.journal import Journal, undo
 from upright.pictures import open_picture
+from upright.results import Outcome
 from upright.review import Server, Session, read_decisions
 from upright.review.session import Choice
 from upright.run import outcomes_of
@@ -169,6 +172,34 @@ def test_copies_are_set_right_and_originals_left(folder: Path, detector: Detecto
     session.decide([choice(session, "page.jpg", 270)])
     assert tag(tmp_path / "out" / "page.jpg") is ExifOrientation.LEFT_BOTTOM
     assert all((folder / name).read_bytes() == (DEMO / name).read_bytes() for name in NAMES)
+
+
+def test_no_copy_takes_the_place_of_another(folder: Path, detector: Detector, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    session = review(folder, detector, out)
+    session.decide([choice(session, "page.jpg", 270)])
+    right = (out / "page.jpg").read_bytes()
+    (tmp_path / "other").mkdir()
+    shutil.copy(DEMO / "astronaut.jpg", tmp_path / "other" / "page.jpg")
+    (item,) = find_items([str(tmp_path / "other")])
+    session.add(Outcome(item.key), Path("page.jpg"))
+    assert "another picture becomes" in session.entries[-1].error and not session.entries[-1].path
+    again = review(folder, detector, out)
+    assert not [entry.error for entry in again.entries if entry.error]
+    assert (out / "page.jpg").read_bytes() == right
+    shutil.copy(DEMO / "camera.jpg", out / "receipt.png")
+    third = review(folder, detector, out)
+    (refused,) = [entry for entry in third.entries if entry.error]
+    assert refused.outcome.source.endswith("receipt.png") and "another file is at the target" in refused.error
+
+
+def test_a_results_file_that_is_not_there_is_named() -> None:
+    for words, cause in (
+        (["nothing.jsonl"], "no such results file"),
+        (["rows.jsonl", "-o", "out"], "no such results file"),
+    ):
+        done = CliRunner().invoke(cli, ["review", "--no-browser", *words])
+        assert cause in str(done.exception)
 
 
 def test_a_file_that_changed_since_it_was_shown_is_left_alone(folder: Path, detector: Detector) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ..errors import SourceMissing, UsageError
 from ..results import Outcome
 from .options import open_detector, picture_options
 from .parsing import Command
@@ -49,6 +50,11 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
     from ..together import place_of
 
     check_sources(sources, options)
+    if _is_results(sources):
+        if not Path(sources[0]).is_file():
+            raise SourceMissing("there is no such results file", source=sources[0], remedy="name one, or pictures")
+        if options["output"]:
+            raise UsageError("-o does not go with a results file", remedy="name the folders that it is about")
 
     def job_of(outcome: Outcome) -> str:
         place = place_of(outcome)
@@ -88,6 +94,10 @@ def _look(session: Any, sources: tuple[str, ...], options: dict[str, Any], stop:
     session.complete = True
 
 
+def _is_results(sources: tuple[str, ...]) -> bool:
+    return len(sources) == 1 and sources[0].endswith(".jsonl")
+
+
 def _outcomes(
     sources: tuple[str, ...], options: dict[str, Any], stop: threading.Event
 ) -> Iterator[tuple[Outcome, Path]]:
@@ -95,7 +105,7 @@ def _outcomes(
     from ..run import work
     from ..sources import Item, find_items
 
-    if len(sources) == 1 and sources[0].endswith(".jsonl"):
+    if _is_results(sources):
         for row in read_rows(Path(sources[0])):
             yield Outcome.from_dict(row), Path(Path(row["source"]).name)
         return

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import atomic
 from ..correction import Request, Writer, opened, plan
-from ..errors import UprightError, UsageError, printable
+from ..errors import CorrectionError, UprightError, UsageError, printable
 from ..journal import Journal, read_journal, sha256, undo
 from ..pictures import open_picture
 from ..results import Group, Method, Outcome
@@ -120,6 +120,8 @@ class Session:
         for key, decision in read_decisions(self.decisions).items():
             self._earlier.setdefault(decision.path, {})[key] = decision
         self._writer = Writer(self.journal)
+        #: The source of each copy: no picture replaces another.
+        self._taken: dict[str, str] = {}
         self._decoded = lru_cache(_DECODED)(self._decode)
 
     def add(self, outcome: Outcome, relative: Path) -> None:
@@ -160,9 +162,11 @@ class Session:
                 raise UsageError("only files can be set right in place", remedy="give a folder with -o")
             return str(Path(item.path).absolute())
         target = atomic.below(self.output, relative).absolute()
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with opened(item.open()) as file:
+        if self._taken.setdefault(str(target), source) != source:
+            raise CorrectionError(f"another picture becomes {target} already", remedy="review it into another folder")
+        with opened(item.open()) as file:
+            # Where an earlier review wrote it, the copy is not what its source is any more.
+            if not (target.exists() and str(target) in self._earlier):
                 Writer().write(plan(file, Request(target=str(target))))
         return str(target)
 
