@@ -60,7 +60,8 @@ def options_of(group: click.Command, context: click.Context) -> dict[str, set[st
 def test_every_option_that_a_message_of_the_package_names_exists():
     """String constants alone: an error, a help text, a docstring. The service names options of `serve`."""
     by_command = options_of(cli, click.Context(cli))
-    others = {"--editable", "--force-reinstall", "--query-gpu", "--format", "--rotate-"}  # of pip, nvidia-smi, gifsicle
+    # Of pip, nvidia-smi, gifsicle and qpdf.
+    others = {"--editable", "--force-reinstall", "--query-gpu", "--format", "--rotate-", "--decrypt", "--password"}
     known = {"--help", *others, *set().union(*by_command.values())}
     unknown = []
     for path in sorted(PACKAGE.rglob("*.py")):
