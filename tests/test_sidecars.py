@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from tests.fuzz.seeds import raw
 from upright import Detector, correct, undo
 from upright.carriers import read_exif_orientation, sidecar
 from upright.correction import corrected_bytes
+from upright.errors import BrokenPicture
 from upright.formats import Window, sniff
 from upright.formats.raw import previews
 from upright.pictures import open_picture
@@ -89,6 +91,14 @@ def _tagged(orientation: int) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
     return exif.tobytes()
+
+
+def test_a_raw_file_of_nothing_but_beginnings_costs_no_time() -> None:
+    data = b"IIRO" + b"\xff\xd8\xff\xe0\0\x10" * 2_000_000
+    started = time.process_time()
+    with pytest.raises(BrokenPicture, match="no preview"):
+        open_picture(data)
+    assert time.process_time() - started < 5
 
 
 def test_tiffs_of_scanners_and_pyramids_are_no_raw_photographs() -> None:

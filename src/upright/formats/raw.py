@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from ..errors import Damaged
@@ -18,8 +19,9 @@ from .tiff import directory_at
 
 #: The beginning of a JPEG: its first segment is one of those that writers begin with.
 _START = re.compile(rb"\xff\xd8\xff[\xdb\xc0-\xc4\xe0-\xef\xfe]")
-_CHUNK, _MOST_HEADER = 1 << 22, 1 << 20
-_MOST_FOUND = 64
+_CHUNK, _MOST_HEADER = 1 << 22, 1 << 18
+#: Raw files of 150 megapixels have 300 MB. A hostile one may be all beginnings; each that is tried costs 9 ms at most.
+_MOST_BYTES, _MOST_TRIED, _MOST_FOUND = 1 << 30, 200, 64
 #: Where the EXIF of a CR3 is, and the end of the boxes that hold it.
 _CMT1, _CR3_HEAD = b"CMT1", 1 << 16
 
@@ -35,7 +37,7 @@ class Preview(NamedTuple):
 def previews(window: Window) -> list[Preview]:
     """All previews that libjpeg can decode, the largest first."""
     found = []
-    for start in _starts(window):
+    for start in islice(_starts(window), _MOST_TRIED):
         part = Window(window.at(start, _MOST_HEADER))
         try:
             frame = read_header(part, _MOST_HEADER).frame
@@ -50,7 +52,7 @@ def previews(window: Window) -> list[Preview]:
 
 
 def _starts(window: Window) -> Iterator[int]:
-    for position in range(0, window.size, _CHUNK):
+    for position in range(0, min(window.size, _MOST_BYTES), _CHUNK):
         stretch = window.at(position, _CHUNK + 3)
         yield from (position + match.start() for match in _START.finditer(stretch) if match.start() < _CHUNK)
 
