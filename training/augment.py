@@ -51,45 +51,55 @@ class Wear:
         return replace(self, whole=max(self.whole, 0.75))
 
 
-PHOTO = Wear(whole=0.3, smallest=0.5, mirrored=0.5, inverted=0.02, tilted=0.1, strips=0.03)
+PHOTO = Wear(whole=0.3, smallest=0.5, mirrored=0.5, inverted=0.02, tilted=0.25, strips=0.03)
 # Part of a page is still a page; mirrored text is rare, and must not be learnt at the price of plain text.
-TEXT = Wear(whole=0.45, smallest=0.12, mirrored=0.1, inverted=0.12, tilted=0.06, strips=0.08)
+TEXT = Wear(whole=0.45, smallest=0.12, mirrored=0.15, inverted=0.12, tilted=0.1, strips=0.1)
 
 # Windows at reading size hold a few lines as they are: half of one is the least that a person could read.
-READ = Wear(whole=0.5, smallest=0.35, mirrored=0.1, inverted=0.12, tilted=0.06, strips=0.08)
+READ = Wear(whole=0.5, smallest=0.35, mirrored=0.15, inverted=0.12, tilted=0.1, strips=0.1)
 
 # For runs of a minute, which have no time for what is hard.
 LIGHT = Wear(whole=0.7, smallest=0.7, mirrored=0, inverted=0, worn=0.05, covered=0, skewed=0.2)
 
 
 class Augment:
-    """Makes views of size_px from pictures [n, 3, s, s] in [0, 255]; seeded, reproducible on one device."""
+    """Makes views of size_px from pictures [n, 3, s, s] in [0, 255]; seeded, reproducible on one device.
+
+    What is drawn for a view is drawn on the CPU and only used on the device: a GPU that is asked what it drew stands
+    still until it has answered.
+    """
 
     def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self.random = torch.Generator(self.device).manual_seed(seed)
+        self.random = torch.Generator().manual_seed(seed)
+        self.grain = torch.Generator(self.device).manual_seed(seed)
 
     def __call__(self, pictures: Tensor, size_px: int, wear: Wear) -> tuple[Tensor, Labels]:
         """Views [n, 3, size_px, size_px] float32 in [0, 255], channels last, and what is true of them."""
-        x = pictures.to(self.device, non_blocking=True).float()
-        turns = torch.randint(4, (len(x),), generator=self.random, device=self.device)
+        x = self.sent(pictures).float()
+        turns = torch.randint(4, (len(x),), generator=self.random)
         x, labels = self.placed(x, size_px, wear, turns)
         x = self.coloured(x, wear)
         for worn_down in (self.blurred, self.coarser, self.noisy, self.compressed):
             rows = torch.nonzero(self.chance(len(x), wear.worn)).flatten()
             if len(rows):
-                x[rows] = worn_down(x[rows])
+                there = self.sent(rows)
+                x[there] = worn_down(x[there])
         x = self.covered(x, wear.covered)
         return x.clamp_(0, 255).contiguous(memory_format=torch.channels_last), labels
 
     def uniform(self, n: int, low: float, high: float) -> Tensor:
-        return torch.rand(n, generator=self.random, device=self.device) * (high - low) + low
+        return torch.rand(n, generator=self.random) * (high - low) + low
 
     def normal(self, n: int, deviation: float) -> Tensor:
-        return torch.randn(n, generator=self.random, device=self.device) * deviation
+        return torch.randn(n, generator=self.random) * deviation
 
     def chance(self, n: int, share: float) -> Tensor:
-        return torch.rand(n, generator=self.random, device=self.device) < share
+        return torch.rand(n, generator=self.random) < share
+
+    def sent(self, x: Tensor) -> Tensor:
+        """The same on the device."""
+        return x.to(self.device, non_blocking=True)
 
     def placed(self, x: Tensor, size_px: int, wear: Wear, turns: Tensor) -> tuple[Tensor, Labels]:
         """A part of each picture, its aspect changed, perhaps mirrored, skewed or tilted, turned away from upright."""
@@ -103,9 +113,13 @@ class Augment:
         thin = 1 / self.uniform(n, 3, 8)
         wide = torch.where(strip, torch.where(lying, 1.0, thin), wide)
         high = torch.where(strip, torch.where(lying, thin, 1.0), high)
-        x_centre, y_centre = self.uniform(n, -1, 1) * (1 - wide), self.uniform(n, -1, 1) * (1 - high)
         skewed = self.chance(n, wear.skewed)
         tilt = self.uniform(n, -math.radians(TILT_DEGREES), math.radians(TILT_DEGREES))
+        # Nothing from beyond the picture: what is reflected at a slanting edge would tell the tilt.
+        within = torch.where(tilted & ~strip, tilt.cos() + tilt.sin().abs(), 1.0)
+        wide, high = wide.clamp(max=1 / within), high.clamp(max=1 / within)
+        x_centre = self.uniform(n, -1, 1) * (1 - wide * within)
+        y_centre = self.uniform(n, -1, 1) * (1 - high * within)
         angle = torch.where(tilted, tilt, self.normal(n, math.radians(5)) * skewed)
         shear = self.normal(n, 0.05) * skewed * ~tilted
         mirrored = self.chance(n, wear.mirrored)
@@ -114,15 +128,15 @@ class Augment:
         rows = [torch.stack([mirror * wide * cosine, high * (shear * cosine - sine)], 1)]
         rows += [torch.stack([mirror * wide * sine, high * (shear * sine + cosine)], 1)]
         # A view that needs turn t was turned by -t: the turn that undoes k quarter turns is (-k) % 4.
-        placing = torch.stack(rows, 1) @ ROTATIONS.to(self.device)[-turns % 4]
-        theta = torch.cat([placing, torch.stack([x_centre, y_centre], 1).unsqueeze(2)], 2)
+        placing = torch.stack(rows, 1) @ ROTATIONS[-turns % 4]
+        theta = self.sent(torch.cat([placing, torch.stack([x_centre, y_centre], 1).unsqueeze(2)], 2))
         if x.shape[2] > 1.5 * size_px:  # grid_sample takes single points: shrink before, or it aliases
             x = F.interpolate(x, size=(size_px * 5 // 4,) * 2, mode="area")
         grid = F.affine_grid(theta, [n, 3, size_px, size_px], align_corners=False)
         # Samples are taken from places turned clockwise by the angle, so what is shown leans the other way.
         tilts = torch.where((shear == 0) & ~strip, torch.rad2deg(angle * mirror), torch.nan)
         view = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-        return view, Labels(turns, mirrored, tilts)
+        return view, Labels(self.sent(turns), self.sent(mirrored), self.sent(tilts))
 
     def coloured(self, x: Tensor, wear: Wear) -> Tensor:
         """Saturation down to grey, contrast up, down or inverted, brightness, a tint."""
@@ -134,14 +148,15 @@ class Augment:
         tint = self.normal(3 * n, 8).view(n, 3, 1, 1) * self.chance(n, 0.3).view(-1, 1, 1, 1)
         brightness = self.normal(n, 25) + 127.5 * (1 - contrast)
         kept, greyed = (saturation * contrast).view(-1, 1, 1, 1), ((1 - saturation) * contrast).view(-1, 1, 1, 1)
+        shift = brightness.view(-1, 1, 1, 1) + tint
         # One affine map of the colours, in place: as separate steps it took twice the time of the resampling.
         grey = x.mean(1, keepdim=True)
-        return x.mul_(kept).addcmul_(grey, greyed).add_(brightness.view(-1, 1, 1, 1) + tint)
+        return x.mul_(self.sent(kept)).addcmul_(grey, self.sent(greyed)).add_(self.sent(shift))
 
     def blurred(self, x: Tensor) -> Tensor:
         """Gaussian, up to 1.5 px, not the same along both axes (a moving hand blurs one)."""
         n, channels, high, wide = x.shape
-        offsets = torch.arange(-4, 5, device=self.device, dtype=torch.float32)
+        offsets = torch.arange(-4, 5, dtype=torch.float32)
         for axis in (2, 3):
             sigma = self.uniform(n, 0.3, 1.5).view(-1, 1)
             kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
@@ -149,7 +164,7 @@ class Augment:
             shape = (-1, 1, 9, 1) if axis == 2 else (-1, 1, 1, 9)
             padding = (0, 0, 4, 4) if axis == 2 else (4, 4, 0, 0)
             flat = F.pad(x.reshape(1, n * channels, high, wide), padding, mode="reflect")
-            x = F.conv2d(flat, kernel.view(shape), groups=n * channels).view(n, channels, high, wide)
+            x = F.conv2d(flat, self.sent(kernel).view(shape), groups=n * channels).view(n, channels, high, wide)
         return x
 
     def coarser(self, x: Tensor) -> Tensor:
@@ -159,11 +174,11 @@ class Augment:
         return F.interpolate(F.interpolate(x, size=(high, wide), mode="area"), size=(size, size), mode="bilinear")
 
     def noisy(self, x: Tensor) -> Tensor:
-        noise = torch.randn(x.shape, generator=self.random, device=self.device)
-        return x + noise * self.uniform(len(x), 2, 18).view(-1, 1, 1, 1)
+        noise = torch.randn(x.shape, generator=self.grain, device=self.device)
+        return x + noise * self.sent(self.uniform(len(x), 2, 18)).view(-1, 1, 1, 1)
 
     def compressed(self, x: Tensor) -> Tensor:
-        return jpeg(x, self.uniform(len(x), 10, 80))
+        return jpeg(x, self.sent(self.uniform(len(x), 10, 80)))
 
     def covered(self, x: Tensor, share: float) -> Tensor:
         """A rectangle of one colour over a tenth to half of each side."""
@@ -173,7 +188,7 @@ class Augment:
             high, wide, top, left, *colour = self.uniform(7, 0, 1).tolist()
             high, wide = 0.1 + 0.4 * high, 0.1 + 0.4 * wide
             y, z = int(top * (1 - high) * size), int(left * (1 - wide) * size)
-            patch = 255 * torch.tensor(colour, device=self.device).view(3, 1, 1)
+            patch = self.sent(255 * torch.tensor(colour)).view(3, 1, 1)
             x[row, :, y : y + int(high * size), z : z + int(wide * size)] = patch
         return x
 

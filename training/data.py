@@ -239,7 +239,7 @@ def read_shards(sources: Sequence[Path], photo_px: int, text_px: int) -> dict[st
 
     Raises FileNotFoundError where a source holds no shard, ValueError where it is the judge's.
     """
-    shards = [shard for source in sources for shard in _shards_in(source)]
+    shards = shards_in(sources)
     sides = {kind: photo_px if kind == "photo" else text_px for kind in (*KINDS, SYNTH)} | {READ: READ_PX}
     found: dict[str, list[tuple[str, Pixels, tuple[int, int]]]] = {kind: [] for kind in sides}
     with ThreadPoolExecutor(os.cpu_count()) as executor:  # Pillow decodes without the interpreter's lock
@@ -248,6 +248,11 @@ def read_shards(sources: Sequence[Path], photo_px: int, text_px: int) -> dict[st
                 found[pool_of(row[0])].append(row)
     # Each list is let go as its pool is made, so that no more than one kind is in memory twice.
     return {kind: _pool(rows) for kind in sides if (rows := found.pop(kind))}
+
+
+def shards_in(sources: Sequence[Path]) -> list[Path]:
+    """The shards among these files and folders; errors as `read_shards` raises them."""
+    return [shard for source in sources for shard in _shards_in(source)]
 
 
 def _shards_in(source: Path) -> list[Path]:

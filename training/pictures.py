@@ -36,7 +36,7 @@ class Pictures:
         parts: list[Tensor] = []
         for kind, number in _numbers(shares, group.views).items():
             pixels, rows = self.train[kind]
-            drawn = pixels[rows[torch.randint(len(rows), (number,), generator=random, device=rows.device)]]
+            drawn = pixels[rows[torch.randint(len(rows), (number,), generator=random).to(rows.device)]]
             part = drawn.permute(0, 3, 1, 2).float()
             if parts and part.shape != parts[0].shape and part.shape[2] != parts[0].shape[2]:
                 part = F.interpolate(part, size=parts[0].shape[2:], mode="bilinear", antialias=True)

@@ -32,7 +32,9 @@ from training.recipe import Recipe
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # views [n, 3, s, s], logits [n, 4], turns [n] -> a number
 #: What the two further heads count beside the turn, and how far a tilt may be off and be nearly right, in degrees.
-MIRROR_SHARE, TILT_SHARE, TILT_BLUR = 0.15, 0.05, 1.0
+MIRROR_SHARE, TILT_SHARE, TILT_BLUR = 0.08, 0.03, 1.0
+#: Pictures of which this share is mirrored are photographs, which look no different: nothing to be learnt from them.
+MIRRORED_AT_WILL = 0.5
 
 WEAR = {"photo": augment.PHOTO, "text": augment.TEXT, "read": augment.READ, "light": augment.LIGHT}
 
@@ -55,6 +57,7 @@ class Trainer:
         self.optimiser = self._optimiser()
         self.views, self.step, self.spent_s, self.best = int(facts["views"]), 0, 0.0, -1.0
         self.stopped = False
+        self.minutes = recipe.minutes
         self.frozen = 0
         # bfloat16 gives 1.7 times the views a second where the processor has it; the weights themselves stay float32.
         self.half = depthwise.half_pays(device)
@@ -86,13 +89,13 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             with torch.set_grad_enabled(not self.frozen):
                 x = self.net.front(views, self.frozen)
-            heads = self.net.heads(self.net.features(x, self.frozen), further=False)
+            heads = self.net.heads(self.net.features(x, self.frozen), further=self.recipe.further)
         return network.Heads(*(logits.float() for logits in heads))
 
     def progress(self) -> float:
         """How much of the run is done, 0 to 1: of its time, or of its steps where the recipe counts them."""
         of_steps = self.step / self.recipe.steps if self.recipe.steps else 0.0
-        return max(self.spent_s / (60 * self.recipe.minutes), of_steps)
+        return max(self.spent_s / (60 * self.minutes), of_steps)
 
     def rate_factor(self, progress: float) -> float:
         """A warm-up, then held, then falling to nothing: a rate that falls all the way beats one that is held."""
@@ -107,13 +110,13 @@ class Trainer:
         jitter = (-self.recipe.jitter_px, 0, 0, self.recipe.jitter_px)[pick]
         return max(64, round((size_px * grown + jitter) / 16) * 16)
 
-    def train_step(self, progress: float) -> dict[str, float]:
-        """One step over all groups; the share of right answers by group, under augmentation."""
+    def train_step(self, progress: float) -> dict[str, Tensor]:
+        """One step over all groups; the share of right answers by group, under augmentation, still on the device."""
         for parameters in self.optimiser.param_groups:
             parameters["lr"] = parameters["base"] * self.rate_factor(progress)
         self.optimiser.zero_grad(set_to_none=True)
         self.net.train()
-        right: dict[str, float] = {}
+        right: dict[str, Tensor] = {}
         for group in self.recipe.group:
             pictures = self.pictures.draw(group, self.augment.random)
             if pictures is None:
@@ -123,7 +126,7 @@ class Trainer:
             heads = self.forward(views)
             loss = self.loss(views, heads.turn, labels.turns) + further_loss(heads, labels, wear.mirrored)
             (loss * group.weight).backward()  # type: ignore[no-untyped-call]
-            right[group.wear] = (heads.turn.detach().argmax(1) == labels.turns).float().mean().item()
+            right[group.wear] = (heads.turn.detach().argmax(1) == labels.turns).float().mean()
             self.views += len(views)
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 3.0)
         self.optimiser.step()
@@ -154,7 +157,7 @@ class Trainer:
         """Trains until the budget is spent; the last judgement, over the whole tune part."""
         began = time.monotonic() - self.spent_s
         judged = saved = logged = time.monotonic()
-        right: list[dict[str, float]] = []
+        right: list[dict[str, Tensor]] = []
         views = self.views
         while (progress := self.progress()) < 1 and not self.stopped:
             if self.frozen and progress >= self.recipe.unfreeze_at:
@@ -163,7 +166,9 @@ class Trainer:
             right.append(self.train_step(progress))
             now = time.monotonic()
             if self.step % 100 == 0:
-                seen = " ".join(f"{name} {np.mean([r[name] for r in right if name in r]):.3f}" for name in right[-1])
+                seen = " ".join(
+                    f"{name} {torch.stack([r[name] for r in right if name in r]).mean():.3f}" for name in right[-1]
+                )
                 speed = (self.views - views) / (now - logged)
                 self.log(f"step {self.step} {self.spent_s:.0f} s views {self.views} {seen} {speed:.0f} views/s")
                 right, views, logged = [], self.views, now
@@ -204,6 +209,7 @@ class Trainer:
             {
                 "order": "turn", "net": self.net.state_dict(), "ema": self.average.state_dict(),
                 "optimiser": self.optimiser.state_dict(), "random": self.augment.random.get_state(),
+                "grain": self.augment.grain.get_state(),
                 "seen": self.views, "step": self.step, "spent_s": self.spent_s, "best": self.best,
                 "recipe": asdict(self.recipe),
             },
@@ -221,6 +227,7 @@ class Trainer:
         self.average.load_state_dict(stored["ema"])
         self.optimiser.load_state_dict(stored["optimiser"])
         self.augment.random.set_state(stored["random"])
+        self.augment.grain.set_state(stored["grain"])
         self.views, self.step = stored["seen"], stored["step"]
         self.spent_s, self.best = stored["spent_s"], stored["best"]
 
@@ -229,14 +236,15 @@ class Trainer:
 
 
 def further_loss(heads: network.Heads, labels: augment.Labels, mirrored_share: float) -> Tensor:
-    """Cross-entropy of mirrored, both answers counting alike however rare one is, and of tilt where it is known."""
-    balance = torch.where(labels.mirrored, 0.5 / max(mirrored_share, 0.01), 0.5 / (1 - mirrored_share))
-    loss = MIRROR_SHARE * F.binary_cross_entropy_with_logits(heads.mirror, labels.mirrored.float(), balance)
+    """Cross-entropy of tilt where it is known, and of mirrored, both answers counting alike however rare one is."""
     known = labels.tilts.isfinite()
-    if known.any():
-        away = (torch.tensor(network.TILTS, device=known.device) - labels.tilts[known, None]) / TILT_BLUR
-        loss = loss + TILT_SHARE * F.cross_entropy(heads.tilt[known], torch.softmax(-0.5 * away**2, 1))
-    return loss
+    away = (torch.tensor(network.TILTS, device=known.device) - labels.tilts.nan_to_num()[:, None]) / TILT_BLUR
+    of_tilt = F.cross_entropy(heads.tilt, torch.softmax(-0.5 * away**2, 1), reduction="none")
+    loss = TILT_SHARE * (of_tilt * known).sum() / known.sum().clamp(min=1)
+    if mirrored_share >= MIRRORED_AT_WILL:
+        return loss
+    balance = torch.where(labels.mirrored, 0.5 / max(mirrored_share, 0.01), 0.5 / (1 - mirrored_share))
+    return loss + MIRROR_SHARE * F.binary_cross_entropy_with_logits(heads.mirror, labels.mirrored.float(), balance)
 
 
 def look(net: Lite, pictures: data.Pixels, size_px: int) -> Floats:
@@ -257,7 +265,7 @@ def further_accuracy(net: Lite, pictures: data.Pixels, size_px: int) -> dict[str
     right, errors = [], []
     for first in range(0, len(pictures), 32):
         chunk = torch.from_numpy(np.ascontiguousarray(pictures[first : first + 32])).permute(0, 3, 1, 2)
-        upright = torch.zeros(len(chunk), dtype=torch.long, device=device)
+        upright = torch.zeros(len(chunk), dtype=torch.long)
         views, labels = source.placed(chunk.to(device).float(), size_px, _TILTED, upright)
         heads = net.heads(net.features(net.front(views.contiguous(memory_format=torch.channels_last), 0), 0))
         right.append((heads.mirror > 0) == labels.mirrored)

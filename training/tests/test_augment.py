@@ -83,11 +83,11 @@ def test_tilts_and_mirrors_are_what_the_views_show() -> None:
     """A bright bar across the middle: the clockwise turn that makes it level is its tilt, whichever way round it is."""
     bar = torch.zeros(60, 3, 96, 96)
     bar[:, :, 44:52] = 200
-    bar[:, :, 34:40, 6:14] = 250  # a mark at the left
+    bar[:, :, 34:40, 20:28] = 250  # a mark at the left
     wear = Wear(whole=1, smallest=1, mirrored=0.5, inverted=0, worn=0, covered=0, skewed=0, tilted=1)
     views, labels = Augment(2).placed(bar, 96, wear, torch.zeros(60, dtype=torch.long))
     assert labels.mirrored.any() and not labels.mirrored.all() and labels.tilts.abs().max() > 10
-    marked_left = views[:, 0, :, 8:24].amax((1, 2)) > views[:, 0, :, 72:88].amax((1, 2))
+    marked_left = views[:, 0, :, 8:32].amax((1, 2)) > views[:, 0, :, 64:88].amax((1, 2))
     assert (marked_left == ~labels.mirrored).float().mean() > 0.95
     heights = torch.arange(96.0).view(1, -1)
     for view, tilt in zip(views[:, 0], labels.tilts.tolist(), strict=True):

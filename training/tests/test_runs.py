@@ -24,43 +24,64 @@ def script(name: str, *arguments: object, timeout_s: float, **environment: objec
     return done.stdout
 
 
-def tiny(recipe: str, path: Path) -> Path:
+def module(name: str, *arguments: object) -> str:
+    command = [sys.executable, "-m", name, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def tiny(recipe: str, path: Path, **changes: str) -> Path:
     """The recipe with two steps of two small views."""
     text = (RECIPES / recipe).read_text()
     for line in text.splitlines():
         name = line.partition(" = ")[0]
         small = {"steps": "2", "views": "2", "size_px": "64", "judge_px": "64", "photo_px": "64", "text_px": "64"}
-        small |= {"jitter_px": "0", "first_size": "1.0"}
+        small |= {"jitter_px": "0", "first_size": "1.0", **changes}
         if name in small:
             text = text.replace(line, f"{name} = {small[name]}")
     path.write_text(text)
     return path
 
 
-def test_a_sitting_from_pieces_to_pieces(tmp_path: Path) -> None:
-    """Packed, unpacked, teacher trained, student distilled, weights taken home."""
+def test_a_sitting_takes_up_pieces_that_come_later(tmp_path: Path) -> None:
+    """Packed by the rule of what is held out, trained from the first piece, the second one taken up on the way."""
     (tmp_path / "data").mkdir()
-    members = {f"photo/coco/a{n}-{n:08x}.webp": landscape(n) for n in range(12)}
-    members |= {f"photo/elliot/h{n}-{n:08x}.webp": landscape(50 + n) for n in range(4)}
+    members = {f"photo/coco/a{n}-{n:08x}.webp": landscape(n, 160) for n in range(40)}
+    members |= {f"photo/elliot/h{n}-{n:08x}.webp": landscape(50 + n, 160) for n in range(4)}
     shard(tmp_path / "data" / "train-a.tar", members)
-    np.save(tmp_path / "pages.npy", np.stack([np.asarray(landscape(100 + n)) for n in range(20)]))
-    pieces, out, home = tmp_path / "pieces", tmp_path / "out", tmp_path / "home"
-    recipes = {
-        "MEDIUM": tiny("medium-gpu.toml", tmp_path / "m.toml"),
-        "SMALL": tiny("small-distil.toml", tmp_path / "s.toml"),
-    }
-    script("gpu.sh", "pack", pieces, tmp_path / "data", tmp_path / "pages.npy", timeout_s=300, **recipes)
-    sizes = [piece.stat().st_size for piece in pieces.glob("sitting.tar.*")]
-    assert sum(sizes) > 20e6 and max(sizes) <= 60e6
-    printed = script("gpu.sh", "train", pieces, out, 2, timeout_s=600, WORK=tmp_path / "work")
-    assert "synth" in printed and '"views": 8' in printed
-    assert max(piece.stat().st_size for piece in out.iterdir()) <= 15e6
-    script("gpu.sh", "join", out, home, timeout_s=60)
-    for name, variant in (("medium", "lite2"), ("small", "lite0")):
-        net, facts = network.load(home / f"{name}.safetensors")
-        assert net.variant == variant and facts["views"] == 8
-        started = network.imagenet(variant).state_dict()["_blocks.5._project_conv.weight"]
-        assert not np.array_equal(net.state_dict()["_blocks.5._project_conv.weight"].numpy(), started.numpy())
+    rendered = np.stack([np.asarray(landscape(100 + n, 224)) for n in range(24)])
+    np.save(tmp_path / "windows.npy", np.concatenate([rendered, np.zeros_like(rendered)]))  # half of it rendered so far
+    pieces, home = tmp_path / "pieces", tmp_path / "run"
+    packing = ["pack", "--data", tmp_path / "data", "--synth-read", tmp_path / "windows.npy", "--out", tmp_path / "all"]
+    printed = module("training.sitting", *packing, "--start", "nothing", "--pieces", "2")
+    split = data.Split.by_rule(data.read_shards([tmp_path / "data"], 64, 64)["photo"])
+    assert f"'photo': {len(split.train)}" in printed and "'synth-read': 23" in printed and len(split.tune)
+    pieces.mkdir()
+    (tmp_path / "all" / "piece-00.tar").rename(pieces / "piece-00.tar")
+    recipe = tiny("read-gpu.toml", tmp_path / "tiny.toml", steps="0")
+    command = [
+        sys.executable,
+        "-m",
+        "training.sitting",
+        "train",
+        str(pieces),
+        "--recipe",
+        str(recipe),
+        "--run",
+        str(home),
+    ]
+    with subprocess.Popen([*command, "--minutes", "30"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = next(line for line in process.stdout if line.startswith("pictures"))
+        (tmp_path / "all" / "piece-01.tar").rename(pieces / "piece-01.tar")
+        second = next(line for line in process.stdout if line.startswith("pictures"))
+        (home / "minutes").write_text("0.01")
+        process.stdout.read()
+        assert process.wait(timeout=300) == 0
+    assert first != second and f"'photo': {len(split.train)}" in second and "'synth-read': 23" in second
+    net, facts = network.load(home / "best.safetensors")
+    assert net.variant == "lite2" and facts["views"] > 0
 
 
 def test_pages_packed_as_a_shard_come_back(tmp_path: Path) -> None:
