@@ -259,7 +259,7 @@ def test_a_shard_and_a_list_are_sources_of_every_command(run: Run, tmp_path: Pat
 
 def test_options_from_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPRIGHT_DETECT_EFFORT", "1")
-    assert run("detect", DEMO / "cat.gif", "--json").rows[0]["views"] == 4
+    assert run("detect", DEMO / "rocket.jpg", "--json").rows[0]["views"] == 4
 
 
 @pytest.mark.slow

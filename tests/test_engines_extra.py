@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -95,9 +96,18 @@ def test_a_gpu_that_does_not_start_is_said_aloud(
     assert engine.device.startswith("CPU") and engine.batch_size == 1
 
 
-def test_openvino_int8_wants_its_weights() -> None:
-    with pytest.raises(EngineError, match="upright model export --format onnx-int8"):
-        open_engine(MODEL, "openvino:int8")
+@pytest.mark.parametrize("name", ["onnx:int8", "openvino:int8"])
+def test_int8_wants_its_weights(name: str) -> None:
+    with pytest.raises(ModelError, match=r"has no form in int8; docs/models.md"):
+        open_engine(replace(MODEL, int8_sha256=None), name)
+
+
+def test_the_cpu_runs_int8_where_the_model_has_it() -> None:
+    usual, without = open_engine(MODEL), open_engine(replace(MODEL, int8_sha256=None))
+    assert usual.device == "CPU, 1 thread, int8" and without.device == "CPU, 1 thread"
+    wanted, found = open_engine(MODEL, "onnx:cpu").infer(PIXELS), usual.infer(PIXELS)
+    assert np.array_equal(without.infer(PIXELS), wanted) and not np.array_equal(found, wanted)
+    assert np.abs(found - wanted).max() < 1.0  # of logits that span ten
 
 
 def test_auto_measures_once_and_remembers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

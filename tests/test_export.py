@@ -39,7 +39,7 @@ def test_int8_is_smaller_and_still_a_model(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     agreement = export(MODEL, "onnx-int8", path, [str(DEMO)])
     assert agreement.agree_sure >= FORMATS["onnx-int8"]
-    assert path.stat().st_size < MODEL.onnx_path.stat().st_size / 2
+    assert path.stat().st_size < 0.6 * MODEL.onnx_path.stat().st_size  # whose weights are float16
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].type == "tensor(uint8)"
 

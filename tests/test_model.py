@@ -19,7 +19,9 @@ def folder(tmp_path: Path) -> Path:
 def edit(folder: Path, **facts: object) -> None:
     path = folder / "model.json"
     known = json.loads(path.read_text()) | facts
-    path.write_text(json.dumps({key: value for key, value in known.items() if value is not None}))
+    path.write_text(
+        json.dumps({key: value for key, value in known.items() if value is not None or key == "int8_sha256"})
+    )
 
 
 def test_default_model_is_whole() -> None:
@@ -52,7 +54,8 @@ STEP = {"temperature": 1.0, "careful": None, "balanced": 0.9, "best": 0.0}
         ({"calibration": {"glance": STEP | {"balanced": -0.1}}}, "threshold -0.1 for balanced"),
         ({"calibration": {"glance": STEP | {"best": None}}}, "glance has no threshold for best"),
         ({"calibration": 3}, "items"),
-        ({"sha256": "0" * 64}, "model.json says 000"),
+        ({"sha256": "0" * 64}, "model.onnx has sha256 .*, model.json says 000"),
+        ({"int8_sha256": "0" * 64}, "model-int8.onnx has sha256 .*, model.json says 000"),
     ],
 )
 def test_facts_that_do_not_fit(folder: Path, facts: dict[str, object], message: str) -> None:
@@ -62,8 +65,9 @@ def test_facts_that_do_not_fit(folder: Path, facts: dict[str, object], message: 
     assert str(folder) in str(caught.value)
 
 
-def test_changed_weights_are_refused(folder: Path) -> None:
-    weights = folder / "model.onnx"
+@pytest.mark.parametrize("name", ["model.onnx", "model-int8.onnx"])
+def test_changed_weights_are_refused(folder: Path, name: str) -> None:
+    weights = folder / name
     weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
     with pytest.raises(ModelError, match="sha256"):
         load_model(folder)

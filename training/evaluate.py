@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from training.heldout import Picture, read, sample, shown
-from training.looks import STEPS, Model, Seen, climbed, evidence, seen
+from training.looks import Model, Seen, climbed, evidence, seen
 from training.measures import PROMISES, Floats, Ints, Mask, confusion, decided, masks, promise_row, scores
 from upright.decide import DEFAULT_EFFORT
 from upright.results import Promise
+from upright.steps import LADDER
 
+STEPS = tuple(step.name for step in LADDER)
 UNCALIBRATED: dict[str, float | None] = {"temperature": 1.0, "best": 0.0}
 #: The row of the report that climbs from step to step.
 CLIMB = "climb"
@@ -151,13 +153,15 @@ def main() -> None:
     parser.add_argument("--model", required=True, type=Path, help="model folder, or a bare .onnx (then uncalibrated)")
     parser.add_argument("--eval", required=True, type=Path, help="tar or folder of <kind>/<source>/<name>, all upright")
     parser.add_argument("--steps", default=",".join((*STEPS, CLIMB)), help=f"of {', '.join(STEPS)}, {CLIMB}")
+    parser.add_argument("--doubts", type=Path, help="CSV whose first column names pictures to leave out of the figures")
     parser.add_argument("--limit", type=int, default=0, help="pictures of each kind, drawn with --seed; 0: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--sheet", type=Path, help="PNG of the 50 worst pictures, as the model would leave them")
     options = parser.parse_args()
-    pictures = list(read(options.eval))
+    doubted = {line.split(",")[0] for line in options.doubts.read_text().splitlines()} if options.doubts else set()
+    pictures = [picture for picture in read(options.eval) if picture.path not in doubted]
     if options.limit:
         pictures = sample(pictures, options.limit, options.seed)
     report, looked = evaluate(options.model, pictures, options.steps.split(","), options.threads)

@@ -26,6 +26,7 @@ class Picture:
     source: str
     name: str
     pixels: Pixels
+    path: str = ""  # where it was found: `<kind>/<source>/<name>`
 
 
 def shown(pixels: Pixels, turn: int) -> Pixels:
@@ -35,7 +36,7 @@ def shown(pixels: Pixels, turn: int) -> Pixels:
 
 def _picture(name: str, pixels: Pixels) -> Picture:
     kind, source, rest = (["", "", *Path(name).parts])[-3:]
-    return Picture(KINDS.get(kind, kind or "picture"), source or "-", rest, pixels)
+    return Picture(KINDS.get(kind, kind or "picture"), source or "-", rest, pixels, name)
 
 
 def read_tar(path: Path) -> Iterator[Picture]:

@@ -42,7 +42,7 @@ class Looker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A session over a model folder, or over a bare `.onnx`, whose facts are then empty."""
+    """A session over a model folder, its int8 form as in the product, or a bare `.onnx`, whose facts are then empty."""
 
     session: Any
     size_px: int
@@ -50,8 +50,9 @@ class Model:
 
     @classmethod
     def open(cls, path: Path, threads: int = 1) -> Model:
-        onnx = path / "model.onnx" if path.is_dir() else path
         facts = json.loads((path / "model.json").read_text()) if path.is_dir() else {}
+        name = "model-int8.onnx" if facts.get("int8_sha256") else "model.onnx"
+        onnx = path / name if path.is_dir() else path
         onnxruntime = need("onnxruntime", "")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

@@ -1,4 +1,4 @@
-"""The model folder that ships: model.onnx, model.json and the model card.
+"""The model folder that ships: model.onnx, its int8 form, model.json and the model card.
 
     python -m training.modelfolder --onnx BUILD/model.onnx --calibration BUILD/calibration.json --name upright-1
         --version 1.0.0 --training-data "..." --commit 1234abc --out models/upright-1 [--report report.json]
@@ -45,19 +45,18 @@ def write_model_folder(
     measured: Mapping[str, Any],
     tables: Sequence[str] = (),
     pictures: Sequence[Path] = (),
+    int8: Path | None = None,
 ) -> None:
     """Writes a complete folder: the model, its facts with sha256, the card with `tables` and `pictures` (PNG)."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / "model.onnx"
-    if onnx.resolve() != target.resolve():
-        unfinished = folder / "model.onnx.unfinished"
-        shutil.copyfile(onnx, unfinished)
-        unfinished.replace(target)
+    target = _placed(onnx, folder / "model.onnx")
+    small = _placed(int8, folder / "model-int8.onnx") if int8 else None
     known = asdict(facts)
     content = {
         "name": known["name"],
         "version": known["version"],
         "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+        "int8_sha256": hashlib.sha256(small.read_bytes()).hexdigest() if small else None,
         "licence": known["licence"],
         "input_size_px": known["input_size_px"],
         "fit": "squash",
@@ -70,10 +69,20 @@ def write_model_folder(
     (folder / "model.json").write_text(json.dumps(content, indent=1) + "\n")
     for picture in pictures:
         shutil.copyfile(picture, folder / picture.name)
-    (folder / "README.md").write_text(card(content, target.stat().st_size, tables, [p.name for p in pictures]))
+    sizes = [path.stat().st_size for path in (target, small) if path]
+    (folder / "README.md").write_text(card(content, sizes, tables, [p.name for p in pictures]))
 
 
-def card(content: Mapping[str, Any], size: int, tables: Sequence[str], pictures: Sequence[str]) -> str:
+def _placed(onnx: Path, target: Path) -> Path:
+    """The file under its name in the folder; whole or not at all."""
+    if onnx.resolve() != target.resolve():
+        unfinished = target.with_suffix(".unfinished")
+        shutil.copyfile(onnx, unfinished)
+        unfinished.replace(target)
+    return target
+
+
+def card(content: Mapping[str, Any], sizes: Sequence[int], tables: Sequence[str], pictures: Sequence[str]) -> str:
     """The model card: the template filled with facts, thresholds and measured tables."""
     promises = [
         "| step | temperature | careful | balanced | best |",
@@ -85,7 +94,7 @@ def card(content: Mapping[str, Any], size: int, tables: Sequence[str], pictures:
     return Template(CARD.read_text()).substitute(
         content,
         size_px=content["input_size_px"],
-        megabytes=f"{size / 1e6:.1f}",
+        megabytes=" and in int8 ".join(f"{size / 1e6:.1f} MB" for size in sizes),
         promises="\n".join([*promises, "", *images]).rstrip(),
         measured="\n\n".join(tables) or "Not judged yet.",
     )
@@ -94,6 +103,7 @@ def card(content: Mapping[str, Any], size: int, tables: Sequence[str], pictures:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--onnx", required=True, type=Path)
+    parser.add_argument("--int8", type=Path, help="the same network in int8, for CPUs and browsers")
     parser.add_argument("--calibration", required=True, type=Path)
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", required=True)
@@ -116,6 +126,7 @@ def main() -> None:
         metrics(report) if report else {},
         [*tables, *(table.read_text() for table in options.table)],
         options.figure,
+        options.int8,
     )
     print(f"{options.out}: {facts.name} {facts.version}, {'judged' if report else 'not judged yet'}")
 

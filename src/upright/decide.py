@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Ladder: TypeAlias = Sequence[tuple[Step, Calibration]]
 Climb: TypeAlias = Generator[Step, Looks, Orientation]
 #: How far up the ladder a decision may climb: 0 one look, 1 four, 2 the quarters as well, 3 parts at reading size too.
-DEFAULT_EFFORT = 2
+DEFAULT_EFFORT = 3
 EFFORT_HELP = "How closely to look where that is needed: 0 one look, 1 four, 2 eight, 3 windows of text too."
 
 

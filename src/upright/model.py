@@ -1,4 +1,7 @@
-"""A model is a folder: ``model.onnx`` (weights), ``model.json`` (facts), ``README.md`` (model card)."""
+"""A model is a folder: ``model.onnx`` (weights), ``model.json`` (facts), ``README.md`` (model card).
+
+``model-int8.onnx`` may lie beside them: the same network in int8, half of the time on a CPU.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +41,16 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The facts of a model folder; every field of ``model.json`` is needed, none has a default."""
+    """The facts of a model folder; every field of ``model.json`` is needed, none has a default.
+
+    ``int8_sha256`` is None where there is no form in int8.
+    """
 
     folder: Path
     name: str
     version: str
     sha256: str
+    int8_sha256: str | None
     licence: str
     input_size_px: int
     fit: str
@@ -57,6 +64,15 @@ class Model:
     def onnx_path(self) -> Path:
         """Path of the weights."""
         return self.folder / "model.onnx"
+
+    @property
+    def int8_path(self) -> Path:
+        """Path of the form in int8. Raises ModelError where the facts name none."""
+        if not self.int8_sha256:
+            raise ModelError(
+                f"{self.name} has no form in int8", source=self.folder, remedy="docs/models.md says how to add one"
+            )
+        return self.folder / "model-int8.onnx"
 
     def to_dict(self) -> dict[str, Any]:
         """What ``model.json`` says, as a dictionary of JSON values."""
@@ -77,18 +93,21 @@ def load_model(name_or_folder: str | Path | None = None) -> Model:
         folder = Path(name_or_folder)
     try:
         facts = json.loads((folder / "model.json").read_text("utf-8"))
-        digest = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+        model = _from_facts(facts, folder)
+        digests = {model.onnx_path: model.sha256}
+        digests |= {model.int8_path: model.int8_sha256} if model.int8_sha256 else {}
+        found = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in digests}
     except OSError as error:
         raise ModelError(f"no model here: {error.strerror}", source=error.filename, remedy=_REMEDY) from error
     except ValueError as error:
         raise ModelError(f"model.json is not JSON: {error}", source=folder, remedy=_REMEDY) from error
-    model = _from_facts(facts, folder)
-    if digest != model.sha256:
-        raise ModelError(
-            f"model.onnx has sha256 {digest}, model.json says {model.sha256}",
-            source=folder,
-            remedy="copy the folder again, or correct model.json if the weights are meant to be new",
-        )
+    for path, digest in found.items():
+        if digest != digests[path]:
+            raise ModelError(
+                f"{path.name} has sha256 {digest}, model.json says {digests[path]}",
+                source=folder,
+                remedy="copy the folder again, or correct model.json if the weights are meant to be new",
+            )
     return model
 
 

@@ -16,7 +16,7 @@ from ..conftest import DEMO, ROOT
 from .toy_step import MIDDLE
 
 #: Eight looks at it are not enough for `balanced`, so that the decision climbs on.
-UNSURE = DEMO / "cat.gif"
+UNSURE = DEMO / "rocket.jpg"
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_new_step_is_climbed(model: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(steps, "LADDER", (*steps.LADDER, MIDDLE))
     with Detector(model, effort=4) as detector:
         assert detector.detect(DEMO / "page.jpg").step == "glance"
-        answer, less = detector.detect(UNSURE), detector.detect(UNSURE, effort=2)
+        answer, less = detector.detect(UNSURE), detector.detect(UNSURE, effort=3)
         careful = detector.detect(UNSURE, promise="careful")
     assert (answer.step, answer.reason, answer.views) == ("middle", Reason.SURE, less.views + 1)
     assert answer.scores != less.scores and answer.turn == answer.best

@@ -19,7 +19,7 @@ _FOREIGN = {".tif", ".tiff", ".heic", ".pdf"}
 
 
 def answers() -> list[dict[str, Any]]:
-    """Python's answers by the steps that the browser takes as well: one look, then four, then eight."""
+    """Python's answers at its default effort, which is how closely the browser looks too."""
     with Detector() as detector:
         rows = []
         for path in sorted(DEMO.iterdir()):

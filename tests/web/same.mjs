@@ -5,9 +5,11 @@ import { pathToFileURL } from "node:url";
 
 const [dist, folder] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(join(dist, name)).href);
-const modules = ["resize.js", "exif.js", "decide.js", "steps.js"].map(load);
-const [{ resize, BILINEAR, LANCZOS }, { patchExifOrientation, readExifOrientation }, { climb }, { STEPS, viewsOf }] =
-  await Promise.all(modules);
+const { resize, BILINEAR, LANCZOS } = await load("resize.js");
+const { patchExifOrientation, readExifOrientation } = await load("exif.js");
+const [{ climb }, { STEPS }, { textStrokes }, { lookOf }] = await Promise.all(
+  ["decide.js", "steps.js", "strokes.js", "view.js"].map(load),
+);
 const cases = JSON.parse(readFileSync(join(folder, "cases.json"), "utf-8"));
 
 for (const { name, from, to, filter } of cases.resize) {
@@ -26,18 +28,25 @@ const tags = cases.exif.map(({ name, orientation }) => {
   return { tag: readExifOrientation(bytes), refused: false };
 });
 
-for (const { name, from, side } of cases.quarters) {
-  const picture = { data: readFileSync(join(folder, name)), width: from[0], height: from[1] };
-  const seen = viewsOf(STEPS.quarters, picture, (width, height) => resize(picture, width, height), side);
-  writeFileSync(join(folder, `${name}.out`), Buffer.concat(seen.map(({ data }) => data)));
+const readPicture = ({ name, from }) => ({ data: readFileSync(join(folder, name)), width: from[0], height: from[1] });
+
+for (const { step, side, ...each } of cases.views) {
+  const picture = readPicture(each);
+  const seen = STEPS[step].views(picture, (width, height) => resize(picture, width, height), side);
+  writeFileSync(join(folder, `${each.name}-${side}.out`), Buffer.concat(seen.map(({ pixels }) => pixels.data)));
 }
 
-const decisions = cases.decide.map(({ logits, promise }) => {
+const strokes = cases.texts.map((each) => {
+  const { counts, ...found } = textStrokes(readPicture(each));
+  return { ...found, counts: [...counts] };
+});
+
+const decisions = cases.decide.map(({ logits, turns, promise }) => {
   const looks = [];
   for (;;) {
     const answer = climb(looks, cases.calibration, promise);
     if (typeof answer !== "string") return answer;
-    looks.push(logits[answer]);
+    looks.push(lookOf(turns[answer].map((turn) => ({ turn })), logits[answer]));
   }
 });
-writeFileSync(join(folder, "answers.json"), JSON.stringify({ tags, decisions }));
+writeFileSync(join(folder, "answers.json"), JSON.stringify({ tags, strokes, decisions }));

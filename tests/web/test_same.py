@@ -1,4 +1,4 @@
-"""The browser's own parts give what Python's give: the resampler and the tag to the bit, decisions to the digit."""
+"""The browser's own parts give what Python's give: resampler, views and tag to the bit, decisions to the digit."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import io
 import json
 import subprocess
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from upright.carriers import patch_exif_orientation, read_exif_orientation
@@ -20,9 +21,10 @@ from upright.errors import UprightError
 from upright.model import load_model
 from upright.pictures import open_picture
 from upright.results import Promise
-from upright.steps import LADDER, Looks, View, render
-from upright.steps.quarters import quarters
+from upright.steps import LADDER, Looks, View, close, render
 from upright.turns import ExifOrientation
+
+from .pictures import page, sign, sky, turned
 
 _XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="3"/></x:xmpmeta>'
 
@@ -35,7 +37,8 @@ def run(package_dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     cases = {
         "resize": list(_resize_cases(folder)),
         "exif": list(_exif_cases(folder)),
-        "quarters": list(_quarter_cases(folder)),
+        "views": list(_view_cases(folder)),
+        "texts": [{"name": f"close-{name}", "from": image.size} for name, image in _texts().items()],
         "decide": list(_decide_cases()),
         "calibration": calibration,
     }
@@ -96,30 +99,76 @@ def _exif_cases(folder: Path) -> Iterator[dict[str, Any]]:
             yield {"name": name, "orientation": orientation}
 
 
-def _quarter_cases(folder: Path) -> Iterator[dict[str, Any]]:
+def _view_cases(folder: Path) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(12)
     for number, (width, height) in enumerate([(50, 40), (100, 130), (33, 66), (90, 20), (21, 200), (300, 31), (7, 3)]):
         name = f"quarters-{number}"
         rng.integers(0, 256, (height, width, 3), dtype=np.uint8).tofile(folder / name)
-        yield {"name": name, "from": [width, height], "side": 32}
+        yield {"step": "quarters", "name": name, "from": [width, height], "side": 32}
+    for name, image in _texts().items():
+        np.asarray(image).tofile(folder / f"close-{name}")
+        for side in (224, 96):
+            yield {"step": "close", "name": f"close-{name}", "from": list(image.size), "side": side}
+
+
+@cache
+def _texts() -> dict[str, Image.Image]:
+    """Pages of several sizes and kinds of text, and pictures without."""
+    newspaper = _newspaper(2600, 1900, 18)
+    return {
+        "letter": page(900, 1200, 1),
+        "on-its-side": turned(page(1211, 1657, 2), 90),
+        "large": page(2500, 3300, 3),
+        "newspaper": newspaper,
+        "light-on-dark": ImageOps.invert(newspaper.crop((0, 0, 1501, 1203))),
+        "screen": Image.fromarray(np.hstack([np.asarray(page(700, 900, 4)), 255 - np.asarray(page(700, 900, 5))])),
+        "fine": _newspaper(3300, 900, 10),
+        "strip": _newspaper(7000, 250, 24),
+        "receipt": _newspaper(300, 2900, 20),
+        "sign": sign(1280, 960, 0),
+        "sky": sky(640, 480),
+        "tiny": page(60, 15, 6),
+        "noise": Image.fromarray(np.random.default_rng(13).integers(0, 256, (701, 903, 3), dtype=np.uint8)),
+    }
+
+
+def _newspaper(width: int, height: int, text_px: int) -> Image.Image:
+    """Columns of small type, some of it light in a dark box."""
+    image = Image.new("RGB", (width, height), (244, 240, 228))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((width // 2, height // 2, width, height), fill=(30, 42, 70))
+    font = ImageFont.load_default(text_px)
+    rng = np.random.default_rng(text_px)
+    for y in range(text_px, height - 2 * text_px, int(text_px * 1.4)):
+        for x in range(text_px, width - 12 * text_px, 13 * text_px):
+            line = "".join(rng.choice(list("etaoinshrdlu  ,ETAO"), 20))
+            lit = x > width // 2 - text_px and y > height // 2
+            draw.text((x, y), line, fill=(235, 235, 230) if lit else (40, 38, 36), font=font)
+    return image
 
 
 def _decide_cases() -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(11)
-    for number in range(90):
+    for number in range(180):
         best = rng.normal(0, 1, 4) * (number % 9)
-        logits = {
-            step: [np.float32(np.roll(best, -v.turn.index) + rng.normal(0, 0.4, 4)) * bool(number) for v in views]
-            for step, views in _step_views().items()
+        views = _step_views(has_text=number % 2 == 0)
+        rows = {
+            step: [
+                (np.float32(np.roll(best, -v.turn.index) + rng.normal(0, 0.4, 4)) * bool(number > 1)).tolist()
+                for v in seen
+            ]
+            for step, seen in views.items()
         }
-        rows = {step: np.stack(each).tolist() for step, each in logits.items()}
-        yield {"logits": rows, "promise": list(Promise)[number % 3].value}
+        turns = {step: [int(v.turn) for v in seen] for step, seen in views.items()}
+        promise = list(Promise)[number % 3].value
+        yield {"logits": rows, "turns": turns, "promise": promise, "has_text": number % 2 == 0}
 
 
-def _step_views() -> dict[str, Sequence[View]]:
+@cache
+def _step_views(*, has_text: bool) -> dict[str, Sequence[View]]:
     """What the steps of the default effort show."""
-    with open_picture(np.zeros((40, 50, 3), np.uint8)) as picture:
-        return {step.name: step.views(picture, 32) for step in LADDER[: DEFAULT_EFFORT + 1]}
+    with open_picture(np.asarray(_texts()["letter" if has_text else "sky"])) as picture:
+        return {step.name: step.views(picture, 224) for step in LADDER[: DEFAULT_EFFORT + 1]}
 
 
 def test_resize_is_pillows_to_the_bit(run: tuple[dict[str, Any], Path]) -> None:
@@ -132,14 +181,29 @@ def test_resize_is_pillows_to_the_bit(run: tuple[dict[str, Any], Path]) -> None:
         assert np.array_equal(found, wanted), case
 
 
-def test_quarters_are_pythons_to_the_bit(run: tuple[dict[str, Any], Path]) -> None:
+def test_views_are_pythons_to_the_bit(run: tuple[dict[str, Any], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     cases, folder = run
-    for case in cases["quarters"]:
+    monkeypatch.setattr(close, "MOST_PX", 10**6)  # the page holds squashed pictures of any size
+    steps, shown = {step.name: step for step in LADDER}, {}
+    for case in cases["views"]:
         (width, height), side = case["from"], case["side"]
         with open_picture(np.fromfile(folder / case["name"], np.uint8).reshape(height, width, 3)) as picture:
-            wanted = [render(picture, view, side) for view in quarters(picture, side)]
-        found = np.fromfile(folder / f"{case['name']}.out", np.uint8).reshape(4, side, side, 3)
-        assert np.array_equal(found, np.stack(wanted)), case
+            views = steps[case["step"]].views(picture, side)
+            wanted = [render(picture, view, side) for view in views]
+        shown[case["name"], side] = len(views)
+        found = np.fromfile(folder / f"{case['name']}-{side}.out", np.uint8).reshape(-1, side, side, 3)
+        assert np.array_equal(found, np.array(wanted, np.uint8).reshape(found.shape)), case
+    assert shown["close-newspaper", 224] == shown["close-fine", 224] == close.MOST_WINDOWS
+    assert shown["close-strip", 224], "larger than what Python holds in memory"
+    assert shown["close-light-on-dark", 224] and not shown["close-sky", 224]
+
+
+def test_strokes_are_pythons(run: tuple[dict[str, Any], Path]) -> None:
+    cases, _ = run
+    for (name, image), found in zip(_texts().items(), cases["strokes"], strict=True):
+        width_px, counts = close.text_strokes(image.convert("L"))
+        assert found["width"] == pytest.approx(width_px, rel=1e-12), name
+        assert found["counts"] == counts.ravel().tolist(), name
 
 
 def test_tags_are_read_and_written_as_in_python(run: tuple[dict[str, Any], Path]) -> None:
@@ -161,16 +225,21 @@ def test_tags_are_read_and_written_as_in_python(run: tuple[dict[str, Any], Path]
 
 def test_decisions_are_pythons(run: tuple[dict[str, Any], Path]) -> None:
     cases, _ = run
-    ladder, views, ends = ladder_of(load_model()), _step_views(), set()
+    ladder, ends = ladder_of(load_model()), set()
     for case, found in zip(cases["decide"], cases["decisions"], strict=True):
+        views = _step_views(has_text=case["has_text"])
         climbing = climb(ladder, DEFAULT_EFFORT, Promise(case["promise"]))
         with pytest.raises(StopIteration) as stop:
             step = next(climbing)
             while True:
-                step = climbing.send(Looks.of(views[step.name], np.float32(case["logits"][step.name])))
+                rows, seen = case["logits"][step.name], views[step.name]
+                looks = (
+                    Looks.of(seen, np.asarray(rows, np.float32)) if rows else Looks((), np.empty((0, 4), np.float32))
+                )
+                step = climbing.send(looks)
         wanted = stop.value.value
         assert found["turn"] == (None if wanted.turn is None else int(wanted.turn)), case
         assert (found["best"], found["reason"], found["step"]) == (wanted.best, wanted.reason, wanted.step), case
         assert found["views"] == wanted.views and found["scores"] == pytest.approx(wanted.scores.values, abs=1e-5), case
         ends.add((wanted.step, wanted.unsure))
-    assert ends == {("glance", False), ("turned", False), ("quarters", False), ("quarters", True)}
+    assert ends == {(step.name, False) for step in LADDER} | {("quarters", True), ("close", True)}

@@ -47,6 +47,7 @@ def make(folder: Path) -> None:
         "name": "bright-side-up",
         "version": "1",
         "sha256": hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest(),
+        "int8_sha256": None,
         "licence": "Apache-2.0",
         "input_size_px": SIDE,
         "fit": "squash",

@@ -96,6 +96,17 @@ def test_each_kind_keeps_the_promise_by_itself() -> None:
     assert int((np.exp(log_softmax(bad))[:, 1] >= cut).sum()) == 200
 
 
+def test_one_picture_does_not_decide_for_its_kind() -> None:
+    """Of 192 scene texts one is wrong in its three turns: as near to one in 200 as a whole picture can be."""
+    good, right = sorted_answers(9000, set())
+    bad, wrong = sorted_answers(576, {60, 61, 62})
+    together = np.concatenate([good, bad]), np.concatenate([right, wrong])
+    kinds = ["document"] * 9000 + ["scene text"] * 576
+    cuts = [threshold(*together, kinds, 1.0, share) for share in (0.995, 0.999)]
+    usual, careful = [int((np.exp(log_softmax(bad))[:, 1] >= cut).sum()) for cut in cuts]
+    assert usual == 576 and careful <= 60
+
+
 def test_a_calibration_has_every_step_and_key_and_keeps_its_order() -> None:
     whole, labels = answers(4000, 1.0)
     calm, _ = answers(4000, 1.0)
@@ -121,7 +132,7 @@ def test_the_last_step_keeps_its_promise_among_strange_sources() -> None:
     mask = np.arange(12000) >= 9000
     loose = calibrate({"glance": logits, "quarters": logits}, labels, kinds)
     strict = calibrate({"glance": logits, "quarters": logits}, labels, kinds, mask)
-    assert loose["quarters"]["balanced"] < strict["quarters"]["balanced"] == strict["glance"]["balanced"]
+    assert loose["quarters"]["balanced"] < strict["quarters"]["balanced"] <= strict["glance"]["balanced"]
     confidence = scores(strange, strict["quarters"]["temperature"]).max(1)
     assert 1500 <= int((confidence >= strict["quarters"]["balanced"]).sum()) <= 1700
 

@@ -7,4 +7,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../../src/upright");
 const name = /^DEFAULT_MODEL = "(.+)"$/m.exec(readFileSync(join(root, "model.py"), "utf-8"))[1];
 const target = resolve(process.argv[2]);
 mkdirSync(target, { recursive: true });
-for (const file of ["model.json", "model.onnx"]) copyFileSync(join(root, "models", name, file), join(target, file));
+const folder = join(root, "models", name);
+const { int8_sha256 } = JSON.parse(readFileSync(join(folder, "model.json"), "utf-8"));
+const weights = int8_sha256 ? "model-int8.onnx" : "model.onnx";
+for (const file of ["model.json", weights]) copyFileSync(join(folder, file), join(target, file));

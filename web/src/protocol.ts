@@ -1,7 +1,8 @@
 /** What the page asks its worker, and what it gets. */
-import type { Looks, Orientation, Promised } from "../package/src/decide.js";
+import type { Orientation, Promised } from "../package/src/decide.js";
 import type { Model } from "../package/src/model.js";
 import type { Turn } from "../package/src/turns.js";
+import type { Looks } from "../package/src/view.js";
 
 export interface Looked {
   orientation: Orientation;

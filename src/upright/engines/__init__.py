@@ -30,7 +30,7 @@ class Runtime:
 
 
 ENGINES = {
-    "onnx": Runtime("OnnxEngine", {"onnxruntime": "", "onnxruntime-gpu": "gpu"}, ("cpu", "cuda", "tensorrt")),
+    "onnx": Runtime("OnnxEngine", {"onnxruntime": "", "onnxruntime-gpu": "gpu"}, ("int8", "cpu", "cuda", "tensorrt")),
     "openvino": Runtime("OpenvinoEngine", {"openvino": "openvino"}, ("fp32", "bf16", "int8")),
     "torch": Runtime("TorchEngine", {"torch": "torch"}, ("fp32", "bf16", "fp16")),
     "tensorrt": Runtime("TensorrtEngine", {"tensorrt": ""}, ("fp16", "fp32")),

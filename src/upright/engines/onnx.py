@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("upright")
 #: What ``onnx:cpu`` and so on ask for, best first.
 PROVIDERS = {
+    "int8": ["CPUExecutionProvider"],
     "cpu": ["CPUExecutionProvider"],
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
     "tensorrt": ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
@@ -28,9 +29,9 @@ PROVIDERS = {
 class OnnxEngine:
     """Runs ``model.onnx`` in ONNX Runtime. One session serves all threads: ``run`` is thread-safe and frees the GIL.
 
-    ``precision`` says what it runs on: ``cpu``, ``cuda`` or ``tensorrt`` (float16, engines kept in the cache folder);
-    by default ``cuda`` where this ONNX Runtime has it. Where a GPU does not start, the CPU takes over and a warning
-    says so.
+    ``precision`` says what it runs on: ``int8`` (on the CPU, ``model-int8.onnx``), ``cpu``, ``cuda`` or ``tensorrt``
+    (float16, engines kept in the cache folder); by default ``cuda`` where this ONNX Runtime has it, else ``int8`` where
+    the model has it. Where a GPU does not start, the CPU takes over and a warning says so.
     """
 
     name = "onnx"
@@ -39,23 +40,25 @@ class OnnxEngine:
         ort = need("onnxruntime", "")
 
         there = ort.get_available_providers()
-        wanted = precision or ("cuda" if PROVIDERS["cuda"][0] in there else "cpu")
+        on_cpu = "int8" if model.int8_sha256 else "cpu"
+        wanted = precision or ("cuda" if PROVIDERS["cuda"][0] in there else on_cpu)
         if missing := [p for p in PROVIDERS[wanted][:1] if p not in there]:
             raise EngineError(
                 f"this onnxruntime has no {missing[0]}",
                 remedy=f"pip uninstall -y onnxruntime && {install_line('gpu')}, or use --engine onnx:cpu",
             )
+        self._path = model.int8_path if wanted == "int8" else model.onnx_path
         self._model, self._threads, self._session = model, threads, cast(Any, None)
         self._providers = [(p, _provider_options(p)) for p in PROVIDERS[wanted] if p in there]
         self._open()
         self._input = _only_input(self._session, model)
         on_gpu = self._session.get_providers()[0] != PROVIDERS["cpu"][0]
-        if wanted != "cpu" and not on_gpu:
+        if wanted not in ("int8", "cpu") and not on_gpu:
             log.warning("onnx: %s did not start; running on the CPU. `upright doctor` says why", self._providers[0][0])
         #: Measured on two cores: a batch of 8 costs 17 % more for each picture than 8 batches of 1.
         self.batch_size = 256 if on_gpu else 1
-        on_cpu = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
-        self.device = self._session.get_providers()[0].removesuffix("ExecutionProvider") if on_gpu else on_cpu
+        cpu = f"CPU, {threads} thread{'s' if threads > 1 else ''}{', int8' if wanted == 'int8' else ''}"
+        self.device = self._session.get_providers()[0].removesuffix("ExecutionProvider") if on_gpu else cpu
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the model's order for views ``[n, S, S, 3]``."""
@@ -83,13 +86,12 @@ class OnnxEngine:
         options.log_severity_level = 4
         # Threads that spin for work burn a core between pictures, and gain nothing beside a decoder that is busy.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        path = self._model.onnx_path
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=self._providers)
+            self._session = ort.InferenceSession(str(self._path), options, providers=self._providers)
         except Exception as error:
             raise ModelError(
                 f"ONNX Runtime {ort.__version__} cannot load it: {error}",
-                source=path,
+                source=self._path,
                 remedy="export the model again, or install a newer onnxruntime",
             ) from error
         self._process = os.getpid()

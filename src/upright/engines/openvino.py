@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EngineError, ModelError
+from ..errors import ModelError
 from ..extras import need
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class OpenvinoEngine:
     """Runs ``model.onnx`` in OpenVINO; a compiled model serves all threads, each with its own request.
 
     ``precision``: ``fp32``; ``bf16``, which is fast where the processor has AMX or AVX512-BF16; ``int8``, which reads
-    ``model-int8.onnx`` of the model folder (`upright model export --format onnx-int8`).
+    ``model-int8.onnx`` of the model folder.
     """
 
     name = "openvino"
@@ -28,11 +28,7 @@ class OpenvinoEngine:
     def __init__(self, model: Model, threads: int = 1, precision: str = "") -> None:
         ov = need("openvino", "openvino")
         precision = precision or "fp32"
-        path = model.folder / "model-int8.onnx" if precision == "int8" else model.onnx_path
-        if not path.exists():
-            raise EngineError(
-                "there are no int8 weights", source=path, remedy=f"upright model export --format onnx-int8 -o {path}"
-            )
+        path = model.int8_path if precision == "int8" else model.onnx_path
         core: Any = ov.Core()
         options = {
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",

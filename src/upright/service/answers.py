@@ -134,6 +134,7 @@ class ModelFacts(BaseModel):
     name: str
     version: str
     sha256: str
+    int8_sha256: str | None
     licence: str
     input_size_px: int
     turns: list[Turn]

@@ -35,10 +35,11 @@ _TYPES = {
 
 
 def routes(model: Model, folder: Path = FOLDER) -> list[BaseRoute]:
-    """Routes of the built page, where it is there, and of the model's two files."""
+    """Routes of the built page, where it is there, and of the model's files."""
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     files = {name: path for name, path in files.items() if not name.startswith("model/")}
-    files |= {f"model/{name}": model.folder / name for name in ("model.onnx", "model.json")}
+    weights = model.int8_path if model.int8_sha256 else model.onnx_path
+    files |= {f"model/{path.name}": path for path in (weights, model.folder / "model.json")}
     router = APIRouter(include_in_schema=False)
 
     @access(key=False, lane="free")

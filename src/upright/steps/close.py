@@ -36,7 +36,7 @@ MOST_PX = 4096
 STROKE_PX = 3.5
 MOST_WINDOWS = 12
 #: ``n`` windows together weigh `WEIGHT` times ``n`` to the power `GROWTH` where the eight looks together weigh 1.
-WEIGHT, GROWTH = 0.5, 0.5
+WEIGHT, GROWTH = 0.35, 0.5
 #: Strokes are counted in cells of this side. A window with text in a smaller share of its cells is passed over.
 _CELL_PX, _LEAST_TEXT = 16, 0.12
 #: A pixel belongs to a stroke if it differs by this much from the mean of its surroundings.

@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "4d18301d774d";
-const FILES = ["LICENSE-onnxruntime.txt","assets/index-BPIDKcJN.css","assets/index-Bw2i98J1.js","assets/worker-rL2TtEpl.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "7f7c4d8c9cfc";
+const FILES = ["LICENSE-onnxruntime.txt","assets/index-BPIDKcJN.css","assets/index-eYh2Ya0q.js","assets/worker-DyfS4HA_.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

@@ -1,7 +1,7 @@
 import * as ort from "onnxruntime-web/wasm";
-import type { Logits, Scores } from "./decide.js";
 import type { Model } from "./model.js";
 import type { Rgb } from "./resize.js";
+import type { Scores } from "./view.js";
 
 /** A view whose brightest and darkest values are nearer than this shows nothing; the same as in upright's `drive.py`. */
 const BLANK_RANGE = 10;
@@ -34,7 +34,7 @@ export class Engine {
   }
 
   /** Logits in the order of turn 0, 90, 180, 270 for each view; a blank view says nothing, so its logits are zero. */
-  async infer(views: readonly Rgb[]): Promise<Logits> {
+  async infer(views: readonly Rgb[]): Promise<Scores[]> {
     const rows: Scores[] = [];
     // One view a call: a batch costs more for each view on a processor.
     for (const view of views) rows.push(isBlank(view) ? [0, 0, 0, 0] : await this.inferOne(view));

@@ -1,16 +1,17 @@
-import { climb, type Logits, type Looks, type Orientation, type Promised } from "./decide.js";
+import { climb, type Orientation, type Promised } from "./decide.js";
 import { Engine, type WasmOptions } from "./engine.js";
 import { loadModel, type Fetch, type Model } from "./model.js";
 import { openPicture, squashedPicture, squashedPixels, type ImageDataLike, type Picture } from "./pixels.js";
 import type { Rgb } from "./resize.js";
-import { STEPS, viewsOf, type Shape, type Squash } from "./steps.js";
+import { STEPS } from "./steps.js";
+import { lookOf, type Look, type Looks, type Shape, type Squash } from "./view.js";
 
 export { patchExifOrientation, readExifOrientation } from "./exif.js";
 export type { ExifOrientation, Turn } from "./turns.js";
 export type { Fetch, ImageDataLike, Looks, Model, Orientation, Picture, Promised, WasmOptions };
 
 export interface DetectorOptions {
-  /** Folder with `model.json` and `model.onnx`. Default: the model that comes with this package. */
+  /** Folder with `model.json` and its weights. Default: the model that comes with this package. */
   model?: URL | string;
   wasm?: WasmOptions;
   /** How files are read. Default: `fetch`, and the file system for `file:` addresses in Node. */
@@ -70,12 +71,13 @@ export class Detector {
     const { promise = "balanced", looks: before = [] } = options;
     const answer = this.last.then(async (): Promise<[Orientation, Looks]> => {
       const { input_size_px: side, calibration } = this.model;
-      const looks: Logits[] = [...before];
+      const looks: Look[] = [...before];
       const kept = once(squash);
       for (;;) {
         const next = climb(looks, calibration, promise);
         if (typeof next !== "string") return [next, looks];
-        looks.push(await this.engine.infer(viewsOf(STEPS[next]!, shape, kept, side)));
+        const views = STEPS[next]!.views(shape, kept, side);
+        looks.push(lookOf(views, await this.engine.infer(views.map(({ pixels }) => pixels))));
       }
     });
     this.last = answer.catch(() => undefined);

@@ -5,6 +5,8 @@ export interface Model {
   name: string;
   version: string;
   sha256: string;
+  /** Of `model-int8.onnx`, which is read instead of `model.onnx` where it is there. */
+  int8_sha256: string | null;
   licence: string;
   input_size_px: number;
   fit: "squash";
@@ -16,15 +18,16 @@ export interface Model {
 /** Something that reads a URL, as `fetch` does. */
 export type Fetch = (url: string) => Promise<Response>;
 
-/** Read a model folder, `model.json` and `model.onnx`, and check that the two belong together. */
+/** Read a model folder, `model.json` and its weights, and check that the two belong together. */
 export async function loadModel(folder: URL, read: Fetch): Promise<{ model: Model; weights: Uint8Array }> {
   const model = checked(await (await readWhole(new URL("model.json", folder), read)).json());
   // The version in the address lets a server and a cache keep the weights for good.
-  const address = new URL("model.onnx", folder);
-  if (address.protocol !== "file:") address.search = `v=${model.sha256.slice(0, 12)}`;
+  const [name, digest] = model.int8_sha256 ? ["model-int8.onnx", model.int8_sha256] : ["model.onnx", model.sha256];
+  const address = new URL(name, folder);
+  if (address.protocol !== "file:") address.search = `v=${digest.slice(0, 12)}`;
   const weights = new Uint8Array(await (await readWhole(address, read)).arrayBuffer());
   // crypto.subtle is not there on plain http, other than on localhost.
-  if (globalThis.crypto?.subtle && (await sha256(weights)) !== model.sha256) {
+  if (globalThis.crypto?.subtle && (await sha256(weights)) !== digest) {
     throw new Error(`${address}: not the weights that model.json names; reload the page, or copy the folder again`);
   }
   return { model, weights };

@@ -112,6 +112,7 @@ function blocks({ width, height }: { width: number; height: number }, across: nu
 
 /** Add the blocks' means to `out`, below what it has already. */
 function averageStrip(strip: ImageDataLike, across: number, down: number, out: Rgb): void {
+  if (across === 1 && down === 1) return copyStrip(strip, out);
   const sums = new Uint32Array(out.width * 3);
   let to = out.height * out.width * 3;
   for (let top = 0; top < strip.height; top += down) {
@@ -126,6 +127,16 @@ function averageStrip(strip: ImageDataLike, across: number, down: number, out: R
     }
     out.height++;
   }
+}
+
+/** The same of single pixels: 0.15 s less for 12 megapixels. */
+function copyStrip({ data, width, height }: ImageDataLike, out: Rgb): void {
+  for (let from = 0, to = out.height * width * 3; from < width * height * 4; from += 4, to += 3) {
+    out.data[to] = data[from]!;
+    out.data[to + 1] = data[from + 1]!;
+    out.data[to + 2] = data[from + 2]!;
+  }
+  out.height += height;
 }
 
 function addRow(strip: ImageDataLike, y: number, across: number, sums: Uint32Array): void {

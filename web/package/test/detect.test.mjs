@@ -59,25 +59,35 @@ test("weights that are not those of model.json are refused", async () => {
   await assert.rejects(Detector.open({ model: pathToFileURL(`${fileURLToPath(tiny)}/`), fetch }), /not the weights/);
 });
 
-/** Logits of a look, of which the model is so sure that this turn sets the picture upright. */
+/** Logits of one view, by which the model is so sure that this turn sets the picture upright. */
 const says = (turn, sure) => [0, 90, 180, 270].map((each) => (each === turn ? sure : 0));
 const step = (least) => ({ temperature: 1, careful: null, balanced: least, best: 0 });
 const ladder = { glance: step(0.99), turned: step(0.9), quarters: step(0.9), close: step(0.9) };
 
 test("looks that were taken answer for every promise, with as many of them as it takes", () => {
   // One look is unsure, four are sure enough for balanced; the quarters were looked at for careful.
-  const looks = [[says(0, 4)], [says(270, 9), says(180, 9), says(90, 9)], [says(90, 2), says(180, 2), says(270, 2), says(0, 2)]];
-  const careful = climb(looks, ladder, "careful");
-  assert.deepEqual([careful.step, careful.turn, careful.views], ["quarters", null, 8]);
+  const looks = [[says(0, 4)], Array(3).fill(says(0, 9)), Array(4).fill(says(180, 2))];
+  assert.equal(climb(looks, ladder, "careful"), "close");
   const balanced = climb(looks, ladder, "balanced");
   assert.deepEqual([balanced.step, balanced.turn, balanced.views], ["turned", 0, 4]);
   assert.equal(climb(looks.slice(0, 1), ladder, "balanced"), "turned", "the step to take next");
   assert.equal(climb([], ladder, "best"), "glance");
 });
 
+test("a step without views is passed over, and windows of text add to what was seen", () => {
+  const looks = [[says(0, 1)], Array(3).fill(says(0, 1)), Array(4).fill(says(0, 1))];
+  const without = climb([...looks, []], ladder, "balanced");
+  assert.deepEqual([without.step, without.turn, without.views], ["quarters", null, 8]);
+  const found = climb([...looks, Array(4).fill(says(0, 3))], ladder, "balanced");
+  // 1 + 0.35 * sqrt(4) * 3 against 0.
+  const wanted = Math.exp(3.1) / (Math.exp(3.1) + 3);
+  assert.ok(Math.abs(found.confidence - wanted) < 1e-9, `${found.confidence} is not ${wanted}`);
+  assert.deepEqual([found.step, found.best, found.views], ["close", 0, 12]);
+});
+
 test("a promise that cannot be kept is never met", () => {
   const never = { glance: step(null), turned: step(null) };
-  const looks = [[says(0, 2000)], [says(270, 2000), says(180, 2000), says(90, 2000)]];
+  const looks = [[says(0, 2000)], Array(3).fill(says(0, 2000))];
   assert.equal(climb(looks.slice(0, 1), never, "balanced"), "turned");
   const found = climb(looks, never, "balanced");
   assert.deepEqual([found.confidence, found.turn, found.step], [1, null, "turned"]);
@@ -90,17 +100,23 @@ test("names and order of the steps are those of model.json", () => {
   assert.throws(() => climb([], { whole: step(0.9) }, "balanced"), /no step that is known here, but whole/);
 });
 
-test("a picture is not looked at again for another promise", async () => {
+test("a picture is neither looked at nor squashed again for another promise", async () => {
   const detector = await Detector.open({ model: tiny });
+  detector.model.calibration.close = step(0.9);
   const before = detector.engine.infer.bind(detector.engine);
   let views = 0;
   detector.engine.infer = (asked) => ((views += asked.length), before(asked));
   const picture = { width: 50, height: 40 };
-  const squash = (width, height) => ({ data: new Uint8Array(width * height * 3).map((_, at) => at % 7), width, height });
+  const sizes = [];
+  const squash = (width, height) => {
+    sizes.push(`${width} x ${height}`);
+    return { data: new Uint8Array(width * height * 3).map((_, at) => at % 7), width, height };
+  };
   const [first, looks] = await detector.decide(picture, squash, { promise: "careful" });
-  assert.equal(first.views, 8);
+  assert.deepEqual([first.views, first.step], [8, "quarters"], "there is no text to look at closely");
+  assert.deepEqual(sizes, ["32 x 32", "64 x 64", "50 x 40"]);
   const [again] = await detector.decide(picture, squash, { promise: "best", looks });
-  assert.deepEqual([again.best, views], [first.best, 8]);
+  assert.deepEqual([again.best, views, sizes.length], [first.best, 8, 3]);
   await detector.decide(picture, squash, { promise: "careful", looks: looks.slice(0, 1) });
   assert.equal(views, 8 + 7, "only the steps that are missing");
   await detector.close();
