@@ -23,7 +23,11 @@ KEY = "0123456789abcdef"
 #: Who adds a path here says why strangers may have it: probes, and what describes the service or is its page.
 OPEN = {"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs"}
 #: What lies in the page's folder is public by lying there.
-PAGE = {f"/{path.relative_to(FOLDER)}" for path in FOLDER.rglob("*")} | {"/", "/model/model.json", "/model/model.onnx"}
+PAGE = {f"/{path.relative_to(FOLDER)}" for path in FOLDER.rglob("*")} | {
+    "/",
+    "/model/model.json",
+    "/model/model-int8.onnx",
+}
 #: Kept from strangers, and answered however busy the service is.
 FREE = {"/metrics"}
 

@@ -80,8 +80,8 @@ def test_what_has_not_changed_is_not_sent_again(page, tmp_path):
 def test_types_and_the_model(page):
     assert page.get("/assets/run.wasm").headers["content-type"] == "application/wasm"
     model = load_model()
-    weights = page.get("/model/model.onnx")
-    assert hashlib.sha256(weights.content).hexdigest() == model.sha256
+    weights = page.get("/model/model-int8.onnx")
+    assert hashlib.sha256(weights.content).hexdigest() == model.int8_sha256
     assert page.get("/model/model.json").json()["name"] == model.name
 
 

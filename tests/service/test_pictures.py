@@ -123,12 +123,12 @@ def test_a_file_that_cannot_be_turned_says_so_and_what_to_do(served):
 
 
 def test_effort_bounds_the_looks_of_a_service(serve, served):
-    unsure = (DEMO / "cat.gif").read_bytes()
+    unsure = (DEMO / "rocket.jpg").read_bytes()
     quick = serve("--effort", "1")
     answers = [each.client.post("/v1/orientation", content=unsure).json() for each in (quick, served)]
     assert [(each["turn"], each["step"], each["views"]) for each in answers] == [
         (None, "turned", 4),
-        (None, "quarters", 8),
+        (None, "close", 14),
     ]
 
 
