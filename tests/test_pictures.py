@@ -405,7 +405,7 @@ def test_limits():
 
 def test_time_limit():
     large = pyvips.Image.black(20_000, 20_000).pngsave_buffer(compression=1)
-    with open_picture(large, limits=Limits(timeout_s=0.05)) as picture, pytest.raises(TooLarge, match="timeout_s"):
+    with pytest.raises(TooLarge, match="timeout_s"), open_picture(large, limits=Limits(timeout_s=0.05)) as picture:
         picture.squashed(64)
 
 

@@ -28,7 +28,8 @@ pytestmark = pytest.mark.slow
 PAGES = ("README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 BLOCK = re.compile(r"(?:<!-- not run: (.+?) -->\n)?^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: Why a block may be left out; whatever else cannot be run is no sample.
-REASONS = {"needs a bucket", "needs Tesseract", "needs a photo server", "runs until it is stopped"}
+REASONS = {"needs a bucket", "needs Tesseract", "needs a photo server", "needs decisions"}
+REASONS |= {"runs until it is stopped", "writes into your home"}
 
 
 def pictures(folder: Path) -> None:
