@@ -90,6 +90,12 @@ def decide(
         except StopIteration as stop:
             answer: Orientation = stop.value
             break
+    timing_s = {"read": time.perf_counter() - started - infer_s, "infer": infer_s}
+    return replace(about(picture, answer), timing_s=timing_s)
+
+
+def about(picture: Picture, answer: Orientation) -> Orientation:
+    """The answer, with what is known of the picture that it is about."""
     return replace(
         answer,
         source=picture.name,
@@ -100,5 +106,4 @@ def decide(
         page=picture.page,
         pages=picture.pages,
         warnings=tuple(picture.warnings),
-        timing_s={"read": time.perf_counter() - started - infer_s, "infer": infer_s},
     )

@@ -7,14 +7,12 @@ The first byte says which; the rest is the file. libFuzzer holds each to seconds
 """
 
 import contextlib
-import io
 import json
-import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
 import atheris
+from seeded import main, tars
 
 with atheris.instrument_imports(include=["upright"]):
     from upright.errors import UprightError
@@ -72,23 +70,8 @@ def seeds() -> list[bytes]:
     error = {"source": "b.jpg", "error": "TooLarge", "cause": "c", "remedy": "r"}
     found = [bytes([kind]) + b"".join(json.dumps(each).encode() + b"\n" for each in content)
              for kind, content in ((0, lines), (1, [row, error]))]  # fmt: skip
-    for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
-        out = io.BytesIO()
-        with tarfile.open(fileobj=out, mode="w", format=form) as archive:
-            for name in ("a.jpg", "../" + "é" * 90):
-                entry = tarfile.TarInfo(name)
-                entry.size = 3
-                archive.addfile(entry, io.BytesIO(b"\xff\xd8\xff"))
-        found.append(b"\2" + out.getvalue())
-    return found
+    return [*found, *(b"\2" + tar for tar in tars(("a.jpg", "../" + "é" * 90), b"\xff\xd8\xff"))]
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--seeds":
-        folder = Path(sys.argv[2])
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, content in enumerate(seeds()):
-            (folder / f"file{number}").write_bytes(content)
-    else:
-        atheris.Setup(sys.argv, one)
-        atheris.Fuzz()
+    main(one, seeds)

@@ -6,15 +6,13 @@ The first byte says which; the rest is the body. libFuzzer holds each to seconds
     python tests/fuzz/fuzz_requests.py FOLDER -max_total_time=300 -timeout=5 -rss_limit_mb=1024 -max_len=1000000
 """
 
-import io
 import json
 import logging
-import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
 import atheris
+from seeded import main, tars
 
 with atheris.instrument_imports(include=["upright", "python_multipart"]):
     from upright.errors import UprightError
@@ -84,23 +82,8 @@ def seeds() -> list[bytes]:
     found.append(b"\0" + len(heads[2]).to_bytes(2, "big") + heads[2] + b"\3\0\0\0abc")
     part = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\nabc\r\n'
     found.append(b"\1" + part * 2 + b"--b--\r\n")
-    for kind in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
-        out = io.BytesIO()
-        with tarfile.open(fileobj=out, mode="w", format=kind) as archive:
-            for name in ("a.jpg", "é" * 90):
-                entry = tarfile.TarInfo(name)
-                entry.size = 3
-                archive.addfile(entry, io.BytesIO(b"abc"))
-        found.append(b"\2" + out.getvalue())
-    return found
+    return [*found, *(b"\2" + tar for tar in tars(("a.jpg", "é" * 90), b"abc"))]
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--seeds":
-        folder = Path(sys.argv[2])
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, body in enumerate(seeds()):
-            (folder / f"request{number}").write_bytes(body)
-    else:
-        atheris.Setup(sys.argv, one)
-        atheris.Fuzz()
+    main(one, seeds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..drive import about
 from ..pictures import Limits, Source, open_picture
 from ..results import Orientation, Promise, Reason, Scores
 from ..turns import Turn
@@ -22,25 +23,10 @@ class ByHand:
         """The named turn. Raises `UprightError` where the picture cannot be opened."""
         scores = [0.0] * 4
         scores[self.turn.index] = 1.0
+        certain = Scores((scores[0], scores[1], scores[2], scores[3]))
+        answer = Orientation(self.turn, self.turn, 1.0, certain, Reason.BY_HAND, Promise.BEST, step="", views=0)
         with open_picture(source, page=page, limits=self.limits) as picture:
-            return Orientation(
-                turn=self.turn,
-                best=self.turn,
-                confidence=1.0,
-                scores=Scores((scores[0], scores[1], scores[2], scores[3])),
-                reason=Reason.BY_HAND,
-                promise=Promise.BEST,
-                step="",
-                views=0,
-                source=picture.name,
-                format=picture.format,
-                width_px=picture.width_px,
-                height_px=picture.height_px,
-                exif=picture.exif,
-                page=picture.page,
-                pages=picture.pages,
-                warnings=tuple(picture.warnings),
-            )
+            return about(picture, answer)
 
     def is_sure(self, answer: Orientation) -> bool:
         """A person is."""
