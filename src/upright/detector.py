@@ -20,6 +20,7 @@ from .errors import UprightError, UsageError
 from .model import Model, load_model
 from .pictures import Bands, Limits, Picture, Source, open_picture
 from .results import Orientation, Promise
+from .tilt import tilted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +44,7 @@ class Detector:
         budget_ms: time after which no further look is taken; ``None``: no limit.
         limits: what a picture may ask for.
         bands: which three bands, counted from 1, of pictures that have more are shown; see `open_picture`.
+        tilt: whether answers also say by how much the picture is tilted.
         progress: called with the name of a large picture and the share, 0 to 1, of it that is decoded.
 
     Raises:
@@ -60,6 +62,7 @@ class Detector:
         budget_ms: float | None = None,
         limits: Limits | None = None,
         bands: Bands | None = None,
+        tilt: bool = False,
         progress: Callable[[str, float], object] | None = None,
     ) -> None:
         started = time.perf_counter()
@@ -67,6 +70,7 @@ class Detector:
         self.budget_ms = budget_ms
         self.limits = limits or Limits()
         self.bands = bands
+        self.tilt = tilt
         self.progress = progress
         self.model = model if isinstance(model, Model) else load_model(model)
         self.ladder = ladder_of(self.model)
@@ -82,14 +86,20 @@ class Detector:
         self.load_s = time.perf_counter() - started
 
     def detect(
-        self, source: Source, *, promise: Promise | str | None = None, effort: int | None = None, page: int = 0
+        self,
+        source: Source,
+        *,
+        promise: Promise | str | None = None,
+        effort: int | None = None,
+        page: int = 0,
+        tilt: bool | None = None,
     ) -> Orientation:
         """Which way up one picture belongs.
 
         Args:
             source: a path, bytes, an open binary file, an array ``[h, w, 3]`` or ``[h, w]`` of uint8, or a Pillow
                 image.
-            promise, effort: for this picture alone.
+            promise, effort, tilt: for this picture alone.
             page: of a picture with several, counted from 0.
 
         Raises:
@@ -100,7 +110,7 @@ class Detector:
             if self.progress:
                 picture.progress = partial(self.progress, picture.name)
             opened_s = time.perf_counter() - started
-            answer = self.decide(picture, promise=promise, effort=effort)
+            answer = self.decide(picture, promise=promise, effort=effort, tilt=tilt)
         return replace(answer, timing_s=answer.timing_s | {"read": answer.timing_s["read"] + opened_s})
 
     def decide(
@@ -109,6 +119,7 @@ class Detector:
         *,
         promise: Promise | str | None = None,
         effort: int | None = None,
+        tilt: bool | None = None,
         infer: drive.Infer | None = None,
         may_go_on: Callable[[], bool] = lambda: True,
     ) -> Orientation:
@@ -121,7 +132,7 @@ class Detector:
         def within_budget() -> bool:
             return may_go_on() and (self.budget_ms is None or (time.monotonic() - started) * 1000 < self.budget_ms)
 
-        return drive.decide(
+        answer = drive.decide(
             picture,
             self.ladder,
             self.model.input_size_px,
@@ -130,6 +141,7 @@ class Detector:
             promise=Promise(promise or self.promise),
             may_go_on=within_budget,
         )
+        return tilted(picture, answer) if (self.tilt if tilt is None else tilt) else answer
 
     def detect_many(
         self,

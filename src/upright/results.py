@@ -114,7 +114,9 @@ class Orientation:
     """The answer of detection.
 
     ``turn`` is the clockwise turn that makes the picture, as shown, upright; ``None`` means *unsure: leave it alone*.
-    ``best`` is the likeliest turn in any case; ``reason`` says why the two differ.
+    ``best`` is the likeliest turn in any case; ``reason`` says why the two differ. ``tilt`` is the small angle, in
+    degrees clockwise, that straightens the picture after that turn, ``tilt_error`` its standard error: both ``None``
+    where it was not asked for, and where nothing tells it.
     """
 
     turn: Turn | None
@@ -136,11 +138,18 @@ class Orientation:
     timing_s: dict[str, float] = field(default_factory=dict, compare=False)
     #: What it was alone, where it was decided together with others.
     together: Together | None = None
+    tilt: float | None = None
+    tilt_error: float | None = None
 
     @property
     def unsure(self) -> bool:
         """Whether the picture should be left alone because the confidence is below the promise's threshold."""
         return self.turn is None
+
+    @property
+    def tilt_words(self) -> str:
+        """The tilt and its standard error, as in ``+1.25° ± 0.03°``; nothing where there is none."""
+        return "" if self.tilt is None else f"{self.tilt:+.2f}° ± {self.tilt_error or 0:.2f}°"
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary of JSON values; sizes are of the picture as shown."""
@@ -157,8 +166,9 @@ class Orientation:
             "warnings": list(self.warnings),
             "timing_s": {stage: round(s, 6) for stage, s in self.timing_s.items()},
         }
-        del values["together"]
-        return values | ({"together": self.together.to_dict()} if self.together else {})
+        values |= {"together": self.together and self.together.to_dict()}
+        values |= {name: None if (v := values[name]) is None else round(v, 3) for name in ("tilt", "tilt_error")}
+        return {name: value for name, value in values.items() if value is not None or name not in _WHERE_ASKED}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Orientation:
@@ -201,6 +211,9 @@ class Correction:
         """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
         return cls(**_typed(cls, values))
 
+
+#: Left out of JSON where they are `None`.
+_WHERE_ASKED = {"together", "tilt", "tilt_error"}
 
 #: Fields that are not what JSON has for them.
 _TYPES: dict[str, Callable[[Any], Any]] = {
@@ -280,7 +293,9 @@ class Outcome:
             done = self.correction
             how = f"; {done.method.value}{', lossless' * done.lossless}{'' if done.written else ', not written'}"
             text += "; ".join(filter(None, (how * (done.method is not Method.KEEP), done.note, done.remedy)))
-        return "; ".join([text, *([answer.together.words] if answer.together else []), *answer.warnings])
+        together = answer.together.words if answer.together else ""
+        tilt = f"tilt {answer.tilt_words}" if answer.tilt_words else ""
+        return "; ".join(filter(None, (text, tilt, together, *answer.warnings)))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values of everything known but the times, so that a picture gives the same ones wherever it is done.
@@ -320,6 +335,8 @@ COLUMNS: dict[str, type] = {
     "outcome": str,
     "turn": int,
     "best": int,
+    "tilt": float,
+    "tilt_error": float,
     "confidence": float,
     "score_0": float,
     "score_90": float,

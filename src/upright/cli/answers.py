@@ -30,7 +30,7 @@ Printer = Callable[[Outcome], None]
 
 def printer(form: str, options: dict[str, Any]) -> Printer:
     """What prints one row in the form ``table``, ``json`` (one object a line) or ``csv``; errors go to stderr."""
-    table = partial(_table_printer, options["verbose"])
+    table = partial(_table_printer, options["verbose"], options["tilt"])
     forms: dict[str, Callable[[], Printer]] = {"json": lambda: _print_json, "csv": _csv_printer, "table": table}
     show = forms[form]()
 
@@ -61,26 +61,28 @@ def _csv_printer() -> Printer:
     return show
 
 
-def _table_printer(verbose: bool) -> Printer:
+def _table_printer(verbose: bool, tilt: bool) -> Printer:
     started = False
 
     def show(row: Outcome) -> None:
         nonlocal started
         if not started:
-            click.echo(f"{'turn':>7}  {'sure':>7}  {'outcome':<17} picture")
+            head = f"{'tilt':>16}  " * tilt
+            click.echo(f"{'turn':>7}  {'sure':>7}  {head}{'outcome':<17} picture")
             started = True
         orientation, correction = row.orientation, row.correction
+        middle = f"{orientation.tilt_words if orientation else '':>16}  " * tilt
         if row.error or not orientation:
             answer = "" if not orientation else f"{100 * orientation.confidence:6.2f}%"
             words = click.style(f"{row.group:<17}", fg=_COLOURS[row.group])
-            click.echo(f"{_turn(orientation):>7}  {answer:7}  {words} {row.error}", err=True)
+            click.echo(f"{_turn(orientation):>7}  {answer:7}  {middle}{words} {row.error}", err=True)
             return
         words = row.group.value
         if correction and correction.method is not Method.KEEP:
             words += f" ({correction.method})"
         notes = row.words if verbose else _notes(orientation, correction)
         click.echo(
-            f"{_turn(orientation):>7}  {100 * orientation.confidence:6.2f}%  "
+            f"{_turn(orientation):>7}  {100 * orientation.confidence:6.2f}%  {middle}"
             f"{click.style(f'{words:<17}', fg=_COLOURS.get(row.group))} "
             f"{printable(row.name)}{f'  ({notes})' if notes else ''}"
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..drive import about
 from ..pictures import Limits, Source, open_picture
 from ..results import Orientation, Promise, Reason, Scores
+from ..tilt import tilted
 from ..turns import Turn
 
 
@@ -16,6 +17,7 @@ class ByHand:
 
     turn: Turn
     limits: Limits
+    tilt: bool = False
     load_s: float = 0.0
     likes_batches: bool = False
 
@@ -26,7 +28,8 @@ class ByHand:
         certain = Scores((scores[0], scores[1], scores[2], scores[3]))
         answer = Orientation(self.turn, self.turn, 1.0, certain, Reason.BY_HAND, Promise.BEST, step="", views=0)
         with open_picture(source, page=page, limits=self.limits) as picture:
-            return about(picture, answer)
+            answer = about(picture, answer)
+            return tilted(picture, answer) if self.tilt else answer
 
     def is_sure(self, answer: Orientation) -> bool:
         """A person is."""

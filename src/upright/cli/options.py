@@ -98,6 +98,11 @@ _PICTURES = (
         help="Decide files with running numbers together: scans of one job, photographs of one roll. By default only"
         " the pages of one file are.",
     ),
+    click.option(
+        "--tilt",
+        is_flag=True,
+        help="Also tell by how many degrees, clockwise, text has to be straightened after the turn.",
+    ),
     click.option("--budget-ms", type=float, metavar="MS", help="Take no further look after this time."),
     click.option(
         "--bands",
@@ -231,7 +236,7 @@ def open_detector(options: dict[str, Any], progress: Callable[[str, float], obje
         from ..turns import Turn
         from .by_hand import ByHand
 
-        return ByHand(Turn(int(turn)), _limits(options))
+        return ByHand(Turn(int(turn)), _limits(options), options["tilt"])
     from ..detector import Detector
 
     return Detector(**detector_options(options), progress=progress)
@@ -239,7 +244,7 @@ def open_detector(options: dict[str, Any], progress: Callable[[str, float], obje
 
 def detector_options(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords of `Detector` that the options give."""
-    names = ("model", "engine", "threads", "promise", "effort", "budget_ms", "bands")
+    names = ("model", "engine", "threads", "promise", "effort", "budget_ms", "bands", "tilt")
     return {name: options[name] for name in names} | {"limits": _limits(options)}
 
 

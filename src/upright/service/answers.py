@@ -68,6 +68,10 @@ class Orientation(Answer):
     pages: int
     warnings: list[str]
     timing_s: dict[str, float] = Field(description="Seconds by stage.")
+    tilt: float | None = Field(
+        None, ge=-20, le=20, description="Where asked for: degrees clockwise that straighten it after the turn."
+    )
+    tilt_error: float | None = Field(None, ge=0, description="The standard error of `tilt`.")
     together: Together | None = Field(None, description="Where it was decided with others: what it was alone.")
 
 

@@ -142,9 +142,9 @@ class Jobs:
             )
             corrector = Corrector(request, BytesWriter(take=corrected.append))
         item = Item(leased.name, PurePosixPath(leased.name), data=leased.data)
-        promise = Promise(ask["promise"]) if ask.get("promise") else None
+        asked = Ask(Promise(ask["promise"]) if ask.get("promise") else None, tilt=bool(ask.get("tilt")))
         try:
-            outcome = await self._runner.outcome(item, Ask(promise), Trace(leased.job, client=_JOBS), corrector)
+            outcome = await self._runner.outcome(item, asked, Trace(leased.job, client=_JOBS), corrector)
         except EngineError as failed:
             outcome = Outcome(leased.name, error=failed)
         if isinstance(outcome.error, Overloaded):

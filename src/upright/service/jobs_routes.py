@@ -58,6 +58,7 @@ async def start_job(
     correct: bool = False,
     method: Method | None = None,
     edge: Edge = "tag",
+    tilt: bool = False,
 ) -> Response:
     """Take a form of files, or an uncompressed tar (`application/x-tar`). With `correct` the files are set right."""
     jobs, settings = _jobs(request), state_of(request).settings
@@ -69,7 +70,8 @@ async def start_job(
     with spool.file:
         await _receive(request, jobs, spool, settings.job_pictures)
         ask = {
-            "promise": promise and promise.value, "correct": correct, "method": method and method.value, "edge": edge
+            "promise": promise and promise.value, "correct": correct, "method": method and method.value, "edge": edge,
+            "tilt": tilt,
         }  # fmt: skip
         job = await jobs.call(jobs.store.add, request.scope["key_name"], ask, spool.pictures())
     jobs.wake()

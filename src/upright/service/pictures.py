@@ -68,12 +68,15 @@ async def rotate(request: Request) -> Response:
     responses={200: {"model": answers.Orientation | answers.Results, "headers": _DECIDED}},
 )
 async def orientation(
-    request: Request, promise: Promise | None = None, page: Annotated[int, Query(ge=0, le=1_000_000)] = 0
+    request: Request,
+    promise: Promise | None = None,
+    page: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    tilt: bool = False,
 ) -> Response:
     """The whole answer: an object for a raw body; for a form `{"results": […]}`, one object or problem a file."""
     state, trace = state_of(request), trace_of(request)
     pictures = await read_pictures(request, state.settings.max_pictures)
-    ask = Ask(promise, page)
+    ask = Ask(promise, page, tilt)
     if not is_form(request):
         name, data = pictures[0]
         answer = await while_connected(request.receive, state.runner.orient(data, name, ask, trace))
