@@ -189,3 +189,10 @@ def test_nothing_is_fetched(served):
     answer = served.client.post("/v1/orientation", content=b"", params={"url": "file:///etc/passwd"})
     assert answer.status_code == 400
     assert "root:" not in answer.text
+
+
+def test_the_tilt_is_answered_where_it_is_asked_for(served):
+    page = next(DEMO.glob("page.*")).read_bytes()
+    assert "tilt" not in served.client.post("/v1/orientation", content=page).json()
+    found = served.client.post("/v1/orientation", content=page, params={"tilt": "true"}).json()
+    assert abs(found["tilt"]) < 1 and 0 < found["tilt_error"] < 0.5
