@@ -222,6 +222,15 @@ def test_the_manifest_of_this_repository_is_whole() -> None:
     assert {"food", "macro", "old", "art", "sky", "no-up"} <= {entry.hardness for entry in manifest.entries}
 
 
+def test_nothing_that_upright_was_calibrated_with_is_in_it() -> None:
+    with (Path(manifests.__file__).parents[2] / "training" / "native.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    calibrated = {row["repository@commit"].partition("@")[0].lower() for row in rows if row["part"] == "calibrate"}
+    assert len(calibrated) > 20
+    sources = manifests.read().sources.values()
+    assert [source.id for source in sources if source.repository.lower() in calibrated] == []
+
+
 def test_the_data_card_counts_what_is_there() -> None:
     card = (Path(manifests.__file__).parents[1] / "DATACARD.md").read_text(encoding="utf-8")
     manifest = manifests.read()
