@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from judges.entrant import marked
-from upright_benchmark import report, workers
+from upright_benchmark import report, seal, workers
 from upright_benchmark.cli import listed, main
 from upright_benchmark.machine import machine
 from upright_benchmark.pictures import NO_UP, Picture, sha256_of, write_list
@@ -154,6 +154,28 @@ def test_any_program_can_enter(tmp_path: Path, program: str, status: str, answer
     assert {(row["status"], row["answer"]) for row in run(plan)} == {(status, answer)}
 
 
+def test_results_that_were_changed_are_found_and_signed_ones_name_their_key(tmp_path: Path) -> None:
+    judged(tmp_path, pictures_in(tmp_path, 2), "oracle")
+    out, key = tmp_path / "out", tmp_path / "key"
+    assert "nobody signed" in CliRunner().invoke(main, ["verify", str(out)]).output
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    seal.sign(out, key)
+    assert (
+        'Good "upright-benchmark" signature with ED25519 key' in CliRunner().invoke(main, ["verify", str(out)]).output
+    )
+    for name in ("results.json", "answers.csv"):
+        whole = (out / name).read_text()
+        (out / name).write_text(whole.replace("oracle", "miracle"))
+        result = CliRunner().invoke(main, ["verify", str(out)])
+        assert result.exit_code == 1 and f"{name} was changed" in result.output
+        (out / name).write_text(whole)
+    (out / "results.json").write_text((out / "results.json").read_text() + "\n")  # the same JSON, another file
+    assert seal.problems(out) == []
+    assert CliRunner().invoke(main, ["verify", str(out)]).exit_code == 1
+    (out / "results.json").write_text("{}")
+    assert "no results of a run" in seal.problems(out)[0]
+
+
 def test_the_command_line_runs_and_compares(tmp_path: Path) -> None:
     write_list(pictures_in(tmp_path, 2), tmp_path / "pictures.csv")
     outs = []
@@ -168,4 +190,6 @@ def test_the_command_line_runs_and_compares(tmp_path: Path) -> None:
     assert again.exit_code == 0 and "| always_zero | 0.0 (0.0–84.2) | 25.0" in again.output
     assert json.loads((tmp_path / "one" / "results.json").read_text())["entrants"] == outs[0]["entrants"]
     assert outs[0]["meta"]["signature"] == outs[1]["meta"]["signature"]
+    page = CliRunner().invoke(main, ["summary", str(tmp_path / "two" / "results.json")]).output
+    assert "8 answers in 0 minutes; load average" in page and "| always_zero | 0.0 (0.0–84.2) | 25.0" in page
     assert outs[0]["meta"]["machine"]["processor"] and outs[0]["meta"]["machine"]["versions"]["pillow"]

@@ -6,21 +6,21 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from upright_benchmark import fetch as fetching
 from upright_benchmark import manifest as manifests
-from upright_benchmark import page
 from upright_benchmark import render as rendering
 from upright_benchmark import report as reporting
+from upright_benchmark import seal, summary
 from upright_benchmark.entrants import NAMES
 from upright_benchmark.harden import hardened
 from upright_benchmark.hashes import Hashes, near, shard_hashes
-from upright_benchmark.machine import machine
+from upright_benchmark.machine import load, machine
 from upright_benchmark.pictures import Picture, open_upright, read_list, sha256_of, write_list
 from upright_benchmark.runner import ENTRANTS, RESULTS, Run, recorded, run
 from upright_benchmark.workers import Entry
@@ -145,6 +145,7 @@ def listed(folders: tuple[Path, ...]) -> dict[str, tuple[Picture, Path]]:
 @click.option("--python", "pythons", multiple=True, help="NAME=PYTHON: the interpreter that has this entrant installed")
 @click.option("--jobs", type=int, default=1, show_default=True, help="pictures at the same time")
 @click.option("--slow-each", type=int, default=0, help="pictures of each group and hardness that slow entrants see")
+@click.option("--sign", "key", type=click.Path(path_type=Path, exists=True), help="a private SSH key to sign with")
 def run_command(
     folders: tuple[Path, ...],
     out: Path,
@@ -153,6 +154,7 @@ def run_command(
     pythons: tuple[str, ...],
     jobs: int,
     slow_each: int,
+    key: Path | None,
 ) -> None:
     """Shows the pictures of FOLDERS to the entrants and writes results.json, *.csv and index.html."""
     found = listed(folders)
@@ -164,16 +166,22 @@ def run_command(
         return found[picture.id][1]
 
     plan = Run(pictures, where, entries(entrants, commands, pythons), out, jobs, slow_each)
+    started, load_before = time.time(), load()
     results = run(plan, progress("shown"))
+    took = {"started": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(started)),
+            "wall_s": round(time.time() - started), "asked": plan.asked, "load": [load_before, load()]}  # fmt: skip
     rows = reporting.joined(results, pictures)
     meta = {
         "machine": machine(),
+        "took": took,
         "entrants": plan.facts,
         "problems": plan.problems,
         "settings": {"jobs": jobs, "slow_each": slow_each, "folders": [folder.name for folder in folders]},
     }
     everything = reporting.write(out, rows, pictures, meta, plan.absent, where)
-    click.echo(board_text(everything))
+    if key:
+        seal.sign(out, key)
+    click.echo(summary.board(everything))
     for problem in plan.problems:
         click.echo(f"{problem['picture']}: {problem['problem']}", err=True)
     click.echo(f"{out / 'index.html'}\nsignature {everything['meta']['signature']}")
@@ -195,17 +203,28 @@ def report(folders: tuple[Path, ...], out: Path) -> None:
     results.sort(key=lambda row: (row["picture"], row["turn"], row["entrant"]))
     rows = reporting.joined(results, pictures)
     everything = reporting.write(out, rows, pictures, meta, known["absent"], lambda picture: found[picture.id][1])
-    click.echo(board_text(everything))
+    click.echo(summary.board(everything))
 
 
-def board_text(everything: dict[str, Any]) -> str:
-    """The leaderboard as a Markdown table."""
-    rows = reporting.leaderboard(everything)
-    lines = ["| entrant | " + " | ".join(page.HEADS) + " |", "|---" * (len(page.HEADS) + 1) + "|"]
-    for row in rows:
-        cells = [text for text, _ in page.board_cells(row)]
-        lines.append(f"| {row['entrant']} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, *(f"not run here: {name}: {why}" for name, why in everything["absent"].items())])
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def verify(out: Path) -> None:
+    """Whether the results in OUT are those that a run wrote there; exit code 1 where something was changed."""
+    if problems := seal.problems(out):
+        raise click.ClickException("; ".join(problems))
+    click.echo(f"results.json and answers.csv are as they were written; {seal.signer(out)}")
+
+
+@main.command(name="summary")
+@click.argument("results", type=click.Path(path_type=Path, exists=True))
+@click.option("--write", "-o", "target", type=click.Path(path_type=Path), help="a file; default: standard output")
+def summary_command(results: Path, target: Path | None) -> None:
+    """A results.json as a page of Markdown."""
+    text = summary.markdown(json.loads(results.read_text(encoding="utf-8")))
+    if target:
+        target.write_text(text, encoding="utf-8")
+    else:
+        click.echo(text)
 
 
 @main.command()

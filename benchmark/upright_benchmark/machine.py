@@ -25,6 +25,11 @@ def machine() -> dict[str, Any]:
     }
 
 
+def load() -> float | None:
+    """Processes that wanted to run during the last minute, on average; None where the system does not say."""
+    return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+
+
 def versions() -> dict[str, str]:
     found = {}
     for package in PACKAGES:

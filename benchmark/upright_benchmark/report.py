@@ -28,6 +28,7 @@ from upright_benchmark.measures import (
 )
 from upright_benchmark.page import page
 from upright_benchmark.pictures import PLAIN, Picture, digest, open_upright, turned
+from upright_benchmark.seal import ANSWERS, RESULTS, sealed
 
 SLICES = ("part", "group", "kind", "script", "capture", "hardness")
 WORST, THUMB_PX = 12, 150
@@ -175,12 +176,13 @@ def write(
     report = figures(rows, meta["entrants"], absent)
     meta = {**meta, "pictures": {"number": len(pictures), "digest": digest(pictures)}}
     everything = {"meta": {**meta, "signature": signature(rows, pictures)}, **report}
-    (out / "results.json").write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     board = leaderboard(report)
     write_csv(board, out / "leaderboard.csv", COLUMNS)
     columns = ("picture", "part", "group", "kind", "script", "hardness", "document", "turn", "entrant", "status",
                "answer", "best", "confidence", "tilt", "mirrored", "cpu_ms", "wall_ms", "peak_mib", "note")  # fmt: skip
-    write_csv(rows, out / "answers.csv", columns)
+    write_csv(rows, out / ANSWERS, columns)
+    everything = sealed(everything, out / ANSWERS)
+    (out / RESULTS).write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     known = {picture.id: picture for picture in pictures}
     mistakes = {
         name: [

@@ -37,6 +37,7 @@ class Run:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     problems: list[dict[str, str]] = field(default_factory=list)
+    asked: int = 0  # answers that this run got, not counting those of an earlier run that it went on with
 
 
 def run(plan: Run, progress: Callable[[int, int], object] = lambda done, of: None) -> list[dict[str, Any]]:
@@ -57,6 +58,7 @@ def run(plan: Run, progress: Callable[[int, int], object] = lambda done, of: Non
             with lock:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
                 file.flush()
+            plan.asked += len(rows)
             done |= {(row["picture"], row["turn"], row["entrant"]): row for row in rows}
             progress(number, len(todo))
     crew.close()
