@@ -41,6 +41,10 @@ _DTYPES = {
 }
 #: Only what has this many pixels can take long enough to be worth a watching thread.
 _LEAST_WATCHED_PIXELS = 20_000_000
+#: A pass over more pixels takes half a second: there is one for all that views of the whole show.
+_LEAST_ONE_PASS_PIXELS = 400_000_000
+#: The longest side of any of these, and how many times the first of them the others' shorter side is at most.
+_ONE_PASS_PX, _ONE_PASS_TIMES = 2048, 2
 #: A TIFF with a shorter side is decoded whole by libvips in little time.
 _LEAST_FLAT_PX = 4096
 #: Parts of at most this many pixels are read together, each held in memory; a tile has 1,048,576.
@@ -119,6 +123,7 @@ class VipsPicture(Picture):
         self._fail_on = "truncated"
         self._had_alpha = False
         self._ground = "white"
+        self._all: Image.Image | None = None
 
     def _load(self, **options: Any) -> Any:
         self._image = _loaded(self._source, self._fail_on, **options)
@@ -142,16 +147,30 @@ class VipsPicture(Picture):
             flat = self._decode_flat(width, height)
             if flat is not None:
                 return flat
-            return self._pixels(_resized(self._flattened(self._smaller(width, height)), width, height))
+            return self._streamed(width, height)
 
         shown = self._tolerant(whole)
         if self._had_alpha and self._ground == "white" and is_flat(shown):
             # White text on nothing: over white it would be a blank page.
-            self._ground = "black"
+            self._ground, self._all = "black", None
             shown = self._tolerant(whole)
         if self._fail_on == "none" and is_flat(shown):
             raise self._source.broken("nothing of it can be decoded")
         return shown
+
+    def _streamed(self, width: int, height: int) -> Image.Image:
+        """All of it in this size; where a pass takes long, out of a larger form that is kept."""
+        from PIL.Image import Resampling
+
+        if self._levels or self._stored_size[0] * self._stored_size[1] < _LEAST_ONE_PASS_PIXELS:
+            return self._pixels(_resized(self._flattened(self._smaller(width, height)), width, height))
+        if self._all is None or width > self._all.width or height > self._all.height:
+            scale, sides = _SPARE * _ONE_PASS_PX / max(self._stored_size), (width, height)
+            most = [max(round(n * scale), _ONE_PASS_TIMES * px) for n, px in zip(self._stored_size, sides, strict=True)]
+            most_width, most_height = map(min, self._stored_size, most)
+            image = self._flattened(self._smaller(most_width, most_height))
+            self._all = self._pixels(_resized(image, most_width, most_height))
+        return self._all.resize((width, height), Resampling.LANCZOS)
 
     def _decode_flat(self, width: int, height: int) -> Image.Image | None:
         """A TIFF without small levels by `flat`, where that is quicker; ``None`` where not, or where it is damaged."""
