@@ -25,7 +25,7 @@ from upright.results import Promise
 HERE = Path(__file__).parent
 OUT = HERE.parent / "bench" / "out"
 PAGES = (*HERE.rglob("*.md"), HERE.parent / "README.md")
-_TAGS = {"exif": "EXIF tag", "irot": "`irot`", "rotate": "/Rotate"}
+_TAGS = {"exif": "EXIF tag", "irot": "`irot`", "codestream": "in its header", "rotate": "/Rotate"}
 _BESIDE = {"raw": "always", "rotate": ""}
 
 

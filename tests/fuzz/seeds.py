@@ -25,6 +25,7 @@ KINDS = (
     ("lzw.tif", "RGB", "TIFF", {"compression": "tiff_lzw", "exif": True}),
     ("fax.tif", "1", "TIFF", {"compression": "group4"}),
     ("tagged.webp", "RGB", "WEBP", {"exif": True}),
+    ("boxes.jxl", "RGBA", "JXL", {"use_container": True, "lossless": True}),
 )
 
 

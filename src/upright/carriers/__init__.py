@@ -1,25 +1,26 @@
 """Metadata that say how a picture lies, read from and written into bytes: no pixel and no other byte changes.
 
-One carrier of a file leads: the EXIF orientation of its first directory (`exif`), or the boxes of HEIC and AVIF
-(`heif`), where an EXIF orientation is one of the others. The others follow (`xmp`, `thumbnail`, `texts`): they are
-reported and not applied, as browsers, libvips and the Metadata Working Group have it; and when the leader is written or
-pixels move, those that are there are changed along (`Moved`), so that no reader turns twice. A new carrier is a module
-here with a function ``follow``, and its name in the rows of the formats that have it. A page of a PDF has its own
-carrier (`rotate`).
+One carrier of a file leads: the EXIF orientation of its first directory (`exif`), or the header of HEIC and AVIF
+(`heif`) and of JPEG XL (`jxl`), where an EXIF orientation is one of the others. The others follow (`xmp`, `thumbnail`,
+`texts`): they are reported and not applied, as browsers, libvips and the Metadata Working Group have it; and when the
+leader is written or pixels move, those that are there are changed along (`Moved`), so that no reader turns twice. A new
+carrier is a module here with a function ``follow``, and its name in the rows of the formats that have it. A page of a
+PDF has its own carrier (`rotate`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import BinaryIO
 
 from ..errors import BrokenPicture, CorrectionError, Damaged
-from ..formats import Blocks, Bytes, Container, Edit, Overlay, Span, Window, applied, format_in, format_of
+from ..formats import Blocks, Bytes, Container, Edit, Format, Overlay, Span, Window, applied, format_in, format_of
 from ..formats.raw import Raw
 from ..formats.tiff import directory
 from ..turns import ExifOrientation
-from . import exif, heif, texts, thumbnail, xmp
+from . import exif, heif, jxl, texts, thumbnail, xmp
 from .moved import Moved, Thumbnail
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "with_pixels_moved",
 ]
 
+_LEADERS = {"irot": heif, "codestream": jxl}
+
 
 @dataclass(frozen=True, slots=True)
 class ExifTag:
@@ -40,8 +43,8 @@ class ExifTag:
 
     ``orientation`` is TOP_LEFT where the tag is absent or not ``valid`` (1 to 8). ``offset`` is where the value's
     bytes (two, as a rule) begin in the file, ``byte_order`` "little" or "big", ``raw`` the number they hold.
-    ``applied`` says that decoders of this format show the pixels so by themselves (HEIC, AVIF). ``xmp`` is the number
-    in an XMP packet and ``xmp_offset`` the position of its digit.
+    ``applied`` says that decoders of this format show the pixels so by themselves (HEIC, AVIF, JPEG XL). ``xmp`` is the
+    number in an XMP packet and ``xmp_offset`` the position of its digit.
     """
 
     format: str = ""
@@ -80,9 +83,9 @@ def read_exif_orientation(source: Bytes | BinaryIO | Window, *, page: int = 0) -
     row = format_of(form)
     if row is not None and "raw" in row.carriers:
         return _raw(window, form)
-    if row is None or "irot" not in row.carriers:
+    if (leader := _leader(row)) is None:
         return ExifTag(form)
-    shown = heif.orientation(window, page)
+    shown = leader.orientation(window, page)
     return ExifTag(form, shown, shown != 1, shown != 1, int(shown) if shown != 1 else None, applied=True)
 
 
@@ -128,8 +131,8 @@ def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, 
     window = source if isinstance(source, Window) else Window(source)
     form, container = _tagged(window)
     row = format_of(form)
-    if row is not None and "irot" in row.carriers and row.container:
-        return _boxes(window, row.container, {page: orientation})
+    if row is not None and _leader(row):
+        return _headers(window, row, {page: orientation})
     if container is None:
         raise CorrectionError(
             f"no orientation can be written into {form or 'this format'}",
@@ -161,20 +164,27 @@ def _block_edits(window: Window, moved: Moved) -> list[Edit]:
 def page_edits(window: Window, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
     """The edits that make pages, counted from 0, say these orientations. Raises as `exif_edits` does."""
     row = format_in(window)
-    if row is not None and "irot" in row.carriers and row.container:
-        return _boxes(window, row.container, wanted)
+    if row is not None and _leader(row):
+        return _headers(window, row, wanted)
     overlay = Overlay(window)
     for page, orientation in wanted.items():
         overlay.apply(exif_edits(overlay, orientation, page=page))
     return overlay.edits()
 
 
-def _boxes(window: Window, container: Container, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
-    """The edits of a HEIC or AVIF. A copy that differs from the boxes follows no program, and is left."""
-    turned = heif.edits(window, wanted)
+def _leader(row: Format | None) -> ModuleType | None:
+    """What reads and changes how a format's own header shows the picture, which its decoders apply."""
+    return next((_LEADERS[carrier] for carrier in row.carriers if carrier in _LEADERS), None) if row else None
+
+
+def _headers(window: Window, row: Format, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
+    """The edits of such a picture. A copy that differs from its header follows no program, and is left."""
+    leader, container = _leader(row), row.container
+    assert leader is not None and container is not None
+    turned: list[Edit] = leader.edits(window, wanted)
     edits, inserted = {edit.offset: edit for edit in turned if edit.old}, [edit for edit in turned if not edit.old]
     for page, orientation in wanted.items():
-        before, blocks = heif.orientation(window, page), container.find(window, page)
+        before, blocks = leader.orientation(window, page), container.find(window, page)
         copies = []
         try:
             found = directory(window, blocks.tiff) if blocks.tiff else None

@@ -14,6 +14,7 @@ from ..carriers.rotate import rotated
 from ..errors import BrokenPicture, CorrectionError, NotAPicture, NotLossless, TooLarge, UsageError
 from ..formats import Edit, Format, Window, format_in, format_of_suffix
 from ..formats.jpeg import Jpeg
+from ..formats.jxl import gives_a_jpeg_back
 from ..lossless import reencoded, turned
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
@@ -85,6 +86,7 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
     row = format_in(window)
     form, carriers = (row.name, row.carriers) if row else ("", ())
     turn, method, page = request.turn, request.method, request.page
+    headed = bool({"irot", "codestream"} & {*carriers})
     tag = read_exif_orientation(window, page=page) if form else ExifTag()
     kept = Correction(name, "", Method.KEEP, turn, tag.orientation, tag.orientation, True, False)
     if request.pixels and target is not None and _promised(target) not in (None, form, _promised(name)):
@@ -117,8 +119,8 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
     if method == Method.REENCODE:
         return _by_reencoding(window, kept, tag, request, target or name)
     if method == Method.TURN:
-        return _by_turn_or(window, kept, form, tag, request, target or name, bool({"exif", "irot"} & {*carriers}))
-    if "irot" in carriers:
+        return _by_turn_or(window, kept, form, tag, request, target or name, headed or "exif" in carriers)
+    if headed:
         try:
             return _by_tag(window, kept, page)
         except NotLossless as error:
@@ -152,6 +154,8 @@ def _remedy(row: Format | None, window: Window, turn: Turn) -> str:
 def _by_tag(window: Window, kept: Correction, page: int, note: str = "", mirrored: bool = False) -> _New:
     after = (kept.exif_before.mirror() if mirrored else kept.exif_before).then(kept.turn)
     edits = exif_edits(window, after, page=page)
+    if not note and gives_a_jpeg_back(window):
+        note = "a JPEG that is made back from it lies as before"
     if not note and window.at(8, 4) == b"WEBP":
         note = "browsers ignore this tag of a WebP; --pixels turns its pixels"
     if not note and has_page(window, page + 1 if page == 0 else 0):

@@ -133,7 +133,7 @@ _ROWS = (
     _dicom("DICOM", ".dcm", rb".{128}DICM"),
     _pillow("PPM", ".ppm .pgm .pbm .pnm", rb"P[1-6]\s", ".formats.ppm:Ppm", written=True, densest=8),
     _pillow("JPEG2000", ".jp2 .j2k .jpx", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", written=True, held=5.0),
-    _jxl("JXL", ".jxl", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", ".formats.jxl:Jxl"),
+    _jxl("JXL", ".jxl", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", ".formats.jxl:Jxl", ("codestream",)),
     _pillow("PSD", ".psd", rb"8BPS"),
     _pillow("QOI", ".qoi", rb"qoif", slow=1.0, densest=62),
     _pillow("ICO", ".ico", rb"\x00\x00\x01\x00", ".formats.ico:Ico"),

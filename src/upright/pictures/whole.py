@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..carriers import jxl
 from ..errors import Damaged, UsageError
 from ..extras import need
 from ..formats import FORMATS, Window
@@ -90,7 +91,7 @@ def open_heif(source: OpenSource) -> Picture:
 
 
 def open_jxl(source: OpenSource) -> Picture:
-    """Open a JPEG XL. Its decoder shows it as its header says, but of one made from a JPEG it gives that JPEG back."""
+    """Open a JPEG XL. Its decoder shows it as its header says; of one made from a JPEG it gives that JPEG's pixels."""
     need("pillow_jxl", "jxl", source=source.name)
     from PIL import Image
 
@@ -98,8 +99,7 @@ def open_jxl(source: OpenSource) -> Picture:
     source.check_whole(Jxl().size_px(Window(source.file)))  # the decoder opens a file by decoding it
     source.file.seek(0)
     image = Image.OPEN["JXL"][0](source.file, "")
-    tag = image.getexif().get(0x0112, 1) if image.jpeg else 1  # type: ignore[attr-defined]
-    shown = ExifOrientation(tag) if tag in range(1, 9) else ExifOrientation.TOP_LEFT
+    shown = jxl.orientation(Window(source.file)) if image.jpeg else ExifOrientation.TOP_LEFT  # type: ignore[attr-defined]
     return WholePicture(replace(source, exif=shown), image.size, lambda: _loaded(image))
 
 
