@@ -19,8 +19,8 @@ from .fuzz.seeds import seeds
 
 SEEDS = [data for _, data in seeds()]
 
-#: Of a processor, for detection and for each method. A whole picture of 1.6 gigapixels takes 3.7 s alone, and half as much
-#: more where other programs take the caches.
+#: Of a processor, for detection and for each method. A whole picture of 1.6 gigapixels takes 3.7 s alone, and half as
+#: much more where other programs take the caches.
 MOST_S = {"bomb.png": 8.0}
 MOST_MB = Limits().max_memory_mb + 64
 

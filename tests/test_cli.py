@@ -228,6 +228,26 @@ def test_existing_targets_are_not_replaced_unasked(run: Run, tmp_path: Path) -> 
     assert run("correct", DEMO / "page.jpg", "-o", target, "--best", "--overwrite").code == 0
 
 
+def test_what_cannot_be_written_is_said_before_anything_is(run: Run, photos: Path, tmp_path: Path) -> None:
+    before, notes = bytes_below(photos), tmp_path / "notes"
+    notes.write_text("mine")
+    for words, message in (
+        (["-o", tmp_path / "one.jpg"], "is the name of one picture, and there are several"),
+        (["-o", photos], "the folder that corrected pictures are written into is a source"),
+        (["--in-place", "--journal", notes], "not a journal of upright"),
+    ):
+        result = run("correct", photos, "--turn", "90", *words)
+        assert result.code in (1, 2) and message in result.err and not result.out
+    assert bytes_below(photos) == before and notes.read_text() == "mine"
+    assert not (tmp_path / "one.jpg").exists()
+    # An OUT inside the source is written into, and not searched the next time.
+    for _ in range(2):
+        result = run("correct", photos, "-o", photos / "out", "--turn", "90")
+        assert result.code == 0, result.err
+    assert "skipped: 1 the folder of corrected pictures" in result.err
+    assert {name for name in bytes_below(photos) if name.startswith("out")} == {f"out/{name}" for name in before}
+
+
 def test_the_source_is_no_target(run: Run, photos: Path) -> None:
     before = bytes_below(photos)
     for out in (photos, photos / "page.jpg"):

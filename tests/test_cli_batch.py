@@ -134,6 +134,17 @@ def test_two_pictures_never_become_one_file(folder: Path, tmp_path: Path) -> Non
         assert all("becomes" in str(row["cause"]) for row in met)
 
 
+def test_a_run_that_goes_on_replaces_nothing_that_it_wrote_before(tmp_path: Path) -> None:
+    for name, picture in (("a", "page.jpg"), ("b", "coffee.jpg")):
+        (tmp_path / name).mkdir()
+        shutil.copy(DEMO / picture, tmp_path / name / "x.jpg")
+    where = ("-o", tmp_path / "r.jsonl", "--correct", tmp_path / "out", "--turn", "90", "--overwrite", "--retry-errors")
+    assert batch(tmp_path / "a", *where).returncode == 0
+    written = (tmp_path / "out" / "x.jpg").read_bytes()
+    again = batch(tmp_path / "a", tmp_path / "b", *where)
+    assert again.returncode == 1 and (tmp_path / "out" / "x.jpg").read_bytes() == written
+
+
 @pytest.mark.parametrize("name", ["../../precious.jpg", "/precious.jpg", "a/../../../precious.jpg"])
 def test_a_name_in_a_shard_never_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
     (tmp_path / "precious.jpg").write_bytes(b"precious")

@@ -84,13 +84,45 @@ def test_what_was_passed_over_is_a_group_of_its_own() -> None:
     assert (passed.group, passed.words) == ("skipped", "not a picture")
 
 
-@pytest.mark.parametrize("line", ["[" * 100_000, '{"source": "\\ud800"}', '{"source": 1}', "[]", "{}", "\0"])
+ROW = '{"source": "a.jpg", "outcome": "unsure"}\n'
+NO_ROWS = (
+    "[" * 100_000,
+    '{"source": "\\ud800", "outcome": "unsure"}',
+    '{"source": 1, "outcome": "unsure"}',
+    '{"source": "b.jpg", "label": 90}',
+    '{"source": "b.jpg", "outcome": "bought"}',
+    '{"source": "b.jpg", "outcome": "unsure", "correction": 1}',
+    "[]",
+    "{}",
+    "\0",
+)
+
+
+@pytest.mark.parametrize("line", NO_ROWS)
 def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "rows.jsonl"
-    path.write_text('{"source": "a.jpg"}\n' + line + "\n")
+    path.write_text(ROW + line + "\n")
     with pytest.raises(UsageError, match="line 2 is not a row of results"):
         ResultsFile(path)
-    assert path.read_text() == '{"source": "a.jpg"}\n' + line + "\n"
+    assert path.read_text() == ROW + line + "\n"
+
+
+@pytest.mark.parametrize("text", ["a note without an end of line", '{"sources"', '{"source": "a.jpg", "label": 90}\n'])
+def test_a_file_of_another_program_is_never_written_to(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="line 1 is not a row of results"):
+        ResultsFile(path)
+    assert path.read_text() == text
+
+
+def test_what_a_killed_run_left_of_a_line_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    for torn in ("{", '{"source":', '{"source":"b.jpg","turn":9'):
+        path.write_text(ROW + torn)
+        with ResultsFile(path) as results:
+            assert "a.jpg" in results and "b.jpg" not in results
+        assert path.read_text() == ROW
 
 
 def test_a_damaged_row_makes_no_table(tmp_path: Path) -> None:

@@ -138,9 +138,13 @@ def test_an_incomplete_line_of_decisions_is_no_decision(folder: Path, detector: 
     assert len(read_decisions(session.decisions)) == 1
     session.decide([choice(session, "receipt.png", 180)])
     assert len(read_decisions(session.decisions)) == 2
-    (tmp_path / "other.txt").write_text("a shopping list\n")
-    with pytest.raises(SourceError, match="line 1 is not a decision"):
-        read_decisions(tmp_path / "other.txt")
+    for text, cause in (
+        ("a list without an end", "not a file of decisions"),
+        ('{"path": 1}\n', "line 1 is not a decis"),
+    ):
+        (tmp_path / "other.txt").write_text(text)
+        with pytest.raises(SourceError, match=cause):
+            read_decisions(tmp_path / "other.txt")
 
 
 @pytest.mark.parametrize("name", ["pages.pdf", "pages.tif"])

@@ -311,6 +311,23 @@ def test_what_is_passed_over_in_folders(tmp_path: Path) -> None:
     assert [item.skipped for item in find_items([str(tmp_path / ".trash")])] == [""], "what is named is meant"
 
 
+def test_what_is_written_is_no_source(tmp_path: Path) -> None:
+    for name in ("a.jpg", "out/b.jpg", "other/c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(DEMO / "page.jpg", tmp_path / name)
+    items = list(find_items([str(tmp_path)], output=str(tmp_path / "." / "out")))
+    assert [(str(item.relative), item.skipped) for item in items] == [
+        ("out", "the folder of corrected pictures"),
+        ("a.jpg", ""),
+        ("other/c.jpg", ""),
+    ]
+    (tmp_path / "same").symlink_to(tmp_path / "out")
+    for named in ("out", "same"):
+        items = find_items([str(tmp_path / "a.jpg"), str(tmp_path / named)], output=str(tmp_path / "out"))
+        with pytest.raises(UsageError, match="written into is a source"):
+            next(items)
+
+
 def test_patterns_are_for_shards_too(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as shard:
         for name in ("keep/a.jpg", "drop/b.jpg"):

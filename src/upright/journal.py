@@ -87,10 +87,15 @@ class Run(NamedTuple):
 
 
 class Journal:
-    """A journal that is written to; several threads and processes may share one file."""
+    """A journal that is written to; several threads and processes may share one file.
+
+    Raises `JournalError` for a file that is none.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = _absolute(path)
+        with suppress(OSError), self.path.open("rb") as file:
+            _check_ours(file, self.path)
         self.backups = _backups(self.path)
         # For drives without locks; between processes only locks help.
         self._one = threading.Lock()
@@ -118,8 +123,7 @@ class Journal:
             with self._one, self.path.open("ab+") as file:
                 atomic.lock(file.fileno(), wait=True)
                 file.seek(0)
-                if not _BEGINNING.startswith(file.read(len(_BEGINNING))):
-                    raise _no_journal(self.path)
+                _check_ours(file, self.path)
                 cut_torn_line(file)
                 file.write(json.dumps(line).encode("ascii") + b"\n")
                 file.flush()
@@ -162,6 +166,12 @@ def is_journal(path: str | os.PathLike[str]) -> bool:
             return file.read(len(_BEGINNING)) == _BEGINNING
     except OSError:
         return False
+
+
+def _check_ours(file: IO[bytes], path: Path) -> None:
+    """Raise `JournalError` where a file begins otherwise than a journal, of which a crash may leave little."""
+    if not _BEGINNING.startswith(file.read(len(_BEGINNING))):
+        raise _no_journal(path)
 
 
 def _no_journal(path: object) -> JournalError:

@@ -18,9 +18,11 @@ from typing import Any
 from .atomic import lock
 from .errors import UsageError, WriteFailed
 from .extras import need
-from .results import COLUMNS, Outcome, columns
+from .results import COLUMNS, Group, Outcome, columns
 from .sources import key_hash
 
+#: Every row begins so; a file that does not is never written to.
+_BEGINNING = b'{"source":'
 ENDINGS = (".jsonl", ".csv", ".parquet")
 _ROWS_AT_ONCE = 10_000
 
@@ -55,6 +57,7 @@ class ResultsFile:
             if retry_errors:
                 self._forget_errors()
             self.done: set[int] = set()
+            self.targets: set[int] = set()
             self._end = self._read_done()
         except BaseException:
             os.close(self._fd)
@@ -114,7 +117,7 @@ class ResultsFile:
             file.seek(0)
             for number, line in enumerate(file, 1):
                 row = _parsed(line)
-                if row is None and line.endswith(b"\n"):
+                if row is None and (line.endswith(b"\n") or line[: len(_BEGINNING)] != _BEGINNING[: len(line)]):
                     raise UsageError(
                         f"line {number} is not a row of results", source=self.path, remedy="name another output"
                     )
@@ -122,6 +125,8 @@ class ResultsFile:
                     break
                 end += len(line)
                 self.done.add(key_hash(row["source"]))
+                if target := row.get("correction", {}).get("target"):
+                    self.targets.add(key_hash(target))
         os.ftruncate(self._fd, end)
         return end
 
@@ -156,8 +161,10 @@ def _line(row: dict[str, Any]) -> bytes:
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-        os.fsencode(row["source"])  # surrogates that are no bytes of a name are nobody's
-    except (KeyError, RecursionError, TypeError, ValueError):
+        # Surrogates that are no bytes of a name are nobody's, and rows without an outcome another program's.
+        os.fsencode(row["source"]), Group(row["outcome"])
+        os.fsencode(row.get("correction", {}).get("target", ""))
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return None
     return row if line.endswith(b"\n") and isinstance(row, dict) else None
 

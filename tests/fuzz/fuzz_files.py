@@ -67,7 +67,8 @@ def seeds() -> list[bytes]:
     intent = {"journal": 1, "step": "intent", "path": str(OUTSIDE), "before": "00" * 32, "after": "11" * 32}
     lines = [intent | {"edits": [[4, "00", "01"]]}, {"journal": 1, "step": "done", "path": "/a", "after": "11" * 32}]
     row = {"source": "a.jpg", "turn": 90, "best": 90, "confidence": 0.9, "scores": [0.1, 0.9, 0, 0], "reason": "sure"}
-    error = {"source": "b.jpg", "error": "TooLarge", "cause": "c", "remedy": "r"}
+    row["outcome"] = "would turn"
+    error = {"source": "b.jpg", "error": "TooLarge", "cause": "c", "remedy": "r", "outcome": "failed"}
     found = [bytes([kind]) + b"".join(json.dumps(each).encode() + b"\n" for each in content)
              for kind, content in ((0, lines), (1, [row, error]))]  # fmt: skip
     return [*found, *(b"\2" + tar for tar in tars(("a.jpg", "../" + "é" * 90), b"\xff\xd8\xff"))]

@@ -73,7 +73,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
         check_report(options["report"])
     with ResultsFile(rows_path, retry_errors=options["retry_errors"]) as results:
-        batch = Batch(in_shard, results.__contains__, int(options["shard"].partition("/")[2]))
+        batch = Batch(in_shard, results.__contains__, int(options["shard"].partition("/")[2]), results.targets)
         tally = go_through(sources, options, results.append, corrector=corrector, batch=batch)
     if output != rows_path:
         write_table(read_rows(rows_path), output)

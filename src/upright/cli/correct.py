@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
+from ..formats import format_of_suffix
 from ..results import Outcome
 from ..sources import STANDARD_STREAM
 from .answers import closing_line, printer
@@ -66,4 +67,7 @@ def _corrector(sources: tuple[str, ...], options: dict[str, Any]) -> Corrector:
         return corrector_of(options, None, writer=BytesWriter(take=sys.stdout.buffer.write))
     if output and (Path(output).is_dir() or output.endswith(os.sep)):
         single = None
+    elif output and format_of_suffix(output) and (single is None or Path(single).is_dir()):
+        cause = f"{output} is the name of one picture, and there are several"
+        raise UsageError(cause, remedy=f"name a folder; one of this name is {output}{os.sep}")
     return corrector_of(options, output or None, single=single)

@@ -116,7 +116,8 @@ def _outcomes(
             places[item.key] = Path(item.relative)
             yield item
 
-    items = placed(find_items(sources, lists=options["lists"], once=True))
+    where = {"lists": options["lists"], "exclude": options["exclude"], "output": options["output"]}
+    items = placed(find_items(sources, once=True, **where))
     with open_detector(options) as detector:
         how = {"workers": options["workers"], "pages": options["pages"], "stop": stop}
         for outcome in work(items, detector, together=options["together"] is not False, **how):

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,8 @@ class Batch:
     in_shard: Callable[[str], bool]
     done: Callable[[str], bool]
     parts: int
+    #: Hashes of the names of the files that they wrote.
+    targets: Collection[int] = ()
 
     def wanted(self, tally: Tally) -> Callable[[str], bool]:
         """Whether a key is this part's and not done yet; what is done already is counted."""
@@ -63,11 +65,14 @@ def go_through(
     check_sources(sources, options)
     tally = Tally()
     wanted = batch.wanted(tally) if batch else lambda key: True
-    items = find_items(
-        sources, lists=options["lists"], wanted=wanted, once=corrector is not None, exclude=options["exclude"]
-    )
+    where = {
+        "lists": options["lists"],
+        "exclude": options["exclude"],
+        "output": corrector.folder if corrector else None,
+    }
+    items = find_items(sources, wanted=wanted, once=corrector is not None, **where)
     if corrector is not None:
-        items = corrector.placed(items)
+        items = corrector.placed(items, batch.targets if batch else ())
     progress = Progress(tally, always=batch is not None, quiet=options["quiet"])
     if progress.counts:
         progress.count(sources, options["lists"], batch.parts if batch else 1)

@@ -65,7 +65,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], form: str, **op
         while not stop.is_set():
             ready = {path: facts for path, facts in _resting(folder, options["settle_s"]) if done.get(path) != facts}
             done |= ready
-            items = find_items(sources, wanted=ready.__contains__, exclude=options["exclude"])
+            items = find_items(sources, wanted=ready.__contains__, exclude=options["exclude"], output=str(output))
             wanted = (item for item in items if not _is_there(item.path, corrector.target(item)))
             how = {name: options[name] for name in ("workers", "pages", "together")}
             for outcome in work(wanted, detector, corrector, stop=stop, **how) if ready else ():

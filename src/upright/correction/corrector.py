@@ -72,9 +72,12 @@ class Corrector:
             return self.folder
         return str(atomic.below(Path(self.folder), item.relative))
 
-    def placed(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items, with an error for each whose target is that of one before it: no item replaces another."""
-        taken: set[int] = set()
+    def placed(self, items: Iterable[Item], before: Iterable[int] = ()) -> Iterator[Item]:
+        """The items, with an error for each whose target is that of one before it: no item replaces another.
+
+        ``before`` are the hashes of targets that earlier parts of the run wrote.
+        """
+        taken = set(before)
         for item in items:
             if self.folder is None or item.skipped or item.error:
                 yield item

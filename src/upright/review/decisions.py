@@ -14,6 +14,9 @@ from ..errors import SourceError, WriteFailed
 from ..journal import cut_torn_line, sha256
 from ..turns import Turn
 
+#: Every line begins so.
+_BEGINNING = b'{"path": '
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -76,6 +79,8 @@ def read_decisions(path: Path) -> dict[tuple[str, int], Decision]:
         return found
     except OSError as error:
         raise SourceError(f"decisions cannot be read: {error.strerror}", source=path) from error
+    if text[: len(_BEGINNING)] != _BEGINNING[: len(text)]:
+        raise SourceError("not a file of decisions", source=path, remedy="name another file with --decisions")
     # A line that a power cut left incomplete has no end.
     for number, line in enumerate(text.split(b"\n")[:-1], 1):
         try:

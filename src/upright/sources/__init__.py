@@ -39,6 +39,7 @@ def find_items(
     load: bool = True,
     once: bool = False,
     exclude: Sequence[str] = (),
+    output: str | None = None,
 ) -> Iterator[Item]:
     """Every picture of the sources, in their order, whose key is wanted; of others no byte is kept.
 
@@ -50,13 +51,21 @@ def find_items(
         once: a file on this machine comes once, whatever it is called: corrected in place by two answers to the same
             question it would be turned twice.
         exclude: patterns of names, and of paths below what is named, that are passed over (`Excluded`).
+        output: the folder that corrected pictures are written into, which is not searched.
 
     What is no picture is an item with the reason in ``skipped``. A shard that cannot be read, or only in part, yields
     what can be read and then an item with the error.
     """
     seen: set[str] | None = set() if once else None
-    excluded = Excluded([pattern.removesuffix("/") for pattern in exclude])
-    for name in [*names, *_listed(lists)]:
+    written = os.path.realpath(output) if output else None
+    excluded = Excluded([pattern.removesuffix("/") for pattern in exclude], output=written)
+    everything = [*names, *_listed(lists)]
+    if (
+        same := next((name for name in everything if Path(name).is_dir() and excluded.is_output(name)), None)
+    ) is not None:
+        cause = "the folder that corrected pictures are written into is a source"
+        raise UsageError(cause, source=same, remedy="name another folder to write into, or correct it in place")
+    for name in everything:
         for item in _guarded(name, _items(name, wanted, load, seen, excluded), wanted):
             passed = not item.skipped and not item.error and excluded.matches(str(item.relative))
             yield Item(item.key, item.relative, skipped="excluded") if passed else item

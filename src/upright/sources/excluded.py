@@ -19,11 +19,13 @@ _OF_PROGRAMS = {"@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volum
 class Excluded:
     """Patterns: one without a slash is for any name on the way, one with a slash for the path below ``folder``.
 
-    ``*`` stands for any characters, ``?`` for one, ``[a-c]`` for one of these.
+    ``*`` stands for any characters, ``?`` for one, ``[a-c]`` for one of these. ``output`` is the folder that corrected
+    pictures are written into: another run would correct them again.
     """
 
     patterns: Sequence[str]
     folder: str = ""
+    output: str | None = None
 
     def matches(self, relative: str) -> bool:
         """Whether a path below the folder is excluded."""
@@ -36,6 +38,10 @@ class Excluded:
             elif any(fnmatchcase(name, pattern) for name in names):
                 return True
         return False
+
+    def is_output(self, path: str) -> bool:
+        """Whether a folder is the one that is written into."""
+        return self.output is not None and os.path.realpath(path) == self.output
 
 
 def folder_of_a_program(name: str) -> str:

@@ -67,6 +67,8 @@ def _search(folder: str, excluded: Excluded) -> Iterator[tuple[str, str]]:
             reason = "a folder behind a link" if Path(path).is_symlink() else folder_of_a_program(name)
             reason = reason or "excluded" * passed_over(path)
             # Turned, the originals that a journal keeps would be originals no more.
+            if not reason and excluded.is_output(path):
+                reason = "the folder of corrected pictures"
             if not reason and name.endswith(".d") and is_journal(path[:-2]):
                 reason = "the backups of a journal"
             if reason:
