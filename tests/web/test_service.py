@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import Visit
+from .conftest import Visit, serving
 from .reference import DEMO, kept_answers
 
 
@@ -42,3 +42,28 @@ def test_server_is_asked_about_unsure_pictures_alone(visit: Callable[..., Visit]
     assert told, account.inner_text()
     files = sum((pictures / name).stat().st_size for name in opened.cards())
     assert float(told[1]) + float(told[2]) == pytest.approx(files / 1000, abs=2)
+
+
+def test_a_server_with_keys_is_asked_with_one(
+    visit: Callable[..., Visit], pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPRIGHT_API_KEYS", "page:correct-horse-battery-staple")
+    with serving() as address:
+        opened = visit(address)
+        page = opened.page
+        opened.add(pictures / "blank.png")
+        opened.wait_decided(1)
+        page.get_by_role("switch").check()
+        expect(page.get_by_role("alert")).to_contain_text("wants an API key")
+        expect(page.get_by_role("switch")).not_to_be_checked()
+        page.get_by_label("API key").fill("wrong")
+        page.get_by_role("button", name="Ask with it").click()
+        expect(page.get_by_role("alert")).to_contain_text("does not know this API key")
+        page.get_by_label("API key").fill("correct-horse-battery-staple")
+        page.get_by_role("button", name="Ask with it").click()
+        account = page.locator("#server-account")
+        expect(account).to_have_attribute("data-answered", "1")
+        expect(page.get_by_role("alert")).to_be_hidden()
+        expect(page.get_by_role("switch")).to_be_checked()
+        # The browser itself reports the refused requests.
+        opened.complaints[:] = [text for text in opened.complaints if "401" not in text]

@@ -25,7 +25,12 @@ copyFileSync(join(ort, "ort-wasm-simd-threaded.mjs"), join(out, "ort/ort-wasm-si
 const wasm = gzipSync(readFileSync(join(ort, "ort-wasm-simd-threaded.wasm")), { level: 9 });
 writeFileSync(join(out, "ort/ort-wasm-simd-threaded.wasm.gz"), wasm);
 
-const shell = files(out).filter((path) => !path.endsWith(".gz"));
+const samples = readFileSync("src/main.ts", "utf-8").match(/^const SAMPLES = (\[.*\]);$/m)[1];
+mkdirSync(join(out, "samples"), { recursive: true });
+for (const name of JSON.parse(samples)) copyFileSync(join("../testdata/demo", name), join(out, "samples", name));
+
+// The page opens without a network by these; what is large or rarely wanted is kept once it was fetched, or not at all.
+const shell = files(out).filter((path) => !path.endsWith(".gz") && !path.includes("/samples/"));
 const names = shell.map((path) => relative(out, path)).map((name) => (name === "index.html" ? "./" : name));
 const worker = readFileSync("src/sw.js", "utf-8")
   .replace("__VERSION__", digest(shell, out).slice(0, 12))

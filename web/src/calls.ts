@@ -1,4 +1,4 @@
-import type { Calls, Reply, Request } from "./protocol.js";
+import type { Calls, Parts, Reply, Request } from "./protocol.js";
 
 interface Waiting {
   resolve(result: unknown): void;
@@ -7,9 +7,13 @@ interface Waiting {
 }
 
 type Arguments<Name extends keyof Calls> = Name extends "zip" ? [Parameters<Calls["zip"]>[0]] : Parameters<Calls[Name]>;
+type Progress = (done: number) => void;
 
-/** The worker as functions that can be awaited. */
-export class Worked {
+/** Each takes about 150 MB, and four times 12 megapixels are in memory at once for each. */
+const MOST_WORKERS = 6;
+
+/** A worker as functions that can be awaited. */
+class Worked {
   private readonly worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   private readonly waiting = new Map<number, Waiting>();
   private count = 0;
@@ -22,11 +26,7 @@ export class Worked {
     });
   }
 
-  call<Name extends keyof Calls>(
-    call: Name,
-    args: Arguments<Name>,
-    progress?: (done: number) => void,
-  ): ReturnType<Calls[Name]> {
+  call<Name extends keyof Calls>(call: Name, args: Arguments<Name>, progress?: Progress): ReturnType<Calls[Name]> {
     const id = ++this.count;
     const answer = new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject, progress }));
     this.worker.postMessage({ id, call, args } satisfies Request);
@@ -41,7 +41,66 @@ export class Worked {
       return;
     }
     this.waiting.delete(reply.id);
-    if ("error" in reply) waiting.reject(new Error(reply.error));
+    if ("error" in reply) waiting.reject(Object.assign(new Error(reply.error), { kind: reply.kind }));
     else waiting.resolve(reply.result);
+  }
+}
+
+/**
+ * Workers that each decode and decide one picture at a time, on one thread: ONNX Runtime's own threads share one view at
+ * a loss, and wait by spinning. The second and further ones begin when pictures wait for them, with what the first fetched.
+ */
+export class Pool {
+  readonly size = Math.max(1, Math.min(navigator.hardwareConcurrency || 2, MOST_WORKERS));
+  private readonly first = new Worked();
+  private readonly free: Worked[] = [this.first];
+  private readonly queue: ((worker: Worked) => void)[] = [];
+  private parts: Parts | undefined;
+  private begun = 1;
+
+  /** Load the model. */
+  async open() {
+    const { model, parts } = await this.first.call("open", [{}]);
+    this.parts = parts;
+    this.growIfNeeded();
+    return model;
+  }
+
+  /** Call a function of the next worker that is free. */
+  async call<Name extends keyof Calls>(
+    call: Name,
+    args: Arguments<Name>,
+    progress?: Progress,
+  ): Promise<Awaited<ReturnType<Calls[Name]>>> {
+    const worker = await this.taken();
+    try {
+      return (await worker.call(call, args, progress)) as Awaited<ReturnType<Calls[Name]>>;
+    } finally {
+      this.give(worker);
+    }
+  }
+
+  private taken(): Promise<Worked> {
+    const worker = this.free.pop();
+    if (worker) return Promise.resolve(worker);
+    const waiting = new Promise<Worked>((resolve) => this.queue.push(resolve));
+    this.growIfNeeded();
+    return waiting;
+  }
+
+  private give(worker: Worked): void {
+    const next = this.queue.shift();
+    if (next) next(worker);
+    else this.free.push(worker);
+  }
+
+  private growIfNeeded(): void {
+    if (!this.parts) return;
+    for (let wanted = this.queue.length; wanted > 0 && this.begun < this.size; wanted--) {
+      this.begun++;
+      const worker = new Worked();
+      // A device without memory for it does with those that it has.
+      void worker.call("open", [this.parts]).then(() => this.give(worker), () => undefined);
+    }
   }
 }

@@ -1,10 +1,17 @@
 import type { Item } from "./item.js";
 import { say, type Key } from "./texts.js";
 
-export type Act = "left" | "right" | "half" | "accept" | "undo" | "save";
-const KEYS: Record<string, Act> = { l: "left", r: "right", u: "half", a: "accept", z: "undo", d: "save" };
-const NAMED: Record<Act, Key> = { left: "left", right: "right", half: "half", accept: "acceptName", undo: "undoName", save: "saveName" };
-const NOTES = { keep: "saveKeep", tag: "saveTag", png: "savePng" } as const;
+export type Act = "left" | "right" | "half" | "accept" | "undo" | "save" | "enlarge";
+const KEYS: Record<string, Act> = { l: "left", r: "right", u: "half", a: "accept", z: "undo", d: "save", e: "enlarge" };
+const NAMED: Record<Act, Key> = {
+  left: "left",
+  right: "right",
+  half: "half",
+  accept: "acceptName",
+  undo: "undoName",
+  save: "saveName",
+  enlarge: "enlargeName",
+};
 
 /** What the page shows of one item. */
 export class Card {
@@ -14,14 +21,14 @@ export class Card {
 
   constructor(
     readonly item: Item,
-    act: (act: Act) => void,
+    readonly perform: (act: Act) => void,
   ) {
     const template = document.querySelector<HTMLTemplateElement>("#card")!;
     this.element = template.content.firstElementChild!.cloneNode(true) as HTMLLIElement;
     this.element.querySelectorAll<HTMLButtonElement>("[data-act]").forEach((button) => {
-      button.addEventListener("click", () => act(button.dataset.act as Act));
+      button.addEventListener("click", () => perform(button.dataset.act as Act));
     });
-    this.element.addEventListener("keydown", (event) => this.pressed(event, act));
+    this.element.addEventListener("keydown", (event) => this.pressed(event) && event.preventDefault());
     this.update();
   }
 
@@ -39,7 +46,7 @@ export class Card {
     this.text(".name", item.name).title = item.name;
     this.text(".badge", badge);
     this.text(".detail", detail);
-    this.text(".note", item.state === "done" ? say(NOTES[item.method]) : "");
+    this.text(".note", item.note ? say(item.note) : "");
     const guess = answer ? say(`degrees${answer.best}`) : "";
     for (const button of this.element.querySelectorAll<HTMLButtonElement>("[data-act]")) {
       const act = button.dataset.act as Act;
@@ -59,7 +66,9 @@ export class Card {
     (button ?? this.element.querySelector<HTMLButtonElement>("button"))?.focus();
   }
 
-  private offers(act: Act): boolean {
+  /** Whether this can be done to it now. */
+  offers(act: Act): boolean {
+    if (this.item.state !== "done") return act !== "undo" && act !== "accept";
     if (act === "undo") return this.item.hand !== undefined;
     return act !== "accept" || (this.item.unsure && this.item.answer!.best !== 0);
   }
@@ -83,11 +92,12 @@ export class Card {
     return element;
   }
 
-  private pressed(event: KeyboardEvent, act: (act: Act) => void): void {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+  /** Do what a key stands for; false where it stands for nothing. */
+  pressed(event: KeyboardEvent): boolean {
+    if (event.ctrlKey || event.metaKey || event.altKey) return false;
     const wanted = KEYS[event.key.toLowerCase()];
-    if (!wanted || this.item.state !== "done" || !this.offers(wanted)) return;
-    event.preventDefault();
-    act(wanted);
+    if (!wanted || this.item.state !== "done" || !this.offers(wanted)) return false;
+    this.perform(wanted);
+    return true;
   }
 }

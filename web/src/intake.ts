@@ -4,19 +4,21 @@ export interface Found {
   name: string;
 }
 
-const MAY_BE_A_PICTURE = /^image\/|^$|^application\/octet-stream$/;
+const MAY_BE_A_PICTURE = /^image\/|^$|^application\/(octet-stream|pdf|dicom)$/;
 const NEVER_A_PICTURE = /(^|\/)(\.[^/]*|Thumbs\.db|desktop\.ini)$/;
 
-export function takeIn(zone: HTMLElement, input: HTMLInputElement, found: (pictures: Found[]) => void): void {
+export function takeIn(zone: HTMLElement, inputs: HTMLInputElement[], found: (pictures: Found[]) => void): void {
   const give = (pictures: Found[]) => {
     const wanted = pictures.filter(({ file, name }) => MAY_BE_A_PICTURE.test(file.type) && !NEVER_A_PICTURE.test(name));
     if (wanted.length) found(wanted);
   };
 
-  input.addEventListener("change", () => {
-    give(named([...(input.files ?? [])]));
-    input.value = "";
-  });
+  for (const input of inputs) {
+    input.addEventListener("change", () => {
+      give(named([...(input.files ?? [])]));
+      input.value = "";
+    });
+  }
 
   window.addEventListener("paste", ({ clipboardData }) => give(named([...(clipboardData?.files ?? [])])));
 

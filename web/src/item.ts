@@ -1,9 +1,11 @@
 import { climb, type Ladder, type Promised } from "../package/src/decide.js";
 import type { Turn } from "../package/src/turns.js";
-import type { Looked, Saved, Wanted } from "./protocol.js";
-import { say } from "./texts.js";
+import type { Looked, Wanted } from "./protocol.js";
+import type { KeptAnswer } from "./store.js";
+import { say, type Key } from "./texts.js";
 
-export const GROUPS = ["turned", "kept", "unsure", "failed"] as const;
+/** As the command counts, in its words and their order; `cannot` is what needs a turn and cannot be given one here. */
+export const GROUPS = ["kept", "turned", "cannot", "unsure", "failed"] as const;
 export type Group = (typeof GROUPS)[number] | "waiting";
 
 /** What the server answers about a view: as much of upright's `Orientation` as is shown. */
@@ -13,21 +15,54 @@ export interface ServerAnswer {
   confidence: number;
 }
 
-/** One picture that the user handed in, and what is known about it. */
-export class Item {
-  state: "waiting" | "working" | "done" | "failed" = "waiting";
-  looked: Looked | undefined;
-  server: ServerAnswer | undefined;
-  /** The user's own turn, if there is one. */
-  hand: Turn | undefined;
-  error = "";
-  thumbnailUrl = "";
+/** A file that the user handed in: one item, or one for each of its pages. */
+export class Source {
+  /** Its number in the store. */
+  id: number | undefined;
+  readonly items: Item[] = [new Item(this, 0)];
 
   constructor(
     readonly file: File,
     /** With folders, where it came from one. */
     readonly name: string,
   ) {}
+
+  /** The file with the turns of all of its pages. */
+  get wanted(): Wanted {
+    return { file: this.file, name: this.name, turns: this.items.map(({ turn }) => turn) };
+  }
+
+  /** Items for the pages after the first; those that are new. */
+  grow(pages: number): Item[] {
+    const before = this.items.length;
+    while (this.items.length < pages) this.items.push(new Item(this, this.items.length));
+    return this.items.slice(before);
+  }
+}
+
+/** One picture, and what is known about it. */
+export class Item {
+  state: "waiting" | "working" | "done" | "failed" = "waiting";
+  looked: Looked | undefined;
+  /** The model that looked, by its sha256. */
+  model = "";
+  server: ServerAnswer | undefined;
+  /** The user's own turn, if there is one. */
+  hand: Turn | undefined;
+  /** Why it failed; of a file that cannot be opened, what it is ("" where nobody knows). */
+  error: { message: string; kind?: string } = { message: "" };
+  thumbnailUrl = "";
+
+  constructor(
+    readonly source: Source,
+    /** Counted from 0. */
+    readonly page: number,
+  ) {}
+
+  get name(): string {
+    const { name, items } = this.source;
+    return items.length > 1 ? say("page", { name, page: this.page + 1 }) : name;
+  }
 
   /** The server's answer, or this device's. */
   get answer(): ServerAnswer | undefined {
@@ -45,20 +80,33 @@ export class Item {
   get group(): Group {
     if (this.state === "failed") return "failed";
     if (this.state !== "done") return "waiting";
-    return this.unsure ? "unsure" : this.turn === 0 ? "kept" : "turned";
+    if (this.unsure) return "unsure";
+    if (this.turn === 0) return "kept";
+    return this.looked!.method === "cannot" ? "cannot" : "turned";
   }
 
-  get method(): Saved["method"] {
-    return this.turn === 0 ? "keep" : (this.looked?.method ?? "keep");
+  /** What is done to the file, in words. */
+  get note(): Key | undefined {
+    if (this.state !== "done") return undefined;
+    const { method, why } = this.looked!;
+    if (this.turn === 0) return method === "cannot" || this.source.items.length > 1 ? undefined : "saveKeep";
+    return why ?? NOTES[method];
   }
 
-  get wanted(): Wanted {
-    return { file: this.file, name: this.name, turn: this.turn };
+  get kept(): KeptAnswer {
+    const { model, looked, server, hand } = this;
+    return { model, looked, server, hand };
+  }
+
+  /** Take what the store has of it. */
+  restore({ model, looked, server, hand }: KeptAnswer): void {
+    Object.assign(this, { model, looked, server, hand });
+    if (looked) this.thumbnailUrl = URL.createObjectURL(looked.thumbnail);
   }
 
   /** Answer again for another promise from what was seen; false where that takes another look at the picture. */
   judge(ladder: Ladder, promise: Promised): boolean {
-    if (!this.looked) return true;
+    if (!this.looked) return false;
     this.server = undefined;
     const answer = climb(this.looked.looks, ladder, promise);
     if (typeof answer === "string") return false;
@@ -69,22 +117,31 @@ export class Item {
   /** The badge and the words beside it. */
   verdict(): [badge: string, detail: string] {
     if (this.state === "waiting" || this.state === "working") return [say(this.state), ""];
-    if (this.state === "failed") return [say("failed"), say("cannotOpen", { reason: this.error })];
+    if (this.state === "failed") return [say("failed"), this.whyFailed];
     if (this.hand !== undefined) return [say(this.hand === 0 ? "handKept" : "hand"), this.hand ? say(degrees(this.hand)) : ""];
     const answer = this.answer!;
     // 100 % is a promise that no model can keep.
     const percent = Math.min(99.9, Math.floor(answer.confidence * 1000) / 10);
     if (answer.turn !== null) {
-      return [say(`turn${answer.turn}`), say(this.server ? "byServer" : "confident", { percent })];
+      const words = say(this.server ? "byServer" : "confident", { percent });
+      if (this.group === "cannot") return [say("cannot"), `${say("needs", { turn: say(degrees(answer.turn)) })}, ${words}`];
+      return [say(`turn${answer.turn}`), words];
     }
     if (!this.server && this.looked!.orientation.reason === "blank") return [say("unsure"), say("blank")];
     return [say("unsure"), say("guess", { turn: say(degrees(answer.best)), percent })];
+  }
+
+  private get whyFailed(): string {
+    const { message, kind } = this.error;
+    return kind === undefined ? message : kind ? say("foreign", { format: kind }) : say("broken");
   }
 
   forget(): void {
     if (this.thumbnailUrl) URL.revokeObjectURL(this.thumbnailUrl);
   }
 }
+
+const NOTES = { tag: "saveTag", png: "savePng", cannot: "cannotHere" } as const;
 
 function degrees(turn: Turn) {
   return `degrees${turn}` as const;

@@ -1,4 +1,4 @@
-/** What the page asks its worker, and what it gets. */
+/** What the page asks its workers, and what it gets. */
 import type { Orientation, Promised } from "../package/src/decide.js";
 import type { Model } from "../package/src/model.js";
 import type { Turn } from "../package/src/turns.js";
@@ -10,28 +10,40 @@ export interface Looked {
   looks: Looks;
   width: number;
   height: number;
-  /** How a turn of it would be written. */
-  method: "tag" | "png";
+  /** How a turn of it would be written: into the file, as a PNG, or not at all, and `why`. */
+  method: "tag" | "png" | "cannot";
+  why?: Why;
+  /** How many pages the file has. */
+  pages: number;
   thumbnail: Blob;
 }
 
 export interface Saved {
   name: string;
   blob: Blob;
-  method: "keep" | "tag" | "png";
+  /** When the file that was handed in was changed last. */
+  modified: number;
 }
 
 export interface Wanted {
   file: File;
   name: string;
-  turn: Turn;
+  /** Of each page. */
+  turns: Turn[];
 }
 
+/** Why a file is written as it is; the page has words for each. */
+export type Why = "animated" | "noTag";
+
+/** What one worker fetched, by address, so that the others need not. */
+export type Parts = Record<string, ArrayBuffer>;
+
 export interface Calls {
-  open(): Promise<{ model: Pick<Model, "name" | "version" | "calibration">; threads: number }>;
+  open(parts: Parts): Promise<{ model: Pick<Model, "name" | "version" | "calibration" | "sha256">; parts: Parts }>;
   /** Decide a picture; `looks` are those that were taken before, for another promise. */
-  look(file: File, promise: Promised, looks: Looks): Promise<Looked>;
-  view(file: File): Promise<Blob>;
+  look(file: File, page: number, promise: Promised, looks: Looks): Promise<Looked>;
+  /** The picture as a JPEG, upright by its own tag, with sides of at most so many pixels. */
+  view(file: File, page: number, side: number): Promise<Blob>;
   save(wanted: Wanted): Promise<Saved>;
   zip(wanted: Wanted[], progress: (done: number) => void): Promise<Blob>;
 }
@@ -42,4 +54,6 @@ export interface Request {
   args: unknown[];
 }
 
-export type Reply = { id: number } & ({ result: unknown } | { error: string } | { progress: number });
+/** A file that cannot be opened has a `kind`: what it is, or "" where nobody knows. */
+export type Content = { result: unknown } | { error: string; kind?: string } | { progress: number };
+export type Reply = { id: number } & Content;

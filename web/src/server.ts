@@ -13,6 +13,8 @@ export class Server {
   sent = 0;
   answered = 0;
   bytesSent = 0;
+  /** The API key, where the server wants one; kept for this visit alone. */
+  key = "";
 
   /** Whether there is one that takes pictures. */
   async isThere(): Promise<boolean> {
@@ -28,7 +30,8 @@ export class Server {
   async ask(view: Blob, promise: Promised): Promise<ServerAnswer> {
     this.sent++;
     this.bytesSent += view.size;
-    const request = { method: "POST", body: view, headers: { "content-type": "application/octet-stream" } };
+    const headers = { "content-type": "application/octet-stream", ...(this.key && { authorization: `Bearer ${this.key}` }) };
+    const request = { method: "POST", body: view, headers };
     const response = await fetch(`v1/orientation?promise=${promise}`, request).catch(() => undefined);
     if (!response?.ok) throw new ServerFailed(response?.status ?? 0);
     const answer = (await response.json()) as ServerAnswer;

@@ -1,6 +1,6 @@
 import type { Card } from "./card.js";
 import { find } from "./dom.js";
-import { GROUPS, type Group } from "./item.js";
+import { GROUPS, type Group, type Source } from "./item.js";
 import type { Server } from "./server.js";
 import { bytesAsText, say } from "./texts.js";
 
@@ -18,9 +18,10 @@ export class Summary {
     private readonly server: Server,
   ) {}
 
-  /** The cards that can be downloaded: those that are shown and done. */
-  get savable(): Card[] {
-    return this.cards.filter(({ item }) => item.state === "done" && (this.shown === "all" || item.group === this.shown));
+  /** The files that can be downloaded: those with a page that is shown and done. */
+  get savable(): Source[] {
+    const wanted = (group: Group) => group !== "waiting" && group !== "failed" && (this.shown === "all" || group === this.shown);
+    return [...new Set(this.cards.filter(({ item }) => wanted(item.group)).map(({ item }) => item.source))];
   }
 
   /** Bring everything up to date soon, at most seven times a second however often it is asked for. */
@@ -57,7 +58,7 @@ export class Summary {
     const { sent, answered, bytesSent } = this.server;
     if (!sent) return;
     const done = this.cards.filter(({ item }) => item.state === "done");
-    const all = done.reduce((sum, { item }) => sum + item.file.size, 0);
+    const all = [...new Set(done.map(({ item }) => item.source))].reduce((sum, { file }) => sum + file.size, 0);
     const kept = Math.max(0, all - bytesSent);
     const percent = all ? Math.floor((kept / all) * 1000) / 10 : 0;
     const element = find("#server-account");

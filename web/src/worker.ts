@@ -1,44 +1,47 @@
-/** Everything that takes time: decoding, deciding, writing. One picture at a time, so that memory stays bounded. */
-import { Detector } from "../package/src/index.js";
-import { openPicture, type Picture } from "../package/src/pixels.js";
+/** Everything that takes time: decoding, deciding, writing. Each worker has one picture at a time, to bound memory. */
+import { unzipped } from "../package/src/bytes.js";
+import { Detector } from "../package/src/detector.js";
+import type { DecodedPicture } from "../package/src/pixels.js";
 import { partsOf, then, type Turn } from "../package/src/turns.js";
 import { fetchKept, forgetKept } from "./kept.js";
-import type { Calls, Reply, Request } from "./protocol.js";
-import { canPatch, saved } from "./save.js";
+import { openPage, Unreadable } from "./open.js";
+import { methodOf, saved } from "./save.js";
+import type { Calls, Content, Parts, Reply, Request } from "./protocol.js";
 import { zipped } from "./zip.js";
 
 declare const ORT_VERSION: string;
 
 const THUMBNAIL_PX = 360;
-const VIEW_PX = 1024;
 const base = new URL(/* @vite-ignore */ "../", import.meta.url);
+const parts: Parts = {};
 let detector: Promise<Detector> | undefined;
 
 const calls: Calls = {
-  async open() {
-    const { model, threads } = await opened();
-    return { model, threads };
+  async open(given) {
+    Object.assign(parts, given);
+    const { model } = await opened();
+    return { model, parts };
   },
 
-  async look(file, promise, before) {
+  async look(file, _page, promise, before) {
     const judge = await opened();
-    const picture = await openPicture(file);
+    const { picture, pages } = await openPage(file);
     try {
       const [orientation, looks] = await judge.detectPicture(picture, { promise, looks: before });
       const { width, height } = picture;
       const thumbnail = await drawn(picture, THUMBNAIL_PX);
-      return { orientation, looks, width, height, method: (await canPatch(file)) ? "tag" : "png", thumbnail };
+      return { orientation, looks, width, height, ...(await methodOf(file)), pages, thumbnail };
     } finally {
-      picture.bitmap.close();
+      picture.pixels.close();
     }
   },
 
-  async view(file) {
-    const picture = await openPicture(file);
+  async view(file, _page, side) {
+    const { picture } = await openPage(file);
     try {
-      return await drawn(picture, VIEW_PX);
+      return await drawn(picture, side);
     } finally {
-      picture.bitmap.close();
+      picture.pixels.close();
     }
   },
 
@@ -67,41 +70,51 @@ async function open(): Promise<Detector> {
     const binary = wasm(); // beside the model, not before it
     binary.catch(() => undefined);
     const script = new URL("ort/ort-wasm-simd-threaded.mjs", base).href;
-    return await Detector.open({ model: new URL("model/", base), fetch: fetchKept, wasm: { binary, script } });
+    const read = async (address: string) => new Response(await part(address, (response) => response.arrayBuffer()));
+    return await Detector.open({ model: new URL("model/", base), fetch: read, wasm: { binary, script, threads: 1 } });
   } catch (error) {
     detector = undefined;
+    Object.keys(parts).forEach((address) => delete parts[address]);
     await forgetKept();
     throw error;
   }
 }
 
-/** Kept as gzip in a name of its own: no server has to know how to serve it, and 14 MB become 4. */
-async function wasm(): Promise<ArrayBuffer> {
-  const address = new URL(`ort/ort-wasm-simd-threaded.wasm.gz?v=${ORT_VERSION}`, base);
-  const response = await fetchKept(address.href);
-  if (!response.ok) throw new Error(`${address}: HTTP ${response.status}`);
-  const bytes = await response.arrayBuffer();
-  const head = new Uint8Array(bytes, 0, 2);
-  // Some servers announce .gz files as Content-Encoding: gzip; the browser has unpacked those already.
-  if (head[0] !== 0x1f || head[1] !== 0x8b) return bytes;
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+/** What lies there, unless another worker has fetched it already. */
+async function part(address: string, read: (response: Response) => Promise<ArrayBuffer>): Promise<ArrayBuffer> {
+  if (parts[address]) return parts[address];
+  const response = await fetchKept(address);
+  if (!response.ok) throw new Error(`${address}: HTTP ${response.status}; the model and ONNX Runtime belong beside the page`);
+  return (parts[address] = await read(response));
 }
 
-function drawn(picture: Picture, side: number): Promise<Blob> {
+/** Kept as gzip in a name of its own: no server has to know how to serve it, and 14 MB become 4. */
+function wasm(): Promise<ArrayBuffer> {
+  const address = new URL(`ort/ort-wasm-simd-threaded.wasm.gz?v=${ORT_VERSION}`, base);
+  return part(address.href, async (response) => {
+    const bytes = await response.arrayBuffer();
+    const head = new Uint8Array(bytes, 0, 2);
+    // Some servers announce .gz files as Content-Encoding: gzip; the browser has unpacked those already.
+    if (head[0] !== 0x1f || head[1] !== 0x8b) return bytes;
+    return unzipped(bytes);
+  });
+}
+
+function drawn(picture: DecodedPicture, side: number): Promise<Blob> {
   const scale = Math.min(1, side / Math.max(picture.width, picture.height));
   return canvasOf(picture, 0, scale, "white").convertToBlob({ type: "image/jpeg", quality: 0.85 });
 }
 
 async function pixelsOf(file: File, turn: Turn): Promise<Blob> {
-  const picture = await openPicture(file);
+  const { picture } = await openPage(file);
   try {
     return await canvasOf(picture, turn, 1).convertToBlob({ type: "image/png" });
   } finally {
-    picture.bitmap.close();
+    picture.pixels.close();
   }
 }
 
-function canvasOf({ bitmap, exif, width, height }: Picture, turn: Turn, scale: number, ground?: string): OffscreenCanvas {
+function canvasOf({ pixels, exif, width, height }: DecodedPicture, turn: Turn, scale: number, ground?: string): OffscreenCanvas {
   const swaps = turn % 180 !== 0;
   const [wide, high] = [width, height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
   const canvas = new OffscreenCanvas(swaps ? high : wide, swaps ? wide : high);
@@ -116,19 +129,21 @@ function canvasOf({ bitmap, exif, width, height }: Picture, turn: Turn, scale: n
   context.rotate((then(shown, turn) * Math.PI) / 180);
   context.scale(mirrored ? -1 : 1, 1);
   const [w, h] = shown % 180 === 0 ? [wide, high] : [high, wide];
-  context.drawImage(bitmap, -w / 2, -h / 2, w, h);
+  context.drawImage(pixels.bitmap, -w / 2, -h / 2, w, h);
   return canvas;
 }
 
 let last: Promise<unknown> = Promise.resolve();
 
 addEventListener("message", ({ data: { id, call, args } }: MessageEvent<Request>) => {
-  const reply = (content: { result: unknown } | { error: string } | { progress: number }) =>
-    (postMessage as (message: Reply) => void)({ id, ...content });
+  const reply = (content: Content) => (postMessage as (message: Reply) => void)({ id, ...content });
   const progress = (done: number) => reply({ progress: done });
   const run = calls[call] as (...all: unknown[]) => Promise<unknown>;
   last = last.then(() => run(...args, progress)).then(
     (result) => reply({ result }),
-    (error: unknown) => reply({ error: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      reply(error instanceof Unreadable ? { error: message, kind: error.kind } : { error: message });
+    },
   );
 });

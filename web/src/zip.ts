@@ -4,6 +4,8 @@ import { concat, crc32 } from "../package/src/bytes.js";
 export interface Member {
   name: string;
   blob: Blob;
+  /** When the file was changed last, in milliseconds since 1970. */
+  modified: number;
 }
 
 /** The limits of zip without its 64-bit extension. */
@@ -11,7 +13,7 @@ export const MAX_FILES = 0xffff;
 export const MAX_BYTES = 0xffffffff;
 
 const UTF8_NAMES = 0x0800;
-const EARLIEST = 0x0021; // 1980-01-01: no time is known, and equal pictures give equal archives
+const EXACT_BYTES = 9;
 
 /** Pack `count` members, asked for one after another. The blobs are referred to, not copied into memory. */
 export async function zipped(count: number, member: (index: number) => Promise<Member>): Promise<Blob> {
@@ -20,15 +22,18 @@ export async function zipped(count: number, member: (index: number) => Promise<M
   const taken = new Set<string>();
   let offset = 0;
   for (let index = 0; index < count; index++) {
-    const { name, blob } = await member(index);
+    const { name, blob, modified } = await member(index);
     const path = new TextEncoder().encode(unique(name, taken));
     const described = concat(
-      shorts(UTF8_NAMES, 0, 0, EARLIEST),
+      shorts(UTF8_NAMES, 0, ...localTime(modified)),
       longs(await checksum(blob), blob.size, blob.size),
-      shorts(path.length, 0),
+      shorts(path.length, EXACT_BYTES),
     );
-    const header = concat(longs(0x04034b50), shorts(20), described, path);
-    directory.push(concat(longs(0x02014b50), shorts(20, 20), described, shorts(0, 0, 0), longs(0, offset), path));
+    // The extended timestamp (0x5455): seconds in UTC, as local time has even ones of a zone that nobody knows.
+    const exact = concat(shorts(0x5455, 5), Uint8Array.of(1), longs(Math.floor(modified / 1000)));
+    const header = concat(longs(0x04034b50), shorts(20), described, path, exact);
+    const listed = concat(longs(0x02014b50), shorts(20, 20), described, shorts(0, 0, 0), longs(0, offset), path, exact);
+    directory.push(listed);
     parts.push(header as Uint8Array<ArrayBuffer>, blob);
     offset += header.length + blob.size;
   }
@@ -36,6 +41,15 @@ export async function zipped(count: number, member: (index: number) => Promise<M
   if (count > MAX_FILES || offset + entries.length > MAX_BYTES) throw new RangeError("zip limits");
   const end = concat(longs(0x06054b50), shorts(0, 0, count, count), longs(entries.length, offset), shorts(0));
   return new Blob([...parts, entries, end], { type: "application/zip" });
+}
+
+/** Time and date as MS-DOS has them, from 1980 to 2107. */
+function localTime(modified: number): [time: number, date: number] {
+  const at = new Date(modified);
+  const year = at.getFullYear() - 1980;
+  if (!(year >= 0 && year < 128)) return [0, 0x0021];
+  const time = (at.getHours() << 11) | (at.getMinutes() << 5) | (at.getSeconds() >> 1);
+  return [time, (year << 9) | ((at.getMonth() + 1) << 5) | at.getDate()];
 }
 
 async function checksum(blob: Blob): Promise<number> {

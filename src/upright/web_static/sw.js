@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "7f7c4d8c9cfc";
-const FILES = ["LICENSE-onnxruntime.txt","assets/index-BPIDKcJN.css","assets/index-eYh2Ya0q.js","assets/worker-DyfS4HA_.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "a446cdc47938";
+const FILES = ["LICENSE-idb.txt","LICENSE-onnxruntime.txt","assets/index-B1pChPUA.css","assets/index-D1FzpMVU.js","assets/worker-CvYmFM6P.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

@@ -10,14 +10,60 @@ export interface ImageDataLike {
   height: number;
 }
 
-/** A picture that the browser has decoded. `exif` is what remains to be done to `bitmap`'s pixels to show them. */
+/** Stored pixels, read in strips. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  /** The rows from `top` on, laid over a ground. */
+  strip(top: number, height: number, ground: "white" | "black"): ImageDataLike;
+  /** Free their memory. */
+  close(): void;
+}
+
+/** A decoded picture. `exif` is what remains to be done to its stored pixels to show them. */
 export interface Picture {
   format: Format;
-  bitmap: ImageBitmap;
+  pixels: Pixels;
   exif: ExifOrientation;
   /** Of the picture as shown. */
   width: number;
   height: number;
+}
+
+/** One that a browser has decoded. */
+export interface DecodedPicture extends Picture {
+  pixels: BitmapPixels;
+}
+
+export class BitmapPixels implements Pixels {
+  readonly width: number;
+  readonly height: number;
+  private canvas: OffscreenCanvas | undefined;
+
+  constructor(readonly bitmap: ImageBitmap) {
+    this.width = bitmap.width;
+    this.height = bitmap.height;
+  }
+
+  strip(top: number, height: number, ground: "white" | "black"): ImageDataLike {
+    if (!this.canvas || this.canvas.height < height) this.canvas = new OffscreenCanvas(this.width, height);
+    const context = this.canvas.getContext("2d", { willReadFrequently: true, alpha: false })!;
+    context.fillStyle = ground;
+    context.fillRect(0, 0, this.width, height);
+    context.drawImage(this.bitmap, 0, -top);
+    return context.getImageData(0, 0, this.width, height);
+  }
+
+  close(): void {
+    this.bitmap.close();
+  }
+}
+
+/** A picture of these stored pixels. */
+export function pictureOf<Stored extends Pixels>(pixels: Stored, format: Format, exif: ExifOrientation) {
+  const swaps = partsOf(exif).turn % 180 !== 0;
+  const [width, height] = swaps ? [pixels.height, pixels.width] : [pixels.width, pixels.height];
+  return { format, pixels, exif, width, height };
 }
 
 /** Strips of this many pixels are read at a time: a picture of 12 megapixels would take 48 MB at once. */
@@ -25,8 +71,8 @@ const STRIP_PIXELS = 1 << 20;
 /** A picture whose bands vary by less shows nothing on its ground; the same as in upright's `colour.py`. */
 const FLAT_RANGE = 10;
 
-/** Decode a picture; close its `bitmap` afterwards. Throws where the browser cannot. */
-export async function openPicture(blob: Blob): Promise<Picture> {
+/** Decode a picture; close its `pixels` afterwards. Throws where the browser cannot. */
+export async function openPicture(blob: Blob): Promise<DecodedPicture> {
   const bytes = new Uint8Array(await blob.arrayBuffer());
   const format = formatOf(bytes);
   const exif = readExifOrientation(bytes);
@@ -34,9 +80,7 @@ export async function openPicture(blob: Blob): Promise<Picture> {
   // libjpeg shrinks them in blocks that are counted from the stored corner; so the tag is taken away beforehand.
   const stored = exif === 1 ? blob : new Blob([patchExifOrientation(bytes, 1)], { type: blob.type });
   const bitmap = await createImageBitmap(stored);
-  const swaps = partsOf(exif).turn % 180 !== 0;
-  const [width, height] = swaps ? [bitmap.height, bitmap.width] : [bitmap.width, bitmap.height];
-  return { format, bitmap, exif, width, height };
+  return pictureOf(new BitmapPixels(bitmap), format, exif);
 }
 
 /** The whole picture as shown, squashed to this size. */
@@ -51,7 +95,7 @@ export function squashedPixels(image: ImageDataLike, width: number, height: numb
   const most = Math.min(Math.floor(image.width / width), Math.floor(image.height / height));
   const factor = Math.max(1, Math.floor(most / 2));
   const shown = blocks(image, factor, factor);
-  averageStrip(overWhite(image), factor, factor, shown);
+  averageStrip(over(image, "white"), factor, factor, shown);
   return resize(shown, width, height);
 }
 
@@ -59,19 +103,19 @@ export function squashedPixels(image: ImageDataLike, width: number, height: numb
  * Stored pixels, shrunk as upright's `pictures` shrinks while it decodes: JPEG by libjpeg to an eighth, a quarter or a
  * half, anything else by libvips to twice the size that is wanted.
  */
-function shrunk({ bitmap, format }: Picture, wantedWidth: number, wantedHeight: number): Rgb {
-  const { width, height } = bitmap;
+function shrunk({ pixels, format }: Picture, wantedWidth: number, wantedHeight: number): Rgb {
+  const { width, height } = pixels;
   if (format === "JPEG") {
     const most = Math.min(Math.floor(width / wantedWidth), Math.floor(height / wantedHeight));
     const factor = ([8, 4, 2] as const).find((scale) => scale <= most) ?? 1;
-    return averaged(bitmap, factor, factor);
+    return averaged(pixels, factor, factor);
   }
   const [wide, high] = [Math.min(width, 2 * wantedWidth), Math.min(height, 2 * wantedHeight)];
   const half = (whole: number, part: number) => Math.max(1, Math.floor(whole / part / 2));
-  const over = (ground: string) => averaged(bitmap, half(width, wide), half(height, high), ground);
-  const onWhite = over("white");
+  const laid = (ground: "white" | "black") => averaged(pixels, half(width, wide), half(height, high), ground);
+  const onWhite = laid("white");
   // White text on nothing is seen on black alone.
-  return resize(isFlat(onWhite) ? over("black") : onWhite, wide, high, LANCZOS);
+  return resize(isFlat(onWhite) ? laid("black") : onWhite, wide, high, LANCZOS);
 }
 
 function isFlat({ data }: Rgb): boolean {
@@ -90,17 +134,11 @@ function isFlat({ data }: Rgb): boolean {
  * Means over blocks of `across` times `down` pixels. libjpeg-turbo's reduced inverse DCT is "the averages
  * of adjacent outputs" of the full one (jidctred.c), so this is what it gives, but for chroma of half resolution.
  */
-function averaged(bitmap: ImageBitmap, across: number, down: number, ground = "white"): Rgb {
-  const out = blocks(bitmap, across, down);
-  const rows = Math.max(1, Math.floor(STRIP_PIXELS / bitmap.width / down)) * down;
-  const canvas = new OffscreenCanvas(bitmap.width, Math.min(rows, bitmap.height));
-  const context = canvas.getContext("2d", { willReadFrequently: true, alpha: false })!;
-  context.fillStyle = ground;
-  for (let top = 0; top < bitmap.height; top += rows) {
-    const height = Math.min(rows, bitmap.height - top);
-    context.fillRect(0, 0, bitmap.width, height);
-    context.drawImage(bitmap, 0, -top);
-    averageStrip(context.getImageData(0, 0, bitmap.width, height), across, down, out);
+function averaged(pixels: Pixels, across: number, down: number, ground: "white" | "black" = "white"): Rgb {
+  const out = blocks(pixels, across, down);
+  const rows = Math.max(1, Math.floor(STRIP_PIXELS / pixels.width / down)) * down;
+  for (let top = 0; top < pixels.height; top += rows) {
+    averageStrip(pixels.strip(top, Math.min(rows, pixels.height - top), ground), across, down, out);
   }
   return out;
 }
@@ -151,12 +189,14 @@ function addRow(strip: ImageDataLike, y: number, across: number, sums: Uint32Arr
   }
 }
 
-function overWhite({ data, width, height }: ImageDataLike): ImageDataLike {
+/** Pixels laid over white or black. */
+export function over({ data, width, height }: ImageDataLike, ground: "white" | "black"): ImageDataLike {
+  const below = ground === "white" ? 255 : 0;
   const out = new Uint8Array(width * height * 4);
   for (let at = 0; at < out.length; at += 4) {
     const alpha = data[at + 3]!;
     for (let band = at; band < at + 3; band++) {
-      out[band] = Math.floor((data[band]! * alpha + 255 * (255 - alpha)) / 255 + 0.5);
+      out[band] = Math.floor((data[band]! * alpha + below * (255 - alpha)) / 255 + 0.5);
     }
   }
   return { data: out, width, height };

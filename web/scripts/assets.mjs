@@ -1,0 +1,21 @@
+// Writes the default model and ONNX Runtime's WebAssembly as modules of the package: node scripts/assets.mjs
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { modelFiles } from "./model.mjs";
+
+const web = join(dirname(fileURLToPath(import.meta.url)), "..");
+const assets = join(web, "package/assets");
+const { folder, weights } = modelFiles();
+const json = JSON.parse(readFileSync(join(folder, "model.json"), "utf-8"));
+// What it was trained on and how it was judged is in the model's card.
+const { name, version, sha256, int8_sha256, licence, input_size_px, fit, turns, calibration } = json;
+const facts = { name, version, sha256, int8_sha256, licence, input_size_px, fit, turns, calibration };
+const text = (bytes) => JSON.stringify(bytes.toString("base64"));
+writeFileSync(
+  join(assets, "model.js"),
+  `export const json = ${JSON.stringify(facts)};\nexport const weights = ${text(readFileSync(join(folder, weights)))};\n`,
+);
+const wasm = readFileSync(join(web, "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm"));
+writeFileSync(join(assets, "wasm.js"), `export const wasm = ${text(gzipSync(wasm, { level: 9 }))};\n`);
