@@ -18,7 +18,7 @@ from upright.errors import EngineError, UsageError, WriteFailed
 from upright.pictures import open_picture
 from upright.results import Correction, Method
 from upright.results_file import ResultsFile, read_rows, write_table
-from upright.run import READERS, WAITING_PER_WORKER, Tally, outcome_of, work
+from upright.run import READERS, WAITING_PER_WORKER, Tally, outcomes_of, work
 from upright.sources import Item, find_items
 from upright.turns import ExifOrientation, Turn
 
@@ -271,9 +271,9 @@ def test_a_source_that_cannot_go_on_ends_the_run(detector: Detector) -> None:
 def test_one_item_is_done_as_many_are(detector: Detector) -> None:
     (item,) = find_items([str(DEMO / "page.jpg")])
     (many,) = work([item], detector)
-    assert outcome_of(item, detector).to_dict() == many.to_dict()
+    assert outcomes_of(item, detector)[0].to_dict() == many.to_dict()
     (gone,) = find_items([str(DEMO / "gone.jpg")])
-    assert "no such file" in str(outcome_of(gone, detector).error)
+    assert "no such file" in str(outcomes_of(gone, detector)[0].error)
 
 
 @pytest.mark.slow

@@ -139,7 +139,7 @@ def test_a_raw_photograph_gets_a_sidecar_and_is_never_written(name: str, tmp_pat
 def test_a_copy_of_a_raw_photograph_has_its_sidecar_beside_it(tmp_path: Path) -> None:
     photo = tmp_path / "a.nef"
     photo.write_bytes(before := RAWS["a.nef"](page(), 1))
-    assert "has no place in a stream; give -o FILE" in upright("correct", photo, "-o", "-").stderr
+    assert "has no place in a stream; correct it as a file" in upright("correct", photo, "-o", "-").stderr
     (tmp_path / "out").mkdir()
     assert upright("correct", photo, "-o", tmp_path / "out", "--sidecar", "stem").returncode == 0
     assert (tmp_path / "out" / "a.nef").read_bytes() == before

@@ -42,7 +42,7 @@ STAGES = ("load", "fetch", "read", "infer", "write")
 
 
 class Decides(Protocol):
-    """What `outcome_of` wants of a `Detector`."""
+    """What `outcomes_of` wants of a `Detector`."""
 
     def detect(self, source: str | bytes, *, page: int = 0) -> Orientation:
         """Which way up a picture belongs. Raises `UprightError`."""
@@ -97,11 +97,6 @@ def outcomes_of(
         found = [each if each.error else replace(each, error=failed) for each in found]
     found[0].timing_s.update(fetched.timing_s)
     return found
-
-
-def outcome_of(item: Item, detector: Decides, corrector: Corrector | None = None, *, page: int = 0) -> Outcome:
-    """The outcome of one page of an item; see `outcomes_of`."""
-    return outcomes_of(item, detector, corrector, pages=(page,))[0]
 
 
 def _decided(item: Item, detector: Decides, pages: Sequence[int] | None) -> list[Outcome]:

@@ -11,9 +11,13 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from upright.carriers import read_exif_orientation
+
+from ..conftest import DEMO
 from .conftest import Served, jpeg, problem_of
 
 pytestmark = pytest.mark.slow
@@ -85,6 +89,37 @@ def test_a_tar_becomes_a_zip_of_corrected_files_and_its_names_lead_nowhere(jobs,
                 assert image.getexif()[0x0112] == 3
     assert [each.get("turn") for each in results(jobs, job)] == [180] * 5 + [None]
     assert [each["outcome"] for each in results(jobs, job)] == ["turned"] * 5 + ["failed"]
+    assert finished(jobs, job)["outcomes"] == {"turned": 5, "failed": 1}
+
+
+def test_all_pages_of_a_document_are_decided_and_turned_by_one_change(jobs):
+    with Image.open(DEMO / "page.jpg") as page:
+        upright = page.convert("L").rotate(90, expand=True)
+    pages, out = [upright.rotate(-turn, expand=True) for turn in (0, 90, 180)], io.BytesIO()
+    pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:])
+    answer = jobs.client.post("/v1/jobs", files={"files": ("scan.tif", out.getvalue())}, params={"correct": "true"})
+    job = answer.json()["id"]
+    status = finished(jobs, job)
+    assert (status["pictures"], status["done"], status["outcomes"]) == (1, 1, {"already upright": 1, "turned": 2})
+    found = results(jobs, job)
+    assert [(each["number"], each["page"], each["turn"]) for each in found] == [(0, 0, 0), (0, 1, 270), (0, 2, 180)]
+    with zipfile.ZipFile(io.BytesIO(jobs.client.get(f"/v1/jobs/{job}/files").content)) as archive:
+        corrected = archive.read("scan.tif")
+    assert [int(read_exif_orientation(corrected, page=page).orientation) for page in range(3)] == [1, 8, 3]
+
+
+def test_upright_pixels_without_a_tag(jobs, photo):
+    turned = io.BytesIO()
+    Image.open(io.BytesIO(photo)).rotate(180, expand=True).save(turned, "JPEG", quality=95)
+    params = {"promise": "best", "correct": "true", "pixels": "true"}
+    answer = jobs.client.post("/v1/jobs", files={"files": ("a.jpg", turned.getvalue())}, params=params)
+    finished(jobs, job := answer.json()["id"])
+    with zipfile.ZipFile(io.BytesIO(jobs.client.get(f"/v1/jobs/{job}/files").content)) as archive:
+        corrected = archive.read("a.jpg")
+    with Image.open(io.BytesIO(corrected)) as image, Image.open(io.BytesIO(photo)) as upright:
+        assert image.getexif().get(0x0112, 1) == 1
+        small = [np.asarray(each.convert("L").resize((32, 32)), int) for each in (image, upright)]
+    assert np.abs(small[0] - small[1]).mean() < 4
 
 
 def test_hostile_tars_are_refused_or_answered_one_by_one(jobs):

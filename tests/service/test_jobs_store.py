@@ -46,11 +46,12 @@ def test_a_result_is_committed_once_whoever_comes_late(store, clock):
     clock.now += 11
     (second,) = store.lease(5, 10)
     assert (second.id, second.fence) == (first.id, first.fence + 1)
-    assert not store.finish(first, {"by": "first"}, None)
-    assert store.finish(second, {"by": "second"}, None)
-    assert not store.finish(second, {"by": "second again"}, None)
-    assert list(store.results(job)) == [(0, "0.jpg", {"by": "second"})]
-    assert store.status(job, "")["state"] == "done"
+    assert not store.finish(first, [{"outcome": "turned"} | {"by": "first"}], None)
+    assert store.finish(second, [{"outcome": "turned"} | {"by": "second"}], None)
+    assert not store.finish(second, [{"outcome": "turned"} | {"by": "second again"}], None)
+    assert list(store.results(job)) == [(0, "0.jpg", {"outcome": "turned", "by": "second"})]
+    status = store.status(job, "")
+    assert (status["state"], status["outcomes"]) == ("done", {"turned": 1})
 
 
 def test_a_renewed_lease_is_not_taken_over(store, clock):
@@ -60,7 +61,7 @@ def test_a_renewed_lease_is_not_taken_over(store, clock):
     store.renew(held, 10)
     clock.now += 9
     assert [each.name for each in store.lease(5, 10)] == ["1.jpg"]
-    assert store.finish(held[0], {}, None)
+    assert store.finish(held[0], [], None)
 
 
 def test_what_is_given_back_is_tried_again_and_does_not_count(store):
@@ -79,7 +80,7 @@ def test_workers_never_share_a_picture(store):
         while leased := store.lease(3, 1000):
             for each in leased:
                 taken.append(each.id)
-                assert store.finish(each, {"data": each.data.decode()}, None)
+                assert store.finish(each, [{"outcome": "turned"} | {"data": each.data.decode()}], None)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for each in threads:
@@ -101,7 +102,7 @@ def test_a_job_belongs_to_its_key_and_can_be_deleted(store, path):
             attempt()
     (held, *_) = store.lease(1, 10)
     store.delete(job, "anna")
-    assert not store.finish(held, {}, None)
+    assert not store.finish(held, [], None)
     assert store.waiting() == 0
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT (SELECT count(*) FROM pictures) + (SELECT count(*) FROM blobs)").fetchone() == (0,)
@@ -111,7 +112,7 @@ def test_a_job_belongs_to_its_key_and_can_be_deleted(store, path):
 def test_finished_jobs_are_kept_for_a_while(store, clock):
     old, running = add(store, 1), add(store, 1)
     (held,) = store.lease(1, 10)
-    store.finish(held, {}, None)
+    store.finish(held, [], None)
     clock.now += 3600
     assert store.sweep(3601) == 0
     assert store.sweep(3599) == 1
@@ -191,7 +192,7 @@ def test_files_are_read_in_pieces(store):
     data = random.Random(1).randbytes(9_000_000)
     job = store.add("", {"correct": True}, [("a.jpg", b"1"), ("b.jpg", b"2")])
     for held, corrected in zip(store.lease(2, 10), (data, b""), strict=True):
-        store.finish(held, {}, corrected)
+        store.finish(held, [], corrected)
     found = [(number, name, list(pieces)) for number, name, pieces in store.files(job)]
     assert [(number, name) for number, name, _ in found] == [(0, "a.jpg"), (1, "b.jpg")]
     assert b"".join(found[0][2]) == data and b"".join(found[1][2]) == b""
@@ -212,6 +213,6 @@ def test_a_full_disk_takes_no_job_and_loses_none(tmp_path):
     (held,) = store.lease(5, 10)
     assert held.data == bytes(300_000)
     with pytest.raises(StorageFull):
-        store.finish(held, {}, bytes(2_000_000))
-    assert store.finish(held, {"turn": 90}, None)
-    assert list(store.results(job)) == [(0, "a.jpg", {"turn": 90})]
+        store.finish(held, [], bytes(2_000_000))
+    assert store.finish(held, [{"outcome": "turned"} | {"turn": 90}], None)
+    assert list(store.results(job)) == [(0, "a.jpg", {"outcome": "turned", "turn": 90})]

@@ -108,7 +108,7 @@ class BytesWriter(Writer):
     def write(self, change: Change) -> Correction:
         """Hand over the bytes of the change's file."""
         if len(change.targets) > 1:
-            raise CorrectionError("its sidecar has no place in a stream", remedy="give -o FILE")
+            raise CorrectionError("its sidecar has no place in a stream", remedy="correct it as a file")
         (target,) = change.targets
         data = b"".join(target.pieces())
         if target.base is not None:

@@ -120,6 +120,7 @@ class Job(Answer):
     state: Literal["waiting", "running", "done"]
     pictures: int
     done: int = Field(description="Pictures that are decided.")
+    outcomes: dict[Group, int] = Field(description="How many of their pages became what.")
     created: float = Field(description="Seconds since 1970.")
     finished: float | None
     files: bool = Field(description="Whether corrected files can be fetched when it is done.")

@@ -112,51 +112,50 @@ class Jobs:
 
     async def _finish(self, leased: Leased) -> None:
         try:
-            result, corrected = await self._decide(leased)
+            results, corrected = await self._decide(leased)
         except Overloaded:
             await asyncio.sleep(_LOOK_S)
             await self.call(self.store.give_back, leased)
             return
-        while not await self._committed(leased, result, corrected):
+        while not await self._committed(leased, results, corrected):
             await asyncio.sleep(_LOOK_S)
 
-    async def _committed(self, leased: Leased, result: dict[str, Any], corrected: bytes | None) -> bool:
+    async def _committed(self, leased: Leased, results: list[dict[str, Any]], corrected: bytes | None) -> bool:
         try:
-            fresh = await self.call(self.store.finish, leased, result, corrected)
+            fresh = await self.call(self.store.finish, leased, results, corrected)
         except StorageFull:
             # The picture stays leased by us and its result in memory until there is room: nothing is lost.
             logger.warning("no room for a result; waiting", extra={"fields": {"job": leased.job}})
             return False
         if fresh:
-            self._metrics.job_pictures.labels("error" if "status" in result else "done").inc()
+            failed = any("status" in each for each in results)
+            self._metrics.job_pictures.labels("error" if failed else "done").inc()
         return True
 
-    async def _decide(self, leased: Leased) -> tuple[dict[str, Any], bytes | None]:
+    async def _decide(self, leased: Leased) -> tuple[list[dict[str, Any]], bytes | None]:
+        """The result of each page, and the corrected file."""
         if leased.fence > MAX_TRIES:
             refused = Refused(f"the service died {MAX_TRIES} times while it was at work on this picture")
-            return problem(refused) | {"outcome": Group.FAILED.value}, None
+            return [problem(refused) | {"outcome": Group.FAILED.value}], None
         ask, corrected, corrector = leased.ask, list[bytes](), None
         if ask.get("correct"):
             request = Request(
-                method=method_named(ask.get("method")), edge=ask["edge"], limits=self._runner.detector.limits
+                method=method_named(ask.get("method")),
+                edge=ask["edge"],
+                pixels=ask.get("pixels", False),
+                limits=self._runner.detector.limits,
             )
             corrector = Corrector(request, BytesWriter(take=corrected.append))
         item = Item(leased.name, PurePosixPath(leased.name), data=leased.data)
         asked = Ask(Promise(ask["promise"]) if ask.get("promise") else None, tilt=bool(ask.get("tilt")))
         try:
-            outcome = await self._runner.outcome(item, asked, Trace(leased.job, client=_JOBS), corrector)
+            found = await self._runner.outcomes(item, asked, Trace(leased.job, client=_JOBS), corrector)
         except EngineError as failed:
-            outcome = Outcome(leased.name, error=failed)
-        if isinstance(outcome.error, Overloaded):
-            raise outcome.error
-        if outcome.error or not outcome.orientation:
-            # What only `UprightError` itself says was not foreseen: it is in the log, and no client's business.
-            error = None if type(outcome.error) is UprightError else outcome.error
-            return problem(error or RuntimeError()) | {"source": leased.name, "outcome": outcome.group.value}, None
-        result = outcome.orientation.to_dict() | {"outcome": outcome.group.value}
-        if outcome.correction:
-            result["correction"] = outcome.correction.to_dict()
-        return result, corrected[0] if corrected else None
+            found = [Outcome(leased.name, error=failed)]
+        for each in found:
+            if isinstance(each.error, Overloaded):
+                raise each.error
+        return [_result(each) for each in found], corrected[0] if corrected else None
 
     async def _keep(self) -> None:
         """Renew leases, delete what was kept for long enough, and show how much waits."""
@@ -181,3 +180,14 @@ class Jobs:
         if self._reported != (text := str(error)):
             self._reported = text
             logger.error("the jobs file is in trouble; trying again", extra={"fields": {"error": text}})
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    """What a job says of a page: the answer, or a problem."""
+    group = {"outcome": outcome.group.value}
+    if outcome.error or not outcome.orientation:
+        # What only `UprightError` itself says was not foreseen: it is in the log, and no client's business.
+        error = None if type(outcome.error) is UprightError else outcome.error
+        return problem(error or RuntimeError()) | {"source": outcome.source} | group
+    result = outcome.orientation.to_dict() | group
+    return result | ({"correction": outcome.correction.to_dict()} if outcome.correction else {})

@@ -58,9 +58,13 @@ async def start_job(
     correct: bool = False,
     method: Method | None = None,
     edge: Edge = "tag",
+    pixels: bool = False,
     tilt: bool = False,
 ) -> Response:
-    """Take a form of files, or an uncompressed tar (`application/x-tar`). With `correct` the files are set right."""
+    """Take a form of files, or an uncompressed tar (`application/x-tar`). With `correct` the files are set right.
+
+    Of documents all pages are decided, and corrected by one change of the file. `pixels` is that of `/v1/correct`.
+    """
     jobs, settings = _jobs(request), state_of(request).settings
     if jobs.store.trouble is not None:
         await jobs.call(jobs.store.check)
@@ -71,7 +75,7 @@ async def start_job(
         await _receive(request, jobs, spool, settings.job_pictures)
         ask = {
             "promise": promise and promise.value, "correct": correct, "method": method and method.value, "edge": edge,
-            "tilt": tilt,
+            "pixels": pixels, "tilt": tilt,
         }  # fmt: skip
         job = await jobs.call(jobs.store.add, request.scope["key_name"], ask, spool.pictures())
     jobs.wake()
@@ -116,7 +120,7 @@ async def job_status(request: Request, job: JobId) -> Response:
     responses={200: {"model": answers.JobLine | answers.JobProblem}},
 )
 async def job_results(request: Request, job: JobId) -> Response:
-    """One JSON object a line for each picture that is done, in the order sent: an Orientation or a problem."""
+    """One JSON object a line for each page of what is done, in the order sent: an Orientation or a problem."""
     jobs = _jobs(request)
     await jobs.call(jobs.store.status, job, request.scope["key_name"])
     lines = (

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UprightError
+from ..results import Group
 from .jobs_file import JobsFile
 from .problems import NotHere, StorageFull
 
@@ -34,6 +35,10 @@ CREATE INDEX IF NOT EXISTS pictures_of_job ON pictures (job, number, state);
 CREATE INDEX IF NOT EXISTS pictures_by_state ON pictures (state, id);
 CREATE TABLE IF NOT EXISTS blobs (
     picture INTEGER PRIMARY KEY REFERENCES pictures ON DELETE CASCADE, data BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS outcomes (
+    job TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE, outcome TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (job, outcome)
 );
 """
 #: A picture in progress during this many crashes is assumed to cause them.
@@ -146,15 +151,20 @@ class JobsStore(JobsFile):
                 (leased.id, leased.fence),
             )
 
-    def finish(self, leased: Leased, result: dict[str, Any], corrected: bytes | None) -> bool:
-        """Commit a result and drop the picture; ``False`` where another worker holds it now, or the job is gone."""
+    def finish(self, leased: Leased, results: list[dict[str, Any]], corrected: bytes | None) -> bool:
+        """Commit the results of a picture's pages, and drop it; ``False`` where another worker holds it, or the job is
+        gone."""
         with self.writing() as db:
             done = db.execute(
                 "UPDATE pictures SET state = 'done', result = ? WHERE id = ? AND fence = ? AND state = 'leased'",
-                (json.dumps(result), leased.id, leased.fence),
+                (json.dumps(results), leased.id, leased.fence),
             )
             if not done.rowcount:
                 return False
+            db.executemany(
+                "INSERT INTO outcomes VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+                [(leased.job, each["outcome"]) for each in results],
+            )
             if corrected is None:
                 db.execute("DELETE FROM blobs WHERE picture = ?", (leased.id,))
             else:
@@ -173,6 +183,7 @@ class JobsStore(JobsFile):
                 "SELECT created, finished, ask FROM jobs WHERE id = ? AND owner = ?", (job, owner)
             ).fetchone()
             counts = dict(db.execute("SELECT state, count(*) FROM pictures WHERE job = ? GROUP BY state", (job,)))
+            outcomes = dict(db.execute("SELECT outcome, count FROM outcomes WHERE job = ?", (job,)))
         if row is None:
             raise NotHere("there is no such job", remedy="it may have been deleted, or kept for long enough")
         done = counts.get("done", 0)
@@ -181,15 +192,17 @@ class JobsStore(JobsFile):
             "state": "waiting" if row[1] is None and not done else "running" if row[1] is None else "done",
             "pictures": sum(counts.values()),
             "done": done,
+            "outcomes": {group.value: outcomes[group.value] for group in Group if group.value in outcomes},
             "created": row[0],
             "finished": row[1],
             "files": bool(json.loads(row[2]).get("correct")),
         }
 
     def results(self, job: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
-        """Number, name and result of what is done, in order."""
-        for page in self._pages("SELECT number, name, result FROM pictures", job, 500):
-            yield from ((number, name, json.loads(result)) for number, name, result in page)
+        """Number, name and the result of each page of what is done, in order."""
+        for some in self._pages("SELECT number, name, result FROM pictures", job, 500):
+            for number, name, results in some:
+                yield from ((number, name, result) for result in json.loads(results))
 
     def files(self, job: str) -> Iterator[tuple[int, str, Iterator[bytes]]]:
         """Number, name and the pieces of the corrected file, in order."""

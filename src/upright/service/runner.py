@@ -19,7 +19,7 @@ from ..engines.batcher import Answer, Batcher
 from ..errors import Overloaded, UprightError
 from ..pictures import open_picture
 from ..results import Correction, Method, Orientation, Outcome, Promise
-from ..run import outcome_of
+from ..run import outcomes_of
 from ..sources import Item
 from ..turns import Turn
 from .problems import ClientGone
@@ -39,13 +39,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A detector for one picture of a request."""
+    """A detector for the pages of one picture of a request."""
 
-    orient: Callable[[bytes], Orientation]
+    orient: Callable[[bytes, int], Orientation]
 
     def detect(self, source: str | bytes, *, page: int = 0) -> Orientation:
         assert isinstance(source, bytes)
-        return self.orient(source)
+        return self.orient(source, page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +80,25 @@ class Runner:
         self.metrics.decided(answer)
         return answer
 
-    async def outcome(self, item: Item, ask: Ask, trace: Trace, corrector: Corrector | None = None) -> Outcome:
-        """What became of an item, decided and corrected by `upright.run` as in a run of the command.
+    async def outcomes(self, item: Item, ask: Ask, trace: Trace, corrector: Corrector | None = None) -> list[Outcome]:
+        """What became of an item, page by page, decided and corrected by `upright.run` as in a run of the command.
 
         Raises `EngineError`.
         """
         gone = threading.Event()
         try:
-            asked = _Asked(lambda data: self._orient(data, ask, trace, gone))
-            outcome = await self._in_thread(trace, partial(outcome_of, item, asked, corrector, page=ask.page))
+            asked = _Asked(lambda data, page: self._orient(data, replace(ask, page=page), trace, gone))
+            work = partial(outcomes_of, item, asked, corrector, sure=self.detector.is_sure)
+            found = await self._in_thread(trace, work)
         finally:
             gone.set()
-        trace.add("write", outcome.timing_s.get("write", 0.0))
-        if outcome.error:
-            self.metrics.errors.labels(type(outcome.error).__name__).inc()
-        if (answer := outcome.orientation) is None:
-            return outcome
-        self.metrics.decided(answer)
-        stages = {stage: round(seconds, 6) for stage, seconds in trace.stages.items()}
-        return replace(outcome, orientation=replace(answer, timing_s=stages))
+        trace.add("write", found[0].timing_s.get("write", 0.0))
+        for each in found:
+            if each.error:
+                self.metrics.errors.labels(type(each.error).__name__).inc()
+            if each.orientation:
+                self.metrics.decided(each.orientation)
+        return found
 
     async def infer(self, pixels: NDArray[np.uint8], trace: Trace) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` of views ``[n, S, S, 3]``. Raises `Overloaded`, `EngineError`."""
