@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageDraw
@@ -20,7 +21,7 @@ from upright.journal import Journal, undo
 from upright.results import Orientation, Outcome, Promise, Reason, Scores
 from upright.run import work
 from upright.sources import find_items
-from upright.together import decided_together, settle
+from upright.together import decided_together, levelled, settle
 from upright.turns import Turn
 
 from .conftest import DEMO, demo_turns
@@ -264,3 +265,22 @@ def test_pages_of_one_file_are_decided_together_by_default(tmp_path: Path, detec
     alone = found(False)
     assert alone[6] is None
     assert found(None) == found(True) == [0, 180] * 7
+
+
+def test_pages_that_are_fed_alike_share_their_tilt() -> None:
+    def page(tilt: float | None, error: float | None) -> Orientation:
+        scores = Scores((1.0, 0.0, 0.0, 0.0))
+        return Orientation(
+            Turn.NONE, Turn.NONE, 1.0, scores, Reason.SURE, Promise.BALANCED, "glance", 1, tilt=tilt, tilt_error=error
+        )
+
+    rng = np.random.default_rng(19)
+    good = [page(1.5 + float(rng.normal(0, 0.03)), 0.03) for _ in range(6)]
+    *_, poor, none = levelled([*good, page(2.2, 0.4), page(None, None)])
+    assert poor.tilt == pytest.approx(1.5, abs=0.1) and poor.tilt_error is not None and poor.tilt_error < 0.1
+    assert none.tilt == pytest.approx(1.5, abs=0.05) and none.tilt_error is not None and none.tilt_error < 0.1
+    by_hand = [page(tilt, 0.03) for tilt in (-2.0, 0.5, 3.0, 1.1)] + [page(None, None)]
+    assert levelled(by_hand) == by_hand, "each was laid down by itself"
+    few = [page(1.5, 0.03), page(1.5, 0.03), page(None, None), page(None, None), page(None, None)]
+    assert levelled(few) == few
+    assert levelled([page(None, None)] * 5) == [page(None, None)] * 5

@@ -194,6 +194,8 @@ class Correction:
     written: bool
     note: str = ""
     remedy: str = ""
+    #: Degrees clockwise that it was straightened by, after the turn.
+    tilt: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
@@ -263,13 +265,14 @@ class Outcome:
         answer, done = self.orientation, self.correction
         if self.skipped:
             return Group.SKIPPED
-        if isinstance(self.error, NotLossless) and answer and answer.turn:
+        straightened = bool(done and done.tilt)
+        if isinstance(self.error, NotLossless) and answer and (answer.turn or answer.tilt):
             return Group.CANNOT
         if self.error or not answer:
             return Group.FAILED
         if answer.turn is None:
             return Group.UNSURE
-        if not answer.turn:
+        if not answer.turn and not straightened:
             return Group.UPRIGHT
         if done and done.method is Method.KEEP:
             return Group.CANNOT
@@ -291,7 +294,8 @@ class Outcome:
             text = f"{why}; the likeliest turn was {int(answer.best)}°; {text}"
         elif self.correction:
             done = self.correction
-            how = f"; {done.method.value}{', lossless' * done.lossless}{'' if done.written else ', not written'}"
+            how = f"; straightened by {done.tilt:+.2f}°" * bool(done.tilt)
+            how += f"; {done.method.value}{', lossless' * done.lossless}{'' if done.written else ', not written'}"
             text += "; ".join(filter(None, (how * (done.method is not Method.KEEP), done.note, done.remedy)))
         together = answer.together.words if answer.together else ""
         tilt = f"tilt {answer.tilt_words}" if answer.tilt_words else ""

@@ -12,6 +12,7 @@ Only an unsure picture is ever changed: what is sure alone keeps its answer, and
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -57,6 +58,8 @@ _CAUTION = 2
 _WITNESSES, _WITNESS_SHARE = 2, 0.1
 
 
+#: Degrees by which the tilts of a job differ at the least, and at most if one may stand for another.
+_LEAST_SPREAD, _MOST_SPREAD = 0.03, 0.3
 #: As many pictures of a folder are held back at most: a job of more is decided in parts.
 MOST = 1000
 
@@ -103,7 +106,7 @@ def decided_together(
         while held := list(islice(group, MOST)):
             for job in _jobs(held, files, taken):
                 answers = [answer for i in job if (answer := held[i].orientation)]
-                for i, answer in zip(job, settle(answers, sure), strict=True):
+                for i, answer in zip(job, levelled(settle(answers, sure)), strict=True):
                     held[i] = replace(held[i], orientation=answer)
             yield from held
 
@@ -207,6 +210,36 @@ def settle(answers: Sequence[Orientation], sure: Callable[[Orientation], bool]) 
         _settled(answer, prior[i], Together(words, len(answers), answer.turn, answer.confidence, answer.scores), sure)
         for i, answer in enumerate(answers)
     ]
+
+
+def levelled(answers: Sequence[Orientation]) -> list[Orientation]:
+    """The answers of one job with the tilts that its pages have in common, where they have one.
+
+    Pages that are fed alike lie alike askew: one that tells its tilt badly is drawn to the others, and one that does
+    not tell it at all has theirs. How far tilts differ beyond their own errors is learnt (DerSimonian and Laird 1986).
+    """
+    told = [(answer.tilt, answer.tilt_error) for answer in answers if answer.tilt is not None and answer.tilt_error]
+    if len(told) < max(LEAST, len(answers) / 2):
+        return list(answers)
+    weights = [1 / error**2 for _, error in told]
+    total = sum(weights)
+    mean = sum(weight * tilt for weight, (tilt, _) in zip(weights, told, strict=True)) / total
+    apart = sum(weight * (tilt - mean) ** 2 for weight, (tilt, _) in zip(weights, told, strict=True))
+    spread = max(0.0, (apart - len(told) + 1) / (total - sum(weight**2 for weight in weights) / total))
+    weights = [1 / (error**2 + spread) for _, error in told]
+    mean = sum(weight * tilt for weight, (tilt, _) in zip(weights, told, strict=True)) / sum(weights)
+    common = spread + 1 / sum(weights) + _LEAST_SPREAD**2
+    if common > _MOST_SPREAD**2:
+        return list(answers)
+    return [_level(answer, mean, common) for answer in answers]
+
+
+def _level(answer: Orientation, mean: float, variance: float) -> Orientation:
+    if answer.tilt is None or not answer.tilt_error:
+        return replace(answer, tilt=mean, tilt_error=math.sqrt(variance))
+    own = answer.tilt_error**2
+    tilt = (answer.tilt * variance + mean * own) / (variance + own)
+    return replace(answer, tilt=tilt, tilt_error=math.sqrt(own * variance / (own + variance)))
 
 
 def _words(names: Sequence[str], weights: Floats) -> str:

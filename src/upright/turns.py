@@ -9,8 +9,9 @@ Every tool has its own idea of direction: Pillow's ``ROTATE_90`` and ``numpy.rot
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
+
+
+#: What is where the straightened picture leaves corners: "white", its own "edge", or nothing, since they are cut off.
+Fill: TypeAlias = Literal["crop", "white", "edge"]
 
 
 class Turn(IntEnum):
@@ -121,6 +126,38 @@ OCRMYPDF_ANGLE = {turn: int(turn.inverse) for turn in Turn}
 
 #: libvips' ``VipsAngle`` names; libvips turns clockwise.
 VIPS_ANGLE = {Turn.NONE: "d0", Turn.RIGHT: "d90", Turn.HALF: "d180", Turn.LEFT: "d270"}
+
+
+def tilt_matrix(tilt: float) -> tuple[float, float, float, float]:
+    """Where so many degrees clockwise take a point whose y counts down: ``a b c d`` of (a x + b y, c x + d y)."""
+    sin, cos = math.sin(math.radians(tilt)), math.cos(math.radians(tilt))
+    return cos, -sin, sin, cos
+
+
+def pdf_tilt_matrix(tilt: float) -> tuple[float, float, float, float]:
+    """The same for a PDF, whose y counts up and whose ``a b c d`` are those of (a x + c y, b x + d y)."""
+    sin, cos = math.sin(math.radians(tilt)), math.cos(math.radians(tilt))
+    return cos, -sin, sin, cos
+
+
+def ocrmypdf_deskew(tilt: float) -> float:
+    """What OCRmyPDF wants of ``get_deskew``: degrees counterclockwise (tests/integrations/test_ocrmypdf.py asks it)."""
+    return -tilt
+
+
+def straightened_size(size: tuple[float, float], tilt: float, fill: Fill) -> tuple[float, float]:
+    """Width and height of a picture of this size, straightened: all of it, or the most of it without corners."""
+    width, height = size
+    sin, cos = abs(math.sin(math.radians(tilt))), abs(math.cos(math.radians(tilt)))
+    if fill != "crop":
+        return width * cos + height * sin, width * sin + height * cos
+    longer, shorter = max(size), min(size)
+    if shorter <= 2 * sin * cos * longer:
+        # Two corners lie on the longer sides, the others between the shorter ones.
+        half = shorter / 2
+        return (half / sin, half / cos) if width >= height else (half / cos, half / sin)
+    twice = cos * cos - sin * sin
+    return (width * cos - height * sin) / twice, (height * cos - width * sin) / twice
 
 
 def show_point(x: Decimal, y: Decimal, exif: ExifOrientation) -> tuple[Decimal, Decimal]:

@@ -10,12 +10,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pypdfium2
 import pytest
 from ocrmypdf._plugin_manager import get_plugin_manager
 from ocrmypdf.builtin_plugins.null_ocr import NullOcrEngine
 from PIL import Image
 
-from upright import Promise, Turn
+from upright import Promise, Turn, detect
 from upright.integrations.ocrmypdf import Plugin, UprightEngine, decibels, promise_of
 
 from .scans import SCRIPTS, page, scan, still_needed
@@ -64,6 +65,27 @@ def test_without_an_ocr_engine_and_threshold_and_rotate_of_its_own(tmp_path: Pat
     assert still_needed(tmp_path / "out.pdf", pages) == [Turn.NONE, Turn.NONE]
     ocrmypdf("--rotate-pages", "--rotate-pages-threshold", 999, "--ocr-engine", "none", source, tmp_path / "out.pdf")
     assert still_needed(tmp_path / "out.pdf", pages) == [Turn.RIGHT, Turn.HALF]
+
+
+@pytest.mark.parametrize("tilt", [-4.0, 2.5])
+def test_crooked_pages_are_straightened_whichever_way_they_lie(tilt: float, tmp_path: Path) -> None:
+    pages = [Image.fromarray(page(script)) for script in ("Latin", "Burmese")]
+    turns = (Turn.HALF, Turn.NONE)
+    crooked = [np.asarray(each.rotate(tilt, Image.Resampling.BICUBIC, fillcolor=255)) for each in pages]
+    source = scan(list(zip(crooked, turns, strict=True)), tmp_path / "scan.pdf")
+    ocrmypdf("--rotate-pages", "--deskew", "--ocr-engine", "none", source, tmp_path / "out.pdf")
+    with pypdfium2.PdfDocument(tmp_path / "out.pdf") as pdf:
+        drawn = [sheet.render(scale=2).to_pil() for sheet in pdf]
+    for each in drawn:
+        answer = detect(each, tilt=True)
+        assert answer.turn == Turn.NONE and answer.tilt == pytest.approx(0, abs=0.15)
+
+
+def test_a_page_without_text_is_not_straightened(tmp_path: Path) -> None:
+    engine, blank, broken = UprightEngine(NullOcrEngine()), tmp_path / "000001_blank.png", tmp_path / "000002.png"
+    Image.new("L", (400, 500), 255).save(blank)
+    broken.write_bytes(b"no picture")
+    assert engine.get_deskew(blank, options()) == 0.0 == engine.get_deskew(broken, options())
 
 
 PAPERLESS = """

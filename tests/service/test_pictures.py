@@ -196,3 +196,19 @@ def test_the_tilt_is_answered_where_it_is_asked_for(served):
     assert "tilt" not in served.client.post("/v1/orientation", content=page).json()
     found = served.client.post("/v1/orientation", content=page, params={"tilt": "true"}).json()
     assert abs(found["tilt"]) < 1 and 0 < found["tilt_error"] < 0.5
+
+
+def test_a_crooked_page_is_straightened_where_that_is_asked_for(served, detector):
+    crooked = io.BytesIO()
+    page = Image.open(next(DEMO.glob("page.*"))).convert("RGB").rotate(90, expand=True)
+    page.rotate(4, Image.Resampling.BICUBIC, expand=True, fillcolor="white").save(crooked, "JPEG", quality=90)
+    data = crooked.getvalue()
+    before = detector.detect(data, tilt=True)
+    answer = served.client.post("/v1/correct", content=data, params={"straighten": "crop"})
+    assert answer.headers["x-upright-outcome"] == "turned" and answer.headers["x-upright-lossless"] == "0"
+    assert before.tilt and abs(before.tilt) > 3.8
+    after = detector.detect(answer.content, tilt=True)
+    assert after.turn == 0 and after.tilt is not None and abs(after.tilt) < 0.1
+    plain = served.client.post("/v1/correct", content=data)
+    assert abs(detector.detect(plain.content, tilt=True).tilt) > 3.8
+    assert problem_of(served.client.post("/v1/correct", content=data, params={"straighten": "blue"}))["status"] == 400

@@ -54,7 +54,7 @@ def command(sources: tuple[str, ...], form: str, **options: Any) -> None:
 def _corrector(sources: tuple[str, ...], options: dict[str, Any]) -> Corrector:
     output = options["output"]
     options["in_place"] |= bool(options["sidecar"]) and not output
-    if bool(output) == options["in_place"] and not (options["dry_run"] and not output):
+    if bool(output) == bool(options["in_place"]) and not (options["dry_run"] and not output):
         raise UsageError("say where to write", remedy="give either -o OUT or --in-place (or --dry-run)")
     if options["in_place"] and STANDARD_STREAM in sources:
         raise UsageError("standard input cannot be corrected in place", remedy="give -o FILE, or -o - for stdout")

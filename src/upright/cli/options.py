@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..correction.writer import Writer
     from ..detector import Detector
     from ..pictures import Limits
+    from ..turns import Fill
     from .by_hand import ByHand
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -145,7 +146,13 @@ _CORRECTION = (
         type=click.Choice(["90", "180", "270"]),
         help="Turn every picture by hand, clockwise; nothing is decided.",
     ),
-    click.option("--in-place", is_flag=True, help="Change the files themselves, each atomically."),
+    click.option(
+        "--in-place",
+        is_flag=True,
+        multiple=True,
+        callback=lambda _, __, asked: sum(asked),
+        help="Change the files themselves, each atomically. With --straighten give it twice.",
+    ),
     click.option(
         "--method",
         type=click.Choice(["auto", "tag", "turn", "reencode"]),
@@ -174,6 +181,14 @@ _CORRECTION = (
         type=click.Choice(["full", "stem"]),
         help="Write XMP sidecars and touch no original: a.jpg.xmp, or with stem a.xmp. Raw photographs always get one.",
     ),
+    click.option(
+        "--straighten",
+        is_flag=True,
+        help="Also straighten text that is tilted: a copy, resampled once together with the turn, at the picture's own"
+        " quality. Pages of a PDF by a matrix, so that text stays text.",
+    ),
+    click.option("--crop", is_flag=True, help="With --straighten: cut the corners off that it leaves."),
+    click.option("--fill", type=click.Choice(["white", "edge"]), help="With --straighten: what fills them instead."),
     click.option("--dry-run", is_flag=True, help="Say what would be done; write no picture."),
     click.option(
         "--journal",
@@ -196,6 +211,9 @@ CORRECTION_NAMES = (
     "in_place",
     "pixels",
     "sidecar",
+    "straighten",
+    "crop",
+    "fill",
     "method",
     "edge",
     "dry_run",
@@ -236,7 +254,7 @@ def open_detector(options: dict[str, Any], progress: Callable[[str, float], obje
         from ..turns import Turn
         from .by_hand import ByHand
 
-        return ByHand(Turn(int(turn)), _limits(options), options["tilt"])
+        return ByHand(Turn(int(turn)), _limits(options), options["tilt"] or options["straighten"])
     from ..detector import Detector
 
     return Detector(**detector_options(options), progress=progress)
@@ -244,6 +262,7 @@ def open_detector(options: dict[str, Any], progress: Callable[[str, float], obje
 
 def detector_options(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords of `Detector` that the options give."""
+    options["tilt"] |= options.get("straighten", False)
     names = ("model", "engine", "threads", "promise", "effort", "budget_ms", "bands", "tilt")
     return {name: options[name] for name in names} | {"limits": _limits(options)}
 
@@ -252,6 +271,16 @@ def _limits(options: dict[str, Any]) -> Limits:
     from ..pictures import Limits
 
     return Limits(max_memory_mb=options["max_memory_mb"]) if options["max_memory_mb"] else Limits()
+
+
+def _fill(options: dict[str, Any]) -> Fill | None:
+    """What `Request.straighten` is to be."""
+    fill: Fill | None = options["fill"]
+    if (options["crop"] or fill) and not options["straighten"]:
+        raise UsageError("--crop and --fill say how pictures are straightened", remedy="give --straighten too")
+    if options["crop"] and fill:
+        raise UsageError("--crop leaves nothing to fill", remedy="give --crop or --fill")
+    return "crop" if options["crop"] else fill or "white" if options["straighten"] else None
 
 
 def corrector_of(
@@ -264,6 +293,9 @@ def corrector_of(
 
     if options["journal"] and not options["in_place"]:
         raise UsageError("--journal notes changes in place", remedy="give --in-place, or leave --journal out")
+    if options["straighten"] and options["in_place"] == 1:
+        remedy = "give -o OUT for copies, or --in-place twice; a journal keeps the old file for `upright undo`"
+        raise UsageError("--straighten changes every pixel of a file in place", remedy=remedy)
     journal = Journal(options["journal"]) if options["journal"] else None
     if journal is None and options["in_place"] and not options["dry_run"]:
         journal = run_journal()
@@ -273,7 +305,8 @@ def corrector_of(
         edge=options["edge"],
         sidecar=options["sidecar"],
         pixels=options["pixels"],
-        in_place=options["in_place"],
+        straighten=_fill(options),
+        in_place=bool(options["in_place"]),
     )
     writer = writer or Writer(journal, options["overwrite"], not options["new_times"], options["dry_run"])
     return Corrector(request, writer, folder, single)

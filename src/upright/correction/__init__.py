@@ -16,7 +16,7 @@ from ..formats import Bytes
 from ..journal import Journal, undo
 from ..limits import Limits
 from ..results import Correction, Method, Orientation, Promise
-from ..turns import Turn
+from ..turns import Fill, Turn
 from .opening import Opened, PathLike, opened
 from .planning import plan
 from .request import Change, Edge, Request, Target
@@ -46,17 +46,19 @@ _NO_LIMITS = Limits()
 
 def corrected_bytes(
     source: Bytes | PathLike,
-    turn: Turn | int,
+    turn: Turn | Orientation | int,
     method: Method | None = None,
     edge: Edge = "tag",
     *,
     page: int = 0,
     pixels: bool = False,
+    straighten: Fill | None = None,
     limits: Limits = _NO_LIMITS,
 ) -> tuple[bytes, Correction]:
     """The corrected file as bytes, and what was done. Raises as :func:`correct` does."""
     with opened(source) as file:
-        change = plan(file, Request(Turn(turn), method, edge, page, limits=limits, pixels=pixels))
+        request = Request(Turn.NONE, method, edge, page, limits=limits, pixels=pixels, straighten=straighten)
+        change = plan(file, request.answered(turn))
         return b"".join(change.targets[0].pieces()), change.correction
 
 
@@ -66,6 +68,7 @@ def correct(
     *,
     turn: Turn | Orientation | int | None = None,
     pixels: bool = False,
+    straighten: Fill | None = None,
     sidecar: Naming | None = None,
     detector: Detector | None = None,
     promise: Promise | str | None = None,
@@ -90,6 +93,8 @@ def correct(
         edge: what TURN does when it cannot be done without loss: "tag" instead, "trim" a JPEG's edge blocks,
             "refuse", or "reencode".
         pixels: the result is upright without a tag, turned without loss where possible, else compressed again.
+        straighten: also straighten what is tilted, by resampling: "crop" cuts the corners off that this leaves, "white"
+            and "edge" say what fills them. Needs an answer that has a tilt, or None for ``turn``.
         sidecar: write an XMP sidecar ("full": ``a.jpg.xmp``, "stem": ``a.xmp``) instead of changing the picture.
         keep_times: give the new file the old one's times.
         journal: where changes in place are written down for :func:`undo`.
@@ -106,7 +111,15 @@ def correct(
     path = None if isinstance(source, (bytes, bytearray, memoryview)) else os.fsdecode(source)
     goal = None if target is None else os.fsdecode(target)
     request = Request(
-        Turn.NONE, method_named(method), edge, page, goal, in_place, limits=limits, pixels=pixels, sidecar=sidecar
+        method=method_named(method),
+        edge=edge,
+        page=page,
+        target=goal,
+        in_place=in_place,
+        limits=limits,
+        pixels=pixels,
+        straighten=straighten,
+        sidecar=sidecar,
     )
     _check(path, request, dry_run)
     book = journal if isinstance(journal, Journal) or journal is None else Journal(journal)
@@ -118,7 +131,7 @@ def correct(
 
                 detector = shared_detector()
             file.look()
-            turn = detector.detect(source, promise=promise, page=page)
+            turn = detector.detect(source, promise=promise, page=page, **{"tilt": True} if straighten else {})
         return writer.write(plan(file, request.answered(turn)))
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from ..carriers import page_edits, read_exif_orientation
-from ..carriers.rotate import rotated
+from ..carriers.rotate import crooked_pages, rotated
 from ..errors import CorrectionError, NotLossless
 from ..formats import Edit, Window, format_in
 from ..results import Correction, Method, Orientation
 from ..turns import Turn
 from .opening import Opened
-from .planning import changed, check_names, plan
+from .planning import STAYS, changed, check_names, plan
 from .request import Change, Request
 
 _REMEDY = "name one page with --page, and a target"
@@ -32,6 +32,7 @@ def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -
     check_names(file, request, row.name if row else "")
     asked = {answer.page: request.answered(answer) for answer in answers}
     turns = {page: each.turn for page, each in asked.items() if each.turn and each.method != Method.KEEP}
+    tilts = {page: each.tilt for page, each in asked.items() if each.tilt and each.method != Method.KEEP}
     if turns and request.sidecar and "rotate" not in carriers:
         raise NotLossless("a sidecar says nothing of pages", remedy="leave --sidecar out: each page has its own tag")
     if turns and (request.method == Method.REENCODE or (request.method == Method.TURN and request.edge == "refuse")):
@@ -39,16 +40,22 @@ def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -
     note = "the tag was changed, not the pixels" * (request.method == Method.TURN)
     edits: list[Edit] = []
     cannot: NotLossless | None = None
+    if "rotate" in carriers:
+        crooked = dict.fromkeys(crooked_pages(file.window.at(0, file.window.size)) if tilts else (), STAYS)
+    else:
+        crooked = dict.fromkeys(tilts, "it was not straightened: pages of one file stay as they are stored")
+    tilts = {page: tilt for page, tilt in tilts.items() if page not in crooked}
     exif = {page: read_exif_orientation(file.window, page=page).orientation for page in asked}
     after = {page: before.then(turns.get(page, Turn.NONE)) for page, before in exif.items()}
     try:
-        if turns and "rotate" in carriers:
+        if (turns or tilts) and "rotate" in carriers:
             window, after = file.window, exif
-            edits = [Edit(window.size, b"", rotated(window.at(0, window.size), turns)[0])]
+            added, _ = rotated(window.at(0, window.size), turns, tilts, request.straighten or "white")
+            edits = [Edit(window.size, b"", added)]
         elif turns:
             edits = page_edits(file.window, {page: after[page] for page in turns})
     except NotLossless as error:
-        cannot, turns, after = error, {}, exif
+        cannot, turns, tilts, after = error, {}, {}, exif
 
     def check(written: BinaryIO) -> None:
         window = Window(written)
@@ -57,10 +64,11 @@ def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -
 
     corrections = []
     for page, each in asked.items():
-        method = Method.TAG if page in turns else Method.KEEP
+        method, moves = Method.TAG if page in turns or page in tilts else Method.KEEP, each.turn or each.tilt
         done = Correction(file.name, "", method, turns.get(page, Turn.NONE), exif[page], after[page], True, False)
-        said = cannot.cause if cannot and each.turn else note * (page in turns)
-        remedy = cannot.remedy if cannot and each.turn else ""
+        done = replace(done, tilt=tilts.get(page, 0.0))
+        said = cannot.cause if cannot and moves else note * (page in turns) or crooked.get(page, "") * bool(each.tilt)
+        remedy = cannot.remedy if cannot and moves else ""
         corrections.append(replace(done, note="; ".join(filter(None, (each.note, said))), remedy=remedy))
     whole = next((each for each in corrections if each.method == Method.TAG), corrections[0])
     return changed(file, request, replace(whole, note=""), tuple(edits), check=check), corrections

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..carriers import ExifTag, exif_edits, has_page, has_thumbnail, read_exif_orientation
-from ..carriers.rotate import rotated
+from ..carriers.rotate import crooked_pages, rotated
 from ..errors import BrokenPicture, CorrectionError, NotAPicture, NotLossless, TooLarge, UsageError
 from ..formats import Edit, Format, Window, format_in, format_of_suffix
 from ..formats.jpeg import Jpeg
 from ..formats.jxl import gives_a_jpeg_back
-from ..lossless import reencoded, turned
+from ..lossless import Straighten, reencoded, turned
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
 from .opening import Opened
 from .request import Change, Request, Target
 from .sidecars import plan_sidecar
+
+#: Why a page of a PDF is not straightened.
+STAYS = "it was not straightened: its links, notes or form fields would stay where they are"
 
 
 def plan(file: Opened, request: Request) -> Change:
@@ -30,6 +33,8 @@ def plan(file: Opened, request: Request) -> Change:
     target = file.path if request.in_place else request.target
     row = format_in(file.window)
     raw = row is not None and "raw" in row.carriers
+    if raw and request.tilt:
+        raise NotLossless("a raw photograph cannot be straightened", remedy="straighten what it is developed to")
     if row is not None and (raw or (request.sidecar and "rotate" not in row.carriers)) and not request.mirrored:
         return _beside(file, request, row.name, raw)
     new = _planned(file.window, file.name, request, target)
@@ -89,6 +94,11 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
     headed = bool({"irot", "codestream"} & {*carriers})
     tag = read_exif_orientation(window, page=page) if form else ExifTag()
     kept = Correction(name, "", Method.KEEP, turn, tag.orientation, tag.orientation, True, False)
+    if request.tilt and method != Method.KEEP and "rotate" not in carriers:
+        method = Method.REENCODE
+        if not form or (row and row.extra):
+            raise NotLossless(f"{form or 'this format'} cannot be straightened", remedy="convert it to PNG first")
+        request = replace(request, method=method)
     if request.pixels and target is not None and _promised(target) not in (None, form, _promised(name)):
         method = Method.REENCODE
     if method != Method.REENCODE:
@@ -97,7 +107,7 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         if "exif" in carriers and method in (None, Method.TAG):
             return _by_tag(window, kept, page, mirrored=True)
         return _kept(kept, f"{form or 'this format'} cannot be mirrored by a tag", "mirror it with another program")
-    if method == Method.KEEP and turn != Turn.NONE:
+    if method == Method.KEEP and (turn != Turn.NONE or request.tilt):
         return _kept(kept, "it was asked for that it is kept", "use another method")
     if (
         request.pixels
@@ -106,13 +116,13 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         and (turn or tag.orientation != ExifOrientation.TOP_LEFT)
     ):
         return _by_turn_or(window, kept, form, tag, replace(request, edge="reencode"), target or name, False)
-    if turn == Turn.NONE:
+    if turn == Turn.NONE and not request.tilt:
         # An upright picture is not compressed again, unless its target asks for another format.
         if method == Method.REENCODE and target is not None and _promised(target) not in (None, form):
             return _by_reencoding(window, kept, tag, request, target)
         return _kept(kept)
     if "rotate" in carriers and method != Method.REENCODE:
-        return _by_rotate(window, kept, page)
+        return _by_rotate(window, kept, request)
     if not form:
         cause = "not a picture in a format that upright knows" if window.size else "the file is empty"
         raise NotAPicture(cause, remedy="see `upright doctor` for the formats, or convert it")
@@ -169,15 +179,22 @@ def _by_tag(window: Window, kept: Correction, page: int, note: str = "", mirrore
     return _New(done, tuple(edits), check=check)
 
 
-def _by_rotate(window: Window, kept: Correction, page: int) -> _New:
-    """A PDF page by its /Rotate, the counterpart of the EXIF orientation."""
+def _by_rotate(window: Window, kept: Correction, request: Request) -> _New:
+    """A PDF page by its /Rotate, the counterpart of the EXIF orientation, and by a matrix."""
+    page, tilt, data = request.page, request.tilt, window.at(0, window.size)
+    crooked = STAYS if tilt and page in crooked_pages(data) else ""
+    if crooked and not kept.turn:
+        return _kept(kept, crooked, "straighten its scan")
+    tilts = {page: tilt} if tilt and not crooked else {}
     try:
-        added, rotates = rotated(window.at(0, window.size), {page: kept.turn})
+        added, rotates = rotated(data, {page: kept.turn} if kept.turn else {}, tilts, request.straighten or "white")
     except NotLossless as error:
         return _kept(kept, error.cause, error.remedy)
     others = ", the others stay as they are" if len(rotates) > 1 else ""
-    note = f"/Rotate of page {page + 1} is {rotates[page]} now{others}"
-    return _New(replace(kept, method=Method.TAG, note=note), (Edit(window.size, b"", added),))
+    note = f"/Rotate of page {page + 1} is {rotates[page]} now{others}" * bool(kept.turn)
+    note = "; ".join(filter(None, (note, crooked)))
+    done = replace(kept, method=Method.TAG, tilt=tilts.get(page, 0.0), note=note)
+    return _New(done, (Edit(window.size, b"", added),))
 
 
 def _by_turn(window: Window, kept: Correction, form: str, tag: ExifTag, request: Request) -> _New:
@@ -219,15 +236,17 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
                 remedy=_remedy(row, window, kept.turn) if held == "frames" else remedy,
             )
         note = f"of {count} pages this is page {request.page + 1}"
-    if row and row.turner and form == row.name:
+    if row and row.turner and form == row.name and not request.tilt:
         try:
             new = _by_turn(window, kept, form, tag, replace(request, edge="refuse"))
             return replace(new, correction=replace(new.correction, method=Method.REENCODE))
         except (NotLossless, TooLarge) as error:
             if form == "JPEG" and isinstance(error, NotLossless) and "blocks" not in error.cause:
                 raise  # several pictures, or something behind it: they would be lost
-    data = reencoded(window.at(0, window.size), tag.to_apply, kept.turn, form, request.page, request.limits)
+    how = Straighten(request.tilt, request.straighten or "white")
+    data = reencoded(window.at(0, window.size), tag.to_apply, kept.turn, form, request.page, request.limits, how)
     done = replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False, note=note)
+    done = replace(done, tilt=request.tilt)
     return _New(done, data=data)
 
 

@@ -10,8 +10,9 @@ from ..carriers.sidecar import Naming
 from ..errors import UsageError
 from ..formats import Edit, Window, applied
 from ..limits import Limits
+from ..lossless import LEAST_TILT
 from ..results import Correction, Method, Orientation
-from ..turns import Turn
+from ..turns import Fill, Turn
 from .opening import Opened
 
 _NO_LIMITS = Limits()
@@ -35,6 +36,8 @@ class Request:
         sidecar: write an XMP sidecar of such a name instead of changing the picture; of raw photographs always.
         pixels: the result is upright without a tag: turned without loss where possible, else compressed again; also
             where the picture is upright by its tag.
+        straighten: also straighten what is tilted, by resampling: "crop" cuts the corners off that this leaves, "white"
+            and "edge" say what fills them. ``tilt`` is by how many degrees clockwise.
         limits: of memory, for methods that decode.
     """
 
@@ -48,11 +51,19 @@ class Request:
     mirrored: bool = False
     sidecar: Naming | None = None
     pixels: bool = False
+    straighten: Fill | None = None
+    tilt: float = 0.0
     limits: Limits = _NO_LIMITS
 
     def __post_init__(self) -> None:
         if self.edge not in get_args(Edge):
             raise UsageError(f"there is no edge {self.edge!r}", remedy=f"use one of {', '.join(get_args(Edge))}")
+        if self.straighten and self.straighten not in get_args(Fill):
+            raise UsageError(
+                f"nothing fills with {self.straighten!r}", remedy=f"use one of {', '.join(get_args(Fill))}"
+            )
+        if self.straighten and self.sidecar:
+            raise UsageError("a sidecar cannot straighten a picture", remedy="leave sidecar or straighten out")
         if self.in_place and self.target is not None:
             raise UsageError("in_place and a target contradict each other", remedy="give one of them")
 
@@ -62,6 +73,12 @@ class Request:
             if turn.turn is None:
                 note = f"unsure ({turn.best.value} with confidence {turn.confidence:.3f}), left alone"
                 return replace(self, turn=Turn.NONE, note=note)
+            if (
+                self.straighten
+                and turn.tilt is not None
+                and abs(turn.tilt) >= max(LEAST_TILT, 2 * (turn.tilt_error or 0))
+            ):
+                self = replace(self, tilt=round(turn.tilt, 3))
             turn = turn.turn
         if turn not in (0, 90, 180, 270):
             raise UsageError(f"{turn} is no quarter turn", remedy="use 0, 90, 180 or 270")

@@ -54,6 +54,11 @@ def reencoded_bytes(rows: Iterable[Format], size: tuple[int, int], pixel_bytes: 
     return size[0] * size[1] * max(pixel_bytes, 4) * (_REENCODED + sum(row.held for row in rows))
 
 
+def straightened_bytes(size: tuple[int, int], pixel_bytes: float) -> float:
+    """What straightening adds: the samples as they are shown, resampled, and handed on."""
+    return size[0] * size[1] * max(pixel_bytes, 4) * 3
+
+
 def has_to_be_apart(row: Format, size: tuple[int, int], frames: int = 1) -> bool:
     """Whether so many frames may take so long that they are decoded where that can be stopped, and yields to others."""
     return row.apart or size[0] * size[1] * frames * row.slow > _MOST_S * 1e6

@@ -103,9 +103,7 @@ class Document:
             places.append((reference.number, len(self.data) + len(body), reference.generation))
             body += b"%d %d obj\n%s\nendobj\n" % (*reference, content)
         references = len(self.data) + len(body)
-        size = self.value(self.trailer.get(b"/Size"))
-        if not isinstance(size, int):
-            raise Damaged("its trailer has no /Size")
+        size = max(self.free(), *(reference.number + 1 for reference in objects))
         kept = b" ".join(key + b" " + self.trailer.text(key) for key in _KEPT_IN_TRAILER if key in self.trailer)
         trailer = b"/Size %d /Prev %d %s" % (size + self.by_stream, self.newest, kept)
         if self.by_stream:
@@ -118,6 +116,23 @@ class Document:
             table = b"".join(b"%d 1\n%010d %05d n \n" % row for row in places)
             body += b"xref\n%strailer\n<< %s >>\n" % (table, trailer)
         return body + b"startxref\n%d\n%%%%EOF\n" % references
+
+    def free(self) -> int:
+        """The first number that no object has."""
+        size = self.value(self.trailer.get(b"/Size"))
+        if not isinstance(size, int):
+            raise Damaged("its trailer has no /Size")
+        return max(size, max(self.places, default=0) + 1)
+
+    def inherited(self, page: Dictionary, key: bytes) -> Any:
+        """A value of a page, or of what it hangs on."""
+        for _ in range(MOST_DEPTH):
+            if key in page:
+                return self.value(page[key])
+            if b"/Parent" not in page:
+                return None
+            page = self.dictionary(page[b"/Parent"])
+        raise Damaged("its pages hang on each other")
 
     def dictionary(self, reference: Any) -> Dictionary:
         """The dictionary that a reference names."""

@@ -38,6 +38,18 @@ class Dictionary(dict[bytes, Any]):
         return self.raw[start:end]
 
 
+def with_values(content: Dictionary, values: dict[bytes, bytes]) -> bytes:
+    """The bytes of a dictionary with other values, or more."""
+    raw = content.raw
+    for key, value in sorted(values.items(), key=lambda each: content.spans.get(each[0], (2, 2)), reverse=True):
+        start, end = content.spans.get(key, (2, 2))
+        there = end > start
+        # A name that touched its value's bracket would become one word with a number.
+        gap = b" " if there and raw[start - 1 : start].isalpha() else b""
+        raw = raw[:start] + (gap + value if there else b" %s %s" % (key, value)) + raw[end:]
+    return raw
+
+
 def parsed(data: bytes, position: int, depth: int = 0) -> tuple[Any, int]:
     """The value at a position, and where it ends. Names keep their slash. Raises Damaged."""
     if depth > MOST_DEPTH:
@@ -62,8 +74,15 @@ def parsed(data: bytes, position: int, depth: int = 0) -> tuple[Any, int]:
     if text == b"(":
         return None, _end_of_string(data, end)
     if text[:1] in b"+-.0123456789":
-        return int(text) if _INTEGER.fullmatch(text) else None, end
+        return _number(text), end
     return text, end
+
+
+def _number(text: bytes) -> int | float | None:
+    try:
+        return int(text) if _INTEGER.fullmatch(text) else float(text)
+    except ValueError:
+        return None
 
 
 def _dictionary(data: bytes, start: int, depth: int) -> tuple[Dictionary, int]:

@@ -1,8 +1,8 @@
-"""Plugin for OCRmyPDF: upright decides how ``--rotate-pages`` turns a page, whatever engine reads it.
+"""Plugin for OCRmyPDF: upright decides how ``--rotate-pages`` turns a page, whatever engine reads it, and ``--deskew``.
 
 OCRmyPDF loads it by its entry point wherever both are installed, or with ``--plugin upright.integrations.ocrmypdf``.
-It does nothing unless ``--rotate-pages`` is given, nor with ``--no-upright``. An error never stops a run: the page
-stays as it is, with a line in the log. Hooks: https://ocrmypdf.readthedocs.io/en/latest/plugins.html
+It does nothing unless ``--rotate-pages`` or ``--deskew`` is given, nor with ``--no-upright``. An error never stops a
+run: the page stays as it is, with a line in the log. Hooks: https://ocrmypdf.readthedocs.io/en/latest/plugins.html
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ocrmypdf import hookimpl
 from ocrmypdf.pluginspec import OrientationConfidence
 
 from upright import Promise, Turn
-from upright.turns import OCRMYPDF_ANGLE
+from upright.turns import OCRMYPDF_ANGLE, ocrmypdf_deskew
 
 if TYPE_CHECKING:
     from ocrmypdf import OcrOptions
@@ -45,7 +45,7 @@ class Plugin:
     @hookimpl
     def add_options(parser: ArgumentParser) -> None:
         """Add the options, unless they are there because the plugin was loaded twice."""
-        group = parser.add_argument_group("upright", "Turns pages with --rotate-pages, whatever the OCR engine")
+        group = parser.add_argument_group("upright", "Turns and straightens pages with --rotate-pages and --deskew")
         with suppress(ArgumentError):
             group.add_argument(
                 "--upright-unsure",
@@ -67,7 +67,7 @@ class Plugin:
     @staticmethod
     @hookimpl(hookwrapper=True)
     def get_ocr_engine() -> Generator[None, Result[OcrEngine], None]:
-        """The engine that OCRmyPDF would use, asked for everything but the orientation.
+        """The engine that OCRmyPDF would use, asked for everything but orientation and tilt.
 
         ``options`` is not taken: OCRmyPDF 16 gives none, and asks for an orientation only with ``--rotate-pages``.
         """
@@ -81,7 +81,7 @@ add_options, validate, get_ocr_engine = Plugin.add_options, Plugin.validate, Plu
 
 
 class UprightEngine:
-    """An OCR engine that answers with upright's turn and leaves everything else to the engine that it wraps."""
+    """An OCR engine that answers with upright's turn and tilt and leaves all else to the engine that it wraps."""
 
     def __init__(self, engine: OcrEngine) -> None:
         self._engine = engine
@@ -100,7 +100,7 @@ class UprightEngine:
         """
         if getattr(options, "no_upright", False):
             return self._engine.get_orientation(input_file, options)
-        page = int(found[0]) if (found := re.match(r"\d+", Path(input_file).name)) else 0
+        page = _page_of(input_file)
         try:
             from upright import detect
 
@@ -113,6 +113,28 @@ class UprightEngine:
         except Exception as error:
             log.warning("upright: page %d is left as it is: %s", page, error)
             return OrientationConfidence(OCRMYPDF_ANGLE[Turn.NONE], 0.0)
+
+    def get_deskew(self, input_file: Path, options: OcrOptions) -> float:
+        """The angle that OCRmyPDF straightens a page by; 0 where no lines of text tell it, or it is too small."""
+        if getattr(options, "no_upright", False):
+            return self._engine.get_deskew(input_file, options)
+        try:
+            from upright import open_picture
+            from upright.lossless import LEAST_TILT
+            from upright.tilt import measured
+
+            with open_picture(input_file) as picture:
+                found = measured(picture)
+            return ocrmypdf_deskew(found.degrees) if found and abs(found.degrees) >= LEAST_TILT else 0.0
+        except Exception as error:
+            log.warning("upright: page %d is not straightened: %s", _page_of(input_file), error)
+            return 0.0
+
+
+def _page_of(image: Path) -> int:
+    """The number of a page, which begins the name of its picture."""
+    found = re.match(r"\d+", Path(image).name)
+    return int(found[0]) if found else 0
 
 
 def promise_of(threshold: float) -> Promise:

@@ -11,8 +11,9 @@ from ..turns import ExifOrientation
 from . import turbojpeg
 from .proof import TAG, decoding
 from .reencode import reencoded, smaller
+from .straighten import LEAST_TILT, Straighten
 
-__all__ = ["reencoded", "turned"]
+__all__ = ["LEAST_TILT", "Straighten", "reencoded", "turned"]
 
 _NO_LIMITS = Limits()
 #: Pixels. Cameras write 160 x 120; a header in 64 kB can claim four gigapixels.

@@ -16,6 +16,14 @@ from .proof import TAG
 
 def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     """The JPEG whose stored pixels are what ``exif`` shows, proven equal in every coefficient. Raises NotLossless."""
+    end = check_alone(data)
+    result = turbojpeg.transform(data[:end], exif, turbojpeg.TRIM if edge == "trim" else turbojpeg.PERFECT)
+    _prove(data[:end], result, exif, edge)
+    return result + data[end:]
+
+
+def check_alone(data: bytes) -> int:
+    """Where a JPEG ends. Raises NotLossless where it is not whole, or not the only picture in its file."""
     window = Window(data)
     end = next((segment.end for segment in segments(window, scans=True) if segment.marker == EOI), None)
     if end is None:
@@ -26,9 +34,7 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
         )
     if data[end:].strip(b"\0"):
         raise NotLossless(f"{len(data) - end} bytes follow the picture (a motion photo or depth map?)", remedy=TAG)
-    result = turbojpeg.transform(data[:end], exif, turbojpeg.TRIM if edge == "trim" else turbojpeg.PERFECT)
-    _prove(data[:end], result, exif, edge)
-    return result + data[end:]
+    return end
 
 
 def _prove(data: bytes, result: bytes, exif: ExifOrientation, edge: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotLossless
@@ -18,6 +18,7 @@ from ..formats.png import SIGNATURE, chunk, chunks
 from ..machine import libvips
 from ..turns import ExifOrientation, show_array
 from .proof import prove, same_picture, same_samples
+from .straighten import Straighten, straightened_array
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,16 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     return result
 
 
+def straightened(data: bytes, exif: ExifOrientation, how: Straighten) -> bytes:
+    """The PNG as ``exif`` shows it, resampled at its own depth; it is one of samples, not of a palette."""
+    return _rewritten(data, exif.swaps_sides, lambda samples: straightened_array(samples, exif, how))
+
+
 def _turned(data: bytes, exif: ExifOrientation) -> bytes:
+    return _rewritten(data, exif.swaps_sides, lambda samples: show_array(samples, exif))
+
+
+def _rewritten(data: bytes, swapped: bool, change: Callable[[NDArray[Any]], NDArray[Any]]) -> bytes:
     found = [(kind, data[start + 8 : start + 8 + size]) for kind, start, size in chunks(Window(data))]
     if not found or found[0][0] != b"IHDR" or len(found[0][1]) != 13:
         raise NotLossless("the PNG does not begin with its header")
@@ -45,14 +55,14 @@ def _turned(data: bytes, exif: ExifOrientation) -> bytes:
     compressed = sum(len(body) for kind, body in found if kind == b"IDAT")
     if height * (width * depth * _CHANNELS.get(colour, 1) // 8) > _DEFLATE_RATIO * compressed:
         raise NotLossless("the PNG is cut short")
-    samples = show_array(_samples(data, depth, colour), exif)
+    samples = change(_samples(data, depth, colour))
     header = struct.pack(">IIBBBBB", samples.shape[1], samples.shape[0], depth, colour, 0, 0, 0)
     parts, written = [SIGNATURE, chunk(b"IHDR", header)], False
     for kind, body in found[1:]:
         if kind == b"IDAT":
             parts += [] if written else [chunk(b"IDAT", piece) for piece in _compressed(samples, depth, colour)]
             written = True
-        elif kind == b"pHYs" and exif.swaps_sides:
+        elif kind == b"pHYs" and swapped:
             parts.append(chunk(kind, body[4:8] + body[:4] + body[8:]))
         else:
             parts.append(chunk(kind, body))

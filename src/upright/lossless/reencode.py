@@ -14,8 +14,10 @@ from ..formats import Format, Window, cost, format_in, format_of
 from ..formats.jpeg import segments
 from ..limits import Limits
 from ..turns import ExifOrientation, Turn, show_pillow
+from . import jpeg, png, tiff
 from .proof import decoding
-from .tiff import SAMPLES, bits_of, options_of
+from .straighten import STRAIGHT, Straighten, straightened_pillow
+from .tiff import SAMPLES, options_of
 
 _NO_LIMITS = Limits()
 _ADOBE, _COMMENT, _XMP = 0xEE, 0xFE, 700
@@ -23,9 +25,15 @@ _PNG_XMP = "XML:com.adobe.xmp"
 
 
 def reencoded(
-    data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: int = 0, limits: Limits = _NO_LIMITS
+    data: bytes,
+    exif: ExifOrientation,
+    turn: Turn,
+    form: str,
+    page: int = 0,
+    limits: Limits = _NO_LIMITS,
+    how: Straighten = STRAIGHT,
 ) -> bytes:
-    """A page of a picture as shown (``exif`` still to be applied), turned and written as ``form``.
+    """A page of a picture as shown (``exif`` still to be applied), turned, straightened and written as ``form``.
 
     A JPEG keeps its own quality and all its segments, other pictures EXIF, XMP, ICC and resolution; JPEG and WebP of
     another format have quality 95. Raises NotLossless for what would be lost, BrokenPicture, TooLarge.
@@ -39,26 +47,38 @@ def reencoded(
     if source and workers.THERE:
         window, container = Window(data), source.container
         if container is None or cost.has_to_be_apart(source, container.size_px(window, page)):
-            found: bytes = workers.call(f"{__name__}:encoded_here", data, exif, turn, form, page, limits, limits=limits)
+            found: bytes = workers.call(
+                f"{__name__}:encoded_here", data, exif, turn, form, page, limits, how, limits=limits
+            )
             return found
-    return encoded_here(data, exif, turn, form, page, limits)
+    return encoded_here(data, exif, turn, form, page, limits, how)
 
 
-def encoded_here(data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: int, limits: Limits) -> bytes:
+def encoded_here(
+    data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: int, limits: Limits, how: Straighten
+) -> bytes:
     """The same in this process."""
     source, target = format_in(Window(data)), format_of(form)
     name, move = source.name if source else "", exif.then(turn)
     if page == 0 and source and "exif" in source.carriers:
         data = with_pixels_moved(data, move, smaller)
     with decoding():
-        picture = _opened(data, source, page, partial(_check, limits, [row for row in (source, target) if row]))
-        shown, out = show_pillow(picture, move), io.BytesIO()
+        if how.tilt and name == form == "JPEG":
+            jpeg.check_alone(data)
+        check = partial(_check, limits, [row for row in (source, target) if row], how)
+        if how.tilt and name == form in ("PNG", "TIFF") and _is_deep(data, name):
+            assert source is not None and source.container is not None
+            check(source.container.size_px(Window(data)), source.container.pixel_bytes(Window(data)))
+            change = png.straightened if form == "PNG" else tiff.straightened
+            return change(data, move, how)
+        picture = _opened(data, source, page, check)
+        shown, out = straightened_pillow(picture, move, how), io.BytesIO()
         if name == form == "JPEG":
             shown.save(out, form, **_as_it_was(picture, move))
             return _with_segments(out.getvalue(), data)
         if name == form == "TIFF":
             kept = options_of(picture, move.swaps_sides, frozenset(SAMPLES - {_XMP}))
-            shown.save(out, form, **{"quality": 95} | kept)
+            shown.save(out, form, **({"quality": 95} if kept.get("compression") == "jpeg" else {}), **kept)
             return out.getvalue()
         _check_depth(data, name, form, picture.mode)
         options = _described(picture, name, form, move)
@@ -124,11 +144,19 @@ def _with_segments(new: bytes, old: bytes) -> bytes:
 
 
 def _check_depth(data: bytes, source: str, form: str, mode: str) -> None:
-    if form in ("PNG", "TIFF") and mode not in ("I;16", "I", "F") and source in ("PNG", "TIFF"):
-        window = Window(data)
-        deep = window.at(24, 1) == b"\x10" if source == "PNG" else max(bits_of(window), default=8) > 8
-        if deep:
-            raise NotLossless("its 16 bits would become 8", remedy="use --method turn, which keeps its format")
+    if (
+        form in ("PNG", "TIFF")
+        and mode not in ("I;16", "I", "F")
+        and source in ("PNG", "TIFF")
+        and _is_deep(data, source)
+    ):
+        raise NotLossless("its 16 bits would become 8", remedy="use --method turn, which keeps its format")
+
+
+def _is_deep(data: bytes, form: str) -> bool:
+    """Whether a PNG or TIFF has more than 8 bits."""
+    window = Window(data)
+    return window.at(24, 1) == b"\x10" if form == "PNG" else max(tiff.bits_of(window), default=8) > 8
 
 
 def smaller(data: bytes, exif: ExifOrientation, most_bytes: int) -> bytes | None:
@@ -148,8 +176,9 @@ def smaller(data: bytes, exif: ExifOrientation, most_bytes: int) -> bytes | None
     return None
 
 
-def _check(limits: Limits, rows: list[Format], size: tuple[int, int], pixel_bytes: float = 4) -> None:
-    limits.check_memory(size, cost.reencoded_bytes(rows, size, pixel_bytes))
+def _check(limits: Limits, rows: list[Format], how: Straighten, size: tuple[int, int], pixel_bytes: float = 4) -> None:
+    copies = cost.straightened_bytes(size, pixel_bytes) if how.tilt else 0
+    limits.check_memory(size, cost.reencoded_bytes(rows, size, pixel_bytes) + copies)
 
 
 def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., None]) -> Any:

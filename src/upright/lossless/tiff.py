@@ -15,8 +15,10 @@ from ..formats import Span, Window
 from ..formats.tiff import Directory, directory
 from ..machine import libvips
 from ..turns import VIPS_ANGLE, ExifOrientation
+from . import straighten
 from .pillow import info_of, rewritten
 from .proof import prove, same_picture, same_samples
+from .straighten import STRAIGHT, Straighten
 
 _SUB_IFDS, _COMPRESSION, _BITS = 0x014A, 0x0103, 0x0102
 _EXIF_IFDS = {0x8769, 0x8825}
@@ -56,11 +58,25 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
         result, proofs = rewritten(data, exif, options), [same_samples, same_picture]
     else:
         result, proofs = _by_vips(data, exif, _EXACT[compression]), [same_samples]
+    _check_tags(found, result)
+    prove(data, result, exif, *proofs)
+    return result
+
+
+def straightened(data: bytes, exif: ExifOrientation, how: Straighten) -> bytes:
+    """The TIFF as ``exif`` shows it, resampled at its own depth. Raises NotLossless."""
+    window = Window(data)
+    found = directory(window, Span(0, window.size))
+    compression = next(iter(found.numbers(window, _COMPRESSION)), 1)
+    result = _by_vips(data, exif, _EXACT.get(compression), how)
+    _check_tags(found, result)
+    return result
+
+
+def _check_tags(found: Directory, result: bytes) -> None:
     lost = found.tags() - directory(Window(result), Span(0, len(result))).tags() - LAYOUT - {0x0112}
     if lost:
         raise NotLossless(f"its tags {', '.join(map(hex, sorted(lost)))} cannot be written again")
-    prove(data, result, exif, *proofs)
-    return result
 
 
 def bits_of(window: Window) -> tuple[int, ...]:
@@ -79,7 +95,7 @@ def _pillow_keeps(data: bytes) -> bool:
         return False
 
 
-def _by_vips(data: bytes, exif: ExifOrientation, compression: str | None) -> bytes:
+def _by_vips(data: bytes, exif: ExifOrientation, compression: str | None, how: Straighten = STRAIGHT) -> bytes:
     pyvips = libvips()
     image = pyvips.Image.new_from_buffer(data, "", fail_on="error")
     if compression is None:
@@ -87,6 +103,8 @@ def _by_vips(data: bytes, exif: ExifOrientation, compression: str | None) -> byt
     shown = (image.fliphor() if exif.mirrored else image).rot(VIPS_ANGLE[exif.turn])
     if exif.swaps_sides:
         shown = shown.copy(xres=image.yres, yres=image.xres)
+    if how.tilt:
+        shown = straighten.straightened(shown, how, {"uchar": 255.0, "ushort": 65535.0}.get(image.format, image.max()))
     result: bytes = shown.tiffsave_buffer(compression=compression, bigtiff=data[2:4] in (b"+\0", b"\0+"))
     before, after = (directory(Window(each), Span(0, len(each))) for each in (data, result))
     return result if before.find(282) is not None else _without_resolution(result, after)

@@ -94,6 +94,7 @@ class Correction(Answer):
     written: bool
     note: str
     remedy: str
+    tilt: float = Field(description="Degrees clockwise that it was straightened by, after the turn.")
 
 
 class JobLine(Orientation):

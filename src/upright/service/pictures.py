@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,7 +12,7 @@ from .. import results
 from ..correction import Edge
 from ..errors import UprightError
 from ..results import Group, Method, Outcome, Promise
-from ..turns import Turn
+from ..turns import Fill, Turn
 from . import answers
 from .forms import is_form, read_form, read_pictures
 from .openapi import header, takes
@@ -102,8 +103,12 @@ async def correct(
     turn: Annotated[Literal["0", "90", "180", "270"] | None, Query()] = None,
     edge: Edge = "tag",
     pixels: bool = False,
+    straighten: Fill | None = None,
 ) -> Response:
-    """The corrected file. With `turn` nothing is decided; when unsure the file comes back as it was."""
+    """The corrected file. With `turn` nothing is decided; when unsure the file comes back as it was.
+
+    With `straighten` what is tilted is resampled: `crop` cuts the corners off that it leaves, `white` and `edge` fill.
+    """
     state, trace = state_of(request), trace_of(request)
     pictures = await read_pictures(request, state.settings.max_pictures)
     if len(pictures) != 1:
@@ -112,18 +117,20 @@ async def correct(
     headers: dict[str, str] = {}
 
     async def work() -> bytes:
-        wanted = Turn.NONE if turn is None else Turn(int(turn))
-        if turn is None:
-            answer = await state.runner.orient(data, name, Ask(promise), trace)
+        by_hand = None if turn is None else Turn(int(turn))
+        if by_hand is None:
+            answer = await state.runner.orient(data, name, Ask(promise, tilt=straighten is not None), trace)
             trace.decided(answer, len(data))
             headers.update(headers_of(answer))
-            wanted = answer.turn or Turn.NONE
-        new, done = await state.runner.correct(data, wanted, method, edge, trace, pixels=pixels)
+        wanted = (answer if straighten else answer.turn or Turn.NONE) if by_hand is None else by_hand
+        new, done = await state.runner.correct(data, wanted, method, edge, trace, pixels=pixels, straighten=straighten)
         headers["X-Upright-Method"] = done.method.value
         headers["X-Upright-Lossless"] = "1" if done.lossless else "0"
-        if wanted:
+        if by_hand is None:
+            headers["X-Upright-Outcome"] = Outcome("", answer, correction=replace(done, written=True)).group
+        elif by_hand:
             headers["X-Upright-Outcome"] = Group.CANNOT if done.method is Method.KEEP else Group.TURNED
-        elif turn is not None:
+        else:
             headers["X-Upright-Outcome"] = Group.UPRIGHT
         if note := "; ".join(filter(None, (done.note, done.remedy))):
             headers["X-Upright-Note"] = note.encode("ascii", "backslashreplace").decode()

@@ -21,7 +21,7 @@ from ..pictures import open_picture
 from ..results import Correction, Method, Orientation, Outcome, Promise
 from ..run import outcomes_of
 from ..sources import Item
-from ..turns import Turn
+from ..turns import Fill, Turn
 from .problems import ClientGone
 from .slots import Slots
 from .trace import Trace
@@ -131,10 +131,19 @@ class Runner:
         return answers
 
     async def correct(
-        self, data: bytes, turn: Turn, method: Method | None, edge: Edge, trace: Trace, *, pixels: bool = False
+        self,
+        data: bytes,
+        turn: Turn | Orientation,
+        method: Method | None,
+        edge: Edge,
+        trace: Trace,
+        *,
+        pixels: bool = False,
+        straighten: Fill | None = None,
     ) -> tuple[bytes, Correction]:
         """The file's bytes set right, and what was done."""
-        work = partial(corrected_bytes, data, turn, method, edge, pixels=pixels, limits=self.detector.limits)
+        limits = self.detector.limits
+        work = partial(corrected_bytes, data, turn, method, edge, pixels=pixels, straighten=straighten, limits=limits)
         return await self.call(trace, "write", work)
 
     async def call(self, trace: Trace, stage: str, function: Callable[..., T], *args: Any) -> T:
