@@ -50,7 +50,7 @@ def test_outcomes_are_of_the_published_form(reference: ModuleType, tmp_path: Pat
     for number in range(4):
         page = Image.open(DEMO / "page.jpg") if number else Image.new("L", (99, 140))
         page.save(tmp_path / f"scan{number}.png")
-    found += rows("detect", "--together", "--json", *sorted(tmp_path.glob("scan*.png")))
+    found += rows("detect", "--together", "--tilt", "--json", *sorted(tmp_path.glob("scan*.png")))
     rows("batch", DEMO / "page.jpg", "-o", tmp_path / "rows.jsonl")
     found += [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     for row in found:

@@ -57,6 +57,8 @@ def pictures(folder: Path) -> None:
     page.bandjoin([page[0], page[1]]).tiffsave(str(folder / "large" / "satellite.tif"))
     with Image.open(DEMO / "page.jpg") as first, Image.open(DEMO / "receipt.png") as second:
         pages = [first.convert("RGB"), second.convert("RGB")]
+        leaning = second.convert("RGB").rotate(3, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
+        leaning.save(folder / "crooked.jpg", quality=90)
     # TIFF first: saving as PDF leaves settings of JPEG with an image.
     for name in ("large/pages.tif", "scan.pdf"):
         pages[0].save(folder / name, save_all=True, append_images=pages[1:])
