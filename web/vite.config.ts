@@ -1,11 +1,18 @@
 import { readFileSync } from "node:fs";
 import { defineConfig } from "vite";
 
-const ort = JSON.parse(readFileSync("node_modules/onnxruntime-web/package.json", "utf-8")) as { version: string };
+const version = (name: string) =>
+  (JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf-8")) as { version: string }).version;
 
 export default defineConfig({
   base: "./",
-  define: { ORT_VERSION: JSON.stringify(ort.version) },
+  define: {
+    VERSIONS: JSON.stringify({
+      ort: version("onnxruntime-web"),
+      pdfium: version("@embedpdf/pdfium"),
+      libheif: version("libheif-js"),
+    }),
+  },
   // ONNX Runtime without its WebAssembly inside: scripts/finish.mjs puts that beside the page.
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "production"] },
   worker: { format: "es" },

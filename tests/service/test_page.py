@@ -77,6 +77,15 @@ def test_what_has_not_changed_is_not_sent_again(page, tmp_path):
     assert page.get("/", headers={"if-none-match": first.headers["etag"]}).text == "another page"
 
 
+def test_what_is_large_is_packed_for_those_that_take_it(page):
+    packed, plain = (
+        page.get("/model/model-int8.onnx", headers={"accept-encoding": way}) for way in ("gzip", "identity")
+    )
+    assert packed.headers["content-encoding"] == "gzip" and "content-encoding" not in plain.headers
+    assert packed.content == plain.content
+    assert int(packed.headers["content-length"]) < 0.8 * len(plain.content)
+
+
 def test_types_and_the_model(page):
     assert page.get("/assets/run.wasm").headers["content-type"] == "application/wasm"
     model = load_model()

@@ -1,8 +1,9 @@
 """How fast the page is, and how much memory it takes: ``python -m tests.web.speed`` prints JSON.
 
-Cold load to the first decision; pictures of 12 megapixels one after another, with the longest tasks of the page's own
-thread and the memory of all browser processes; one view by WebAssembly against one by native code, a thread each;
-what windows of text cost beyond the eight looks before them, for a page of small text of 12 megapixels.
+Cold load to the first decision, and what it loads; pictures of 12 megapixels, with the longest tasks of the page's own
+thread and the memory of all browser processes; one view by WebAssembly against one by native code, a thread each; what
+windows of text cost beyond the eight looks before them, for a page of small text of 12 megapixels. With ``--small
+FOLDER`` 300 small pictures (see agreement.py), by the command before and after, in the same minutes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -26,6 +29,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from upright import Detector
 
+from .agreement import prepare
 from .conftest import CHROMIUM_OPTIONS, ISOLATED, ROOT, _serve
 from .pictures import page as letter
 from .pictures import turned
@@ -102,6 +106,24 @@ def first_decision_s(address: str, picture: Path) -> float:
     return took
 
 
+def small(address: str, folder: Path, limit: int) -> dict[str, Any]:
+    """Small pictures in the page and by the command, before and after it, so that both meet the same load."""
+    with tempfile.TemporaryDirectory() as kept:
+        prepare(folder, Path(kept), limit)
+        paths = sorted(Path(kept).iterdir())
+        command = [sys.executable, "-m", "upright", "detect", "--quiet", *map(str, paths)]
+        seconds = []
+        for turn in range(2):
+            started = time.perf_counter()
+            subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+            seconds.append(time.perf_counter() - started)
+            if turn == 0:
+                found = many(address, paths)
+    page_s = found["s_per_picture"] * len(paths)
+    ratio = page_s / (sum(seconds) / 2)
+    return found | {"page_s": round(page_s, 1), "command_s": [round(s, 1) for s in seconds], "ratio": round(ratio, 2)}
+
+
 def many(address: str, pictures: list[Path]) -> dict[str, Any]:
     with opened_page(address) as page:
         expect(page.locator("#engine")).to_contain_text("WebAssembly", timeout=60_000)
@@ -153,7 +175,9 @@ def windows_ms(address: str, rounds: int) -> dict[str, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=50)
+    parser.add_argument("--pictures", type=int, default=50, help="of 12 megapixels")
+    parser.add_argument("--small", type=Path, metavar="FOLDER", help="upright pictures of which --limit are turned")
+    parser.add_argument("--limit", type=int, default=300)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as kept:
         paths = []
@@ -168,6 +192,7 @@ def main() -> None:
             "12_megapixels": many(address, paths),
             "ms_per_view_one_thread": one_view_ms(address, 10),
             "windows_of_text": windows_ms(address, 2),
+            **({"small": small(address, options.small, options.limit)} if options.small else {}),
             "load_average": [round(value, 1) for value in os.getloadavg()],
         }
     (ROOT / "out/web/speed.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")

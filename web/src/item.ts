@@ -82,13 +82,13 @@ export class Item {
     if (this.state !== "done") return "waiting";
     if (this.unsure) return "unsure";
     if (this.turn === 0) return "kept";
-    return this.looked!.method === "cannot" ? "cannot" : "turned";
+    return this.looked!.writing.method === "cannot" ? "cannot" : "turned";
   }
 
   /** What is done to the file, in words. */
   get note(): Key | undefined {
     if (this.state !== "done") return undefined;
-    const { method, why } = this.looked!;
+    const { method, why } = this.looked!.writing;
     if (this.turn === 0) return method === "cannot" || this.source.items.length > 1 ? undefined : "saveKeep";
     return why ?? NOTES[method];
   }
@@ -133,6 +133,7 @@ export class Item {
 
   private get whyFailed(): string {
     const { message, kind } = this.error;
+    if (kind === "locked") return say("locked");
     return kind === undefined ? message : kind ? say("foreign", { format: kind }) : say("broken");
   }
 

@@ -1,23 +1,29 @@
-/** A page of a file as pixels, by the browser's own decoder. */
+/** A page of a file as pixels: by the browser's own decoder, or by one that is fetched when it is first needed. */
 import { openPicture, type DecodedPicture } from "../package/src/pixels.js";
-import { sniff } from "./sniff.js";
+import { Unreadable, type Page } from "./page.js";
+import { writingOf } from "./save.js";
+import { sniff, type Kind } from "./sniff.js";
 
-/** This browser cannot open a file, which is of that `kind`; "" where it is of none that is known. */
-export class Unreadable extends Error {
-  constructor(readonly kind: string) {
-    super(`unreadable: ${kind}`);
-  }
-}
+/** Reads the WebAssembly of a decoder by its name. */
+export type Wasm = (name: "pdfium" | "libheif") => Promise<ArrayBuffer>;
 
 /** Kinds that every browser reads: one that cannot be opened is damaged. */
 const EVERYWHERE = ["JPEG", "PNG", "GIF", "WebP"];
 
-/** Open a picture; close its `pixels` afterwards. Throws `Unreadable`. */
-export async function openPage(file: Blob): Promise<{ picture: DecodedPicture; pages: number }> {
+/** Open a page, counted from 0; close its picture's `pixels` afterwards. Throws `Unreadable`. */
+export async function openPage(file: Blob, page: number, wasm: Wasm): Promise<Page> {
+  const kind = await sniff(file);
+  if (kind === "PDF") return (await import("./decoders/pdf.js")).openPdf(file, page, () => wasm("pdfium"));
+  const [picture, pages] = await decoded(file, kind, page, wasm);
+  return { picture, pages, writing: await writingOf(file, pages) };
+}
+
+async function decoded(file: Blob, kind: Kind | undefined, page: number, wasm: Wasm): Promise<[DecodedPicture, number]> {
+  if (kind === "TIFF") return (await import("./decoders/tiff.js")).openTiff(file, page);
   try {
-    return { picture: await openPicture(file), pages: 1 };
+    return [await openPicture(file), 1];
   } catch {
-    const kind = await sniff(file);
+    if (kind === "HEIC") return (await import("./decoders/heic.js")).openHeic(file, page, () => wasm("libheif"));
     throw new Unreadable(!kind || EVERYWHERE.includes(kind) ? "" : kind);
   }
 }

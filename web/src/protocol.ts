@@ -3,6 +3,7 @@ import type { Orientation, Promised } from "../package/src/decide.js";
 import type { Model } from "../package/src/model.js";
 import type { Turn } from "../package/src/turns.js";
 import type { Looks } from "../package/src/view.js";
+import type { Writing } from "./page.js";
 
 export interface Looked {
   orientation: Orientation;
@@ -10,9 +11,8 @@ export interface Looked {
   looks: Looks;
   width: number;
   height: number;
-  /** How a turn of it would be written: into the file, as a PNG, or not at all, and `why`. */
-  method: "tag" | "png" | "cannot";
-  why?: Why;
+  /** How a turn of it would be written. */
+  writing: Writing;
   /** How many pages the file has. */
   pages: number;
   thumbnail: Blob;
@@ -31,9 +31,6 @@ export interface Wanted {
   /** Of each page. */
   turns: Turn[];
 }
-
-/** Why a file is written as it is; the page has words for each. */
-export type Why = "animated" | "noTag";
 
 /** What one worker fetched, by address, so that the others need not. */
 export type Parts = Record<string, ArrayBuffer>;

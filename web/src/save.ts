@@ -2,54 +2,53 @@
 import { formatOf } from "../package/src/bytes.js";
 import { DamagedMetadata, patchExifOrientation, readExifOrientation } from "../package/src/exif.js";
 import { compose, type Turn } from "../package/src/turns.js";
-import type { Looked, Saved, Wanted } from "./protocol.js";
+import { isAnimated } from "./animated.js";
+import { turnHeif } from "./decoders/irot.js";
+import type { Wasm } from "./open.js";
+import type { Writing } from "./page.js";
+import type { Saved, Wanted } from "./protocol.js";
+import { sniff, type Kind } from "./sniff.js";
 
-type Method = Pick<Looked, "method" | "why">;
-
-/** How a turn of this file would be written. */
-export async function methodOf(file: Blob): Promise<Method> {
+/** How a turn of this file, which is no PDF, would be written. */
+export async function writingOf(file: Blob, pages: number): Promise<Writing> {
+  const kind = await sniff(file);
   const bytes = new Uint8Array(await file.arrayBuffer());
-  if (formatOf(bytes) === "other") return isAnimated(bytes) ? { method: "cannot", why: "animated" } : { method: "png" };
+  if (isAnimated(bytes)) return { method: "cannot", why: "animated" };
   try {
-    patchExifOrientation(bytes, compose(readExifOrientation(bytes), 90));
-    return { method: "tag" };
+    const turned = await turnedBytes(bytes, kind, Array.from({ length: pages }, () => 90));
+    if (turned) return kind === "HEIC" || kind === "AVIF" ? { method: "tag", why: "irot" } : { method: "tag" };
   } catch (error) {
-    if (error instanceof DamagedMetadata) return { method: "cannot", why: "noTag" };
-    throw error;
+    // A view of bytes refuses with a RangeError what lies outside of a file that is cut short.
+    if (!(error instanceof DamagedMetadata || error instanceof RangeError)) throw error;
+    if (kind !== "HEIC" && kind !== "AVIF") return { method: "cannot", why: "noTag" };
   }
+  return pages > 1 ? { method: "cannot", why: "pages" } : { method: "png" };
 }
 
-/** JPEG and PNG get a tag, anything else becomes a PNG of its turned pixels; a turn of 0 is the file itself. */
-export async function saved({ file, name, turns }: Wanted, turned: (turn: Turn) => Promise<Blob>): Promise<Saved> {
-  const [turn, modified] = [turns[0]!, file.lastModified];
-  const { method } = turn === 0 ? { method: "cannot" } : await methodOf(file);
-  if (method === "cannot") return { name, blob: file, modified };
-  if (method === "png") return { name: `${name.replace(/\.\w{1,5}$/, "")}.png`, blob: await turned(turn), modified };
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const patched = patchExifOrientation(bytes, compose(readExifOrientation(bytes), turn));
-  return { name, blob: new Blob([patched], { type: file.type }), modified };
+/** The file with the turns of its pages; one without any is the file itself, as is one that cannot be turned. */
+export async function saved(wanted: Wanted, png: (turn: Turn) => Promise<Blob>, wasm: Wasm): Promise<Saved> {
+  const { file, name, turns } = wanted;
+  const as = (blob: Blob, called = name): Saved => ({ name: called, blob, modified: file.lastModified });
+  if (turns.every((turn) => turn === 0)) return as(file);
+  const kind = await sniff(file);
+  if (kind === "PDF") return as(await (await import("./decoders/pdf.js")).turnPdf(file, turns, () => wasm("pdfium")));
+  const { method } = await writingOf(file, turns.length);
+  if (method === "cannot") return as(file);
+  if (method === "png") return as(await png(turns[0]!), `${name.replace(/\.\w{1,5}$/, "")}.png`);
+  const turned = await turnedBytes(new Uint8Array(await file.arrayBuffer()), kind, turns);
+  return as(new Blob([turned!], { type: file.type }));
 }
 
-/** Whether there is more than one picture in a GIF, WebP or AVIF, which a PNG would lose. */
-function isAnimated(bytes: Uint8Array): boolean {
-  const head = new TextDecoder("latin1").decode(bytes.subarray(0, 64));
-  if (head.startsWith("GIF8")) return frames(bytes) > 1;
-  if (head.startsWith("RIFF") && head.slice(8, 16) === "WEBPVP8X") return (bytes[20]! & 2) !== 0;
-  return head.startsWith("ftypavis", 4);
-}
-
-/** Frames of a GIF, two at the most: its blocks are followed, as their bytes may look like anything. */
-function frames(bytes: Uint8Array): number {
-  const table = (packed: number) => (packed & 0x80 ? 3 << ((packed & 7) + 1) : 0);
-  let count = 0;
-  let at = 13 + table(bytes[10]!);
-  while (at < bytes.length && bytes[at] !== 0x3b && count < 2) {
-    if (bytes[at] === 0x2c) {
-      count++;
-      at += 11 + table(bytes[at + 9]!);
-    } else at += 2;
-    for (let size = bytes[at]; size; size = bytes[at]) at += size + 1;
-    at++;
-  }
-  return count;
+/** Turned without touching a pixel, where there is a way. Throws `DamagedMetadata`. */
+async function turnedBytes(
+  bytes: Uint8Array,
+  kind: Kind | undefined,
+  turns: readonly Turn[],
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (kind === "TIFF") return (await import("./decoders/tiff.js")).turnTiff(bytes, turns);
+  if (turns.length > 1) return undefined;
+  const [turn] = turns as [Turn];
+  if (kind === "HEIC" || kind === "AVIF") return turnHeif(bytes, turn);
+  if (formatOf(bytes) === "other") return undefined;
+  return patchExifOrientation(bytes, compose(readExifOrientation(bytes), turn));
 }

@@ -4,12 +4,13 @@ import { Detector } from "../package/src/detector.js";
 import type { DecodedPicture } from "../package/src/pixels.js";
 import { partsOf, then, type Turn } from "../package/src/turns.js";
 import { fetchKept, forgetKept } from "./kept.js";
-import { openPage, Unreadable } from "./open.js";
-import { methodOf, saved } from "./save.js";
+import { openPage, type Wasm } from "./open.js";
+import { Unreadable } from "./page.js";
+import { saved } from "./save.js";
 import type { Calls, Content, Parts, Reply, Request } from "./protocol.js";
 import { zipped } from "./zip.js";
 
-declare const ORT_VERSION: string;
+declare const VERSIONS: Record<"ort" | "pdfium" | "libheif", string>;
 
 const THUMBNAIL_PX = 360;
 const base = new URL(/* @vite-ignore */ "../", import.meta.url);
@@ -23,21 +24,21 @@ const calls: Calls = {
     return { model, parts };
   },
 
-  async look(file, _page, promise, before) {
+  async look(file, page, promise, before) {
     const judge = await opened();
-    const { picture, pages } = await openPage(file);
+    const { picture, pages, writing } = await openPage(file, page, decoder);
     try {
       const [orientation, looks] = await judge.detectPicture(picture, { promise, looks: before });
       const { width, height } = picture;
       const thumbnail = await drawn(picture, THUMBNAIL_PX);
-      return { orientation, looks, width, height, ...(await methodOf(file)), pages, thumbnail };
+      return { orientation, looks, width, height, writing, pages, thumbnail };
     } finally {
       picture.pixels.close();
     }
   },
 
-  async view(file, _page, side) {
-    const { picture } = await openPage(file);
+  async view(file, page, side) {
+    const { picture } = await openPage(file, page, decoder);
     try {
       return await drawn(picture, side);
     } finally {
@@ -46,7 +47,7 @@ const calls: Calls = {
   },
 
   async save(wanted) {
-    return saved(wanted, (turn) => pixelsOf(wanted.file, turn));
+    return saved(wanted, (turn) => pixelsOf(wanted.file, turn), decoder);
   },
 
   async zip(wanted, progress) {
@@ -88,15 +89,19 @@ async function part(address: string, read: (response: Response) => Promise<Array
   return (parts[address] = await read(response));
 }
 
-/** Kept as gzip in a name of its own: no server has to know how to serve it, and 14 MB become 4. */
 function wasm(): Promise<ArrayBuffer> {
-  const address = new URL(`ort/ort-wasm-simd-threaded.wasm.gz?v=${ORT_VERSION}`, base);
-  return part(address.href, async (response) => {
+  return unpacked(`ort/ort-wasm-simd-threaded.wasm.gz?v=${VERSIONS.ort}`);
+}
+
+const decoder: Wasm = (name) => unpacked(`decoders/${name}.wasm.gz?v=${VERSIONS[name]}`);
+
+/** Kept as gzip in a name of its own: no server has to know how to serve it, and 14 MB become 4. */
+function unpacked(name: string): Promise<ArrayBuffer> {
+  return part(new URL(name, base).href, async (response) => {
     const bytes = await response.arrayBuffer();
     const head = new Uint8Array(bytes, 0, 2);
     // Some servers announce .gz files as Content-Encoding: gzip; the browser has unpacked those already.
-    if (head[0] !== 0x1f || head[1] !== 0x8b) return bytes;
-    return unzipped(bytes);
+    return head[0] === 0x1f && head[1] === 0x8b ? unzipped(bytes) : bytes;
   });
 }
 
@@ -106,7 +111,7 @@ function drawn(picture: DecodedPicture, side: number): Promise<Blob> {
 }
 
 async function pixelsOf(file: File, turn: Turn): Promise<Blob> {
-  const { picture } = await openPage(file);
+  const { picture } = await openPage(file, 0, decoder);
   try {
     return await canvasOf(picture, turn, 1).convertToBlob({ type: "image/png" });
   } finally {

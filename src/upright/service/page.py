@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import mimetypes
+from functools import lru_cache
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 from starlette.routing import BaseRoute
 
@@ -51,11 +54,22 @@ def routes(model: Model, folder: Path = FOLDER) -> list[BaseRoute]:
         headers["ETag"] = etag = _etag(path)
         if etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
+        if path.suffix != ".gz" and "gzip" in request.headers.get("accept-encoding", ""):
+            # The int8 model becomes 4.2 of 5.5 MB, so that a first visit loads less than 8.
+            content = await run_in_threadpool(_packed, path, etag)
+            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+            return Response(content, headers=headers, media_type=media_type)
         return FileResponse(path, headers=headers, media_type=media_type)
 
     for name in (*files, *([""] if "index.html" in files else [])):
         router.add_api_route(f"/{name}", page, methods=["GET", "HEAD"])
     return router.routes
+
+
+@lru_cache(maxsize=64)
+def _packed(path: Path, etag: str) -> bytes:
+    """A file by gzip; packed again when it has changed."""
+    return gzip.compress(path.read_bytes(), 6, mtime=0)
 
 
 def _etag(path: Path) -> str:

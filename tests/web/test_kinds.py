@@ -1,0 +1,180 @@
+"""Whatever is dropped: PDF, TIFF, HEIC and AVIF are turned as the command turns them, or refused in true words."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pikepdf
+import pypdfium2
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from upright import Detector, correct
+from upright.pictures import open_picture
+
+from .conftest import Visit
+from .pictures import page, sky, turned
+
+Visiting = Callable[..., Visit]
+HEIC = Path(__file__).parents[1] / "data/turned.heic"
+
+
+def sheets(turns: Sequence[int]) -> list[Image.Image]:
+    """Pictures of which `tiny_model` says what turn they need."""
+    return [turned(sky(240, 160, 20 + 10 * at), turn) for at, turn in enumerate(turns)]
+
+
+def same_as_the_command(saved: Path, source: Path, turn: int) -> bool:
+    """Whether these are the bytes that `upright correct --turn` writes."""
+    wanted = saved.with_name(f"command{source.suffix}")
+    correct(source, wanted, turn=turn)
+    return saved.read_bytes() == wanted.read_bytes()
+
+
+def test_pages_of_a_pdf_are_turned_by_an_update_at_its_end(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    turns = [90, 0, 180, 270]
+    source = tmp_path / "scan.pdf"
+    first, *rest = sheets(turns)
+    first.save(source, save_all=True, append_images=rest)
+    opened = visit(tiny_site)
+    opened.add(source)
+    opened.wait_decided(4)
+    cards = opened.cards()
+    assert {name: card["turn"] for name, card in cards.items()} == {
+        f"scan.pdf, page {at + 1}": turn for at, turn in enumerate(turns)
+    }
+    assert "added at its end" in cards["scan.pdf, page 1"]["note"]
+    expect(opened.page.locator("#download")).to_have_text("Download 1 as zip")
+    (tmp_path / "saved").mkdir()
+    saved = opened.save("scan.pdf, page 3", tmp_path / "saved")
+    assert saved.read_bytes().startswith(source.read_bytes()), "nothing in the file changes"
+    with pikepdf.open(saved) as read:
+        assert [int(sheet.obj.get("/Rotate", 0)) for sheet in read.pages] == turns
+        assert not read.check_pdf_syntax()
+    document = pypdfium2.PdfDocument(saved)
+    for at in range(4):
+        grey = np.asarray(document[at].render(scale=1).to_pil().convert("L"))
+        assert grey[:20].mean() > 150 > grey[-20:].mean(), f"page {at + 1} is upright"
+    opened.page.reload()
+    opened.wait_decided(4)
+    assert opened.cards() == cards
+
+
+def test_pdfs_that_viewers_would_not_agree_on_are_left_alone(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    whole = io.BytesIO()
+    sheets([90])[0].save(whole, "PDF")
+    (tmp_path / "damaged.pdf").write_bytes(whole.getvalue().replace(b"startxref", b"startxxxx"))
+    with pikepdf.open(io.BytesIO(whole.getvalue())) as read:
+        read.save(tmp_path / "encrypted.pdf", encryption=pikepdf.Encryption(owner="o", user=""))
+        read.save(tmp_path / "locked.pdf", encryption=pikepdf.Encryption(owner="o", user="u"))
+    opened = visit(tiny_site)
+    opened.add(*(tmp_path / f"{name}.pdf" for name in ("damaged", "encrypted", "locked")))
+    opened.wait_decided(3)
+    cards = opened.cards()
+    groups = {name: card["group"] for name, card in cards.items()}
+    assert groups == {"damaged.pdf": "cannot", "encrypted.pdf": "cannot", "locked.pdf": "failed"}
+    assert "cross-references" in cards["damaged.pdf"]["note"]
+    assert "qpdf --decrypt" in cards["encrypted.pdf"]["note"]
+    assert "needs a password" in cards["locked.pdf"]["detail"]
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "group4", "jpeg", "packbits"])
+def test_a_tiff_is_turned_as_the_command_turns_it(
+    visit: Visiting, tiny_site: str, tmp_path: Path, compression: str | None
+) -> None:
+    (tmp_path / "saved").mkdir()
+    source = tmp_path / "scan.tif"
+    picture = turned(sky(240, 160), 90)
+    picture.convert("1" if compression == "group4" else "RGB").save(source, compression=compression)
+    opened = visit(tiny_site)
+    opened.add(source)
+    opened.wait_decided(1)
+    card = opened.cards()["scan.tif"]
+    assert (card["turn"], card["group"]) == (90, "turned")
+    assert same_as_the_command(opened.save("scan.tif", tmp_path / "saved"), source, 90)
+
+
+def test_pages_of_a_tiff_are_turned_each(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    (tmp_path / "saved").mkdir()
+    turns = [0, 270, 180]
+    source = tmp_path / "scan.tif"
+    first, *rest = sheets(turns)
+    first.save(source, save_all=True, append_images=rest)
+    opened = visit(tiny_site)
+    opened.add(source)
+    opened.wait_decided(3)
+    assert [card["turn"] for card in opened.cards().values()] == turns
+    saved = opened.save("scan.tif, page 1", tmp_path / "saved")
+    for at in range(3):
+        with open_picture(saved, page=at) as picture:
+            grey = np.asarray(picture.squashed(64)).mean(axis=2)
+        assert grey[:8].mean() > 150 > grey[-8:].mean(), f"page {at + 1} is upright"
+
+
+def test_heic_and_avif_are_turned_by_irot(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    (tmp_path / "saved").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = sky(240, 160)
+    picture.save(tmp_path / "tagged.avif", exif=exif)
+    picture.save(tmp_path / "plain.avif")
+    opened = visit(tiny_site)
+    opened.add(HEIC, tmp_path / "tagged.avif", tmp_path / "plain.avif")
+    opened.wait_decided(3)
+    assert not [card for card in opened.cards().values() if card["group"] == "failed"], opened.cards()
+    for source in (HEIC, tmp_path / "tagged.avif"):
+        button = opened.page.get_by_role("button", name=f"Turn {source.name} right")
+        before = opened.cards()[source.name]["turn"]
+        while opened.cards()[source.name]["turn"] != 90:
+            button.click()
+            assert opened.cards()[source.name]["turn"] != before
+        assert "irot" in opened.cards()[source.name]["note"]
+        assert same_as_the_command(opened.save(source.name, tmp_path / "saved"), source, 90), source.name
+    opened.page.get_by_role("button", name="Turn plain.avif right").click()
+    assert "new PNG" in opened.cards()["plain.avif"]["note"]
+
+
+def test_heic_is_decided_as_python_decides(visit: Visiting, site: str, tmp_path: Path) -> None:
+    source = tmp_path / "letter.heic"
+    turned(page(900, 1200, 4), 270).save(tmp_path / "letter.png")
+    program = shutil.which("heif-enc") or pytest.skip("heif-enc is not installed")
+    subprocess.run([program, tmp_path / "letter.png", "-o", source], check=True, capture_output=True)
+    opened = visit(site)
+    opened.add(source)
+    opened.wait_decided(1)
+    card = opened.cards()[source.name]
+    with Detector() as detector:
+        wanted = detector.detect(source)
+    assert (card["best"], card["turn"]) == (wanted.best, wanted.turn or 0)
+    assert card["confidence"] == pytest.approx(wanted.confidence, abs=0.03)
+
+
+def test_a_page_of_text_in_a_pdf_is_decided_as_python_decides(visit: Visiting, site: str, tmp_path: Path) -> None:
+    source = tmp_path / "letter.pdf"
+    turned(page(900, 1200, 4), 270).save(source, resolution=110)
+    opened = visit(site)
+    opened.add(source)
+    opened.wait_decided(1)
+    card = opened.cards()[source.name]
+    with Detector() as detector:
+        wanted = detector.detect(source)
+    assert (card["best"], card["turn"]) == (wanted.best, wanted.turn or 0)
+
+
+def test_what_no_browser_reads_is_named(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jp2").write_bytes(b"\0\0\0\x0cjP  \r\n\x87\n")
+    (tmp_path / "b.jxl").write_bytes(b"\xff\x0a\xfa\x7f")
+    (tmp_path / "c.psd").write_bytes(b"8BPS\0\1")
+    (tmp_path / "d.jpg").write_bytes(b"no picture")
+    opened = visit(tiny_site)
+    opened.add(*sorted(tmp_path.iterdir()))
+    opened.wait_decided(4)
+    details = {name: card["detail"] for name, card in opened.cards().items()}
+    assert details["a.jp2"] == "This browser does not read JPEG 2000. The command “upright correct” does."
+    assert "PSD" in details["c.psd"] and "damaged, or not a picture" in details["d.jpg"]

@@ -1,0 +1,38 @@
+/** HEIC by libheif, where the browser itself does not read it: the picture as its own `irot` and `imir` show it. */
+import { BitmapPixels, pictureOf, type DecodedPicture } from "../../package/src/pixels.js";
+import { Unreadable } from "../page.js";
+
+interface Decoded {
+  get_width(): number;
+  get_height(): number;
+  display(pixels: ImageData, done: (pixels: ImageData | null) => void): void;
+  free(): void;
+}
+
+interface Libheif {
+  HeifDecoder: new () => { decode(bytes: Uint8Array): Decoded[] };
+}
+
+let opened: Promise<Libheif> | undefined;
+
+export async function openHeic(file: Blob, page: number, wasm: () => Promise<ArrayBuffer>): Promise<[DecodedPicture, number]> {
+  opened ??= open(wasm);
+  const { HeifDecoder } = await opened;
+  const images = new HeifDecoder().decode(new Uint8Array(await file.arrayBuffer()));
+  const image = images[page];
+  try {
+    if (!image) throw new Unreadable("");
+    const pixels = new ImageData(image.get_width(), image.get_height());
+    const drawn = await new Promise<ImageData | null>((done) => image.display(pixels, done));
+    if (!drawn) throw new Unreadable("");
+    const bitmap = await createImageBitmap(drawn);
+    return [pictureOf(new BitmapPixels(bitmap), "other", 1), images.length];
+  } finally {
+    images.forEach((each) => each.free());
+  }
+}
+
+async function open(wasm: () => Promise<ArrayBuffer>): Promise<Libheif> {
+  const { default: start } = await import("libheif-js/libheif-wasm/libheif.js");
+  return start({ wasmBinary: await wasm() }) as Libheif;
+}

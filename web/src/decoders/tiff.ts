@@ -1,0 +1,96 @@
+/** TIFF: pages decoded by UTIF, and their orientation tags set as the command sets them, without touching a pixel. */
+import UTIF, { type IFD } from "utif2";
+import { DamagedMetadata } from "../../package/src/exif.js";
+import { BitmapPixels, pictureOf, type DecodedPicture } from "../../package/src/pixels.js";
+import { compose, type ExifOrientation, type Turn } from "../../package/src/turns.js";
+import { Unreadable } from "../page.js";
+
+const ORIENTATION = 274;
+const XMP = 700;
+/** What UTIF decodes; of anything else it makes an empty picture. */
+const COMPRESSIONS = [1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946];
+const PHOTOMETRICS = [0, 1, 2, 3, 5, 6];
+const XMP_VALUE = /tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]/;
+
+export async function openTiff(file: Blob, page: number): Promise<[DecodedPicture, number]> {
+  const bytes = await file.arrayBuffer();
+  const directories = UTIF.decode(bytes);
+  const directory = directories[page];
+  if (!directory || !COMPRESSIONS.includes(value(directory, 259, 1)) || !PHOTOMETRICS.includes(value(directory, 262, -1))) {
+    throw new Unreadable("TIFF");
+  }
+  UTIF.decodeImage(bytes, directory);
+  const { width, height } = directory;
+  const pixels = new ImageData(new Uint8ClampedArray(UTIF.toRGBA8(directory)), width, height);
+  const tag = value(directory, ORIENTATION, 1);
+  const exif = (tag >= 1 && tag <= 8 ? tag : 1) as ExifOrientation;
+  const picture = pictureOf(new BitmapPixels(await createImageBitmap(pixels)), "other", exif);
+  return [picture, directories.length];
+}
+
+function value(directory: IFD, tag: number, otherwise: number): number {
+  const values = directory[`t${tag}`];
+  return Array.isArray(values) && typeof values[0] === "number" ? values[0] : otherwise;
+}
+
+/** The same file with each page's tag turned: value bytes change; a page without a tag gets a directory at the end. */
+export function turnTiff(file: Uint8Array, turns: readonly Turn[]): Uint8Array<ArrayBuffer> {
+  let bytes = new Uint8Array(file);
+  const little = bytes[0] === 0x49;
+  let view = new DataView(bytes.buffer);
+  let pointer = 4;
+  for (const turn of turns) {
+    const start = view.getUint32(pointer, little);
+    const count = start + 2 <= bytes.length ? view.getUint16(start, little) : 0;
+    const end = start + 2 + count * 12;
+    if (start < 8 || count === 0 || end + 4 > bytes.length) throw new DamagedMetadata("a TIFF directory is cut short");
+    const entries = Array.from({ length: count }, (_, index) => start + 2 + index * 12);
+    const tag = (at: number) => view.getUint16(at, little);
+    const found = entries.find((at) => tag(at) === ORIENTATION);
+    pointer = end;
+    if (turn === 0) continue;
+    if (found !== undefined) {
+      // Anything but one short value is not a tag that readers agree on.
+      if (tag(found + 2) !== 3 || view.getUint32(found + 4, little) !== 1) throw new DamagedMetadata("a tag of another type");
+      const before = view.getUint16(found + 8, little);
+      const after = compose((before >= 1 && before <= 8 ? before : 1) as ExifOrientation, turn);
+      view.setUint16(found + 8, after, little);
+      const xmp = entries.find((at) => tag(at) === XMP);
+      if (xmp !== undefined) follow(bytes, view.getUint32(xmp + 8, little), view.getUint32(xmp + 4, little), after);
+      continue;
+    }
+    const cut = entries.find((at) => tag(at) > ORIENTATION) ?? end;
+    const from = bytes.length + (bytes.length % 2);
+    const grown = new Uint8Array(from + 2 + (count + 1) * 12 + 4);
+    grown.set(bytes);
+    grown.set(bytes.subarray(start, cut), from);
+    const added = from + cut - start;
+    grown.set(bytes.subarray(cut, end + 4), added + 12);
+    view = new DataView(grown.buffer);
+    view.setUint16(from, count + 1, little);
+    view.setUint16(added, ORIENTATION, little);
+    view.setUint16(added + 2, 3, little);
+    view.setUint32(added + 4, 1, little);
+    view.setUint16(added + 8, compose(1, turn), little);
+    view.setUint32(pointerTo(view, start, little), from, little);
+    pointer = added + 12 + end - cut;
+    bytes = grown;
+  }
+  return bytes;
+}
+
+/** Where the file says that a directory begins there. */
+function pointerTo(view: DataView, start: number, little: boolean): number {
+  for (let at = 4, seen = 0; seen < 0xffff; seen++) {
+    const found = view.getUint32(at, little);
+    if (found === start) return at;
+    at = found + 2 + view.getUint16(found, little) * 12;
+  }
+  throw new DamagedMetadata("TIFF directories go round in a circle");
+}
+
+/** An orientation in XMP follows the tag. */
+function follow(bytes: Uint8Array, start: number, length: number, orientation: ExifOrientation): void {
+  const match = XMP_VALUE.exec(new TextDecoder("latin1").decode(bytes.subarray(start, start + length)));
+  if (match) bytes[start + match.index + match[0].lastIndexOf(match[1]!)] = 0x30 + orientation;
+}
