@@ -1,9 +1,10 @@
-"""Log records as lines of JSON, by stdlib logging. `configure` is for the program; the library configures nothing."""
+"""Log records as lines of JSON, or for a terminal, by stdlib logging; the library configures nothing by itself."""
 
 from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
 from typing import Any
 
@@ -28,10 +29,25 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
+class Plain(JsonLines):
+    """A record for somebody who watches a terminal: the time, what happened, and what is short."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The address to open first; anything else with its fields as ``name=value``."""
+        fields = dict(getattr(record, "fields", {}))
+        stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
+        if url := fields.get("url"):
+            return f"{stamp}  open {url}/ in a browser; Ctrl-C stops"
+        parts = [f"{name}={value}" for name, value in fields.items() if isinstance(value, str | int | float) and value]
+        text = "  ".join([stamp, record.getMessage(), *parts])
+        return text + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
+
+
 def configure(level: str = "INFO") -> None:
-    """Send the records of upright, of the web server and of its event loop to standard error as JSON lines."""
+    """Send the records of upright, of the web server and of its event loop to standard error: as JSON lines, unless
+    that is a terminal."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(Plain() if sys.stderr.isatty() else JsonLines())
     for name in ("upright", "uvicorn", "asyncio"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
