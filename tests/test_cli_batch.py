@@ -78,6 +78,9 @@ def test_shards_csv_report_and_an_error_row(folder: Path, tmp_path: Path) -> Non
     assert whole.returncode == 1 and "1 failed" in whole.stderr
     assert (tmp_path / "r.csv").read_text().count("\n") == 12
     assert "broken.jpg" in (tmp_path / "r.html").read_text() and (tmp_path / "r.png").exists()
+    again = batch(pictures, "-o", tmp_path / "r.csv")
+    assert again.returncode == 1, "what failed before has still failed"
+    assert "11 were done before: " in again.stderr and "1 failed" in again.stderr
 
 
 def test_a_shard_is_corrected_into_a_folder(tmp_path: Path) -> None:

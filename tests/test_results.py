@@ -116,6 +116,12 @@ def test_a_file_of_another_program_is_never_written_to(tmp_path: Path, text: str
     assert path.read_text() == text
 
 
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").symlink_to("/dev/full")  # of which there is no end
+    with pytest.raises(UsageError, match="no regular file"):
+        ResultsFile(tmp_path / "rows.jsonl")
+
+
 def test_what_a_killed_run_left_of_a_line_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     for torn in ("{", '{"source":', '{"source":"b.jpg","turn":9'):

@@ -46,7 +46,8 @@ def test_a_folder_and_a_file_are_opened_in_place() -> None:
 
 def test_a_list_names_sources_and_a_missing_list_is_an_error(tmp_path: Path) -> None:
     names = tmp_path / "names.txt"
-    names.write_text(f"{DEMO / 'page.jpg'}\n\n{DEMO / 'gone.jpg'}\n")
+    # Editors put a mark of the encoding in front.
+    names.write_text(f"{DEMO / 'page.jpg'}\r\n\n{DEMO / 'gone.jpg'}\n", "utf-8-sig")
     assert [Path(i.key).name for i in find_items([], lists=[str(names)])] == ["page.jpg", "gone.jpg"]
     with pytest.raises(SourceMissing, match="the list cannot be read"):
         list(find_items([], lists=[str(tmp_path / "none.txt")]))

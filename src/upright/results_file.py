@@ -9,7 +9,9 @@ import csv
 import errno
 import json
 import os
+import stat
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -34,7 +36,8 @@ class ResultsFile:
     """Rows in ``path``, locked against a second run.
 
     A line that a killed run left incomplete is cut off. ``source`` of every whole line counts as done; of each key only
-    a hash of 64 bits is kept, about 100 bytes of memory.
+    a hash of 64 bits is kept, about 100 bytes of memory. ``groups`` counts what earlier runs did, ``targets`` has the
+    hashes of the files that they wrote.
 
     Args:
         path: the file; made with its folder where it is missing.
@@ -53,11 +56,14 @@ class ResultsFile:
         except OSError as error:
             raise _failed(path, error) from error
         try:
+            if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+                raise UsageError("no regular file", source=path, remedy="name another output")
             self._lock()
             if retry_errors:
                 self._forget_errors()
             self.done: set[int] = set()
             self.targets: set[int] = set()
+            self.groups: Counter[Group] = Counter()
             self._end = self._read_done()
         except BaseException:
             os.close(self._fd)
@@ -125,6 +131,7 @@ class ResultsFile:
                     break
                 end += len(line)
                 self.done.add(key_hash(row["source"]))
+                self.groups[Group(row["outcome"])] += 1
                 if target := row.get("correction", {}).get("target"):
                     self.targets.add(key_hash(target))
         os.ftruncate(self._fd, end)

@@ -270,8 +270,9 @@ class Tally:
     counts: Counter[Group] = field(default_factory=Counter)
     #: What was skipped, by reason.
     skipped: Counter[str] = field(default_factory=Counter)
-    #: Pictures that earlier runs had done.
+    #: Pictures that earlier runs had done, and what became of them.
     done_before: int = 0
+    before: Counter[Group] = field(default_factory=Counter)
     stopped: bool = False
     #: Seconds that all threads spent in each stage: their sum over ``wall_s`` says how far the stages overlap.
     timing_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
@@ -311,10 +312,11 @@ class Tally:
         """The run is over."""
         self._ended = _clocks()
 
-    def summary(self) -> str:
+    def summary(self, counts: Counter[Group] | None = None) -> str:
         """One line: how many were what, and what was skipped; groups without a picture only where that is good news."""
-        said = [group for group in Group if self.counts[group] or group in (Group.UNSURE, Group.FAILED)]
-        return ", ".join(f"{self.counts[group]:,} {group}" for group in said) + self.skips()
+        counts = self.counts if counts is None else counts
+        said = [group for group in Group if counts[group] or group in (Group.UNSURE, Group.FAILED)]
+        return ", ".join(f"{counts[group]:,} {group}" for group in said) + self.skips()
 
     def skips(self) -> str:
         """How many files were skipped, by reason."""
@@ -323,8 +325,11 @@ class Tally:
 
     @property
     def exit_code(self) -> int:
-        """130 stopped, 1 some pictures failed, 3 some that need a turn cannot be turned, 0 all is well."""
-        failed, left = self.counts[Group.FAILED], self.counts[Group.CANNOT]
+        """130 stopped, 1 some pictures failed, 3 some that need a turn cannot be turned, 0 all is well.
+
+        What failed in earlier parts of a run counts, too.
+        """
+        failed, left = ((self.counts + self.before)[group] for group in (Group.FAILED, Group.CANNOT))
         return 130 if self.stopped else 1 if failed else 3 if left else 0
 
     def timing(self) -> str:

@@ -28,7 +28,7 @@ def one(data: bytes) -> None:
     for content in (data[1:], data):
         try:
             new, done = corrected_bytes(content, turn, method, edge, limits=LIMITS)
-            assert new and done.method in Method
+            assert bool(new) == bool(content) and done.method in Method
         except UprightError as error:
             assert str(error)
 

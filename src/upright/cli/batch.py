@@ -73,7 +73,9 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
         check_report(options["report"])
     with ResultsFile(rows_path, retry_errors=options["retry_errors"]) as results:
-        batch = Batch(in_shard, results.__contains__, int(options["shard"].partition("/")[2]), results.targets)
+        batch = Batch(
+            in_shard, results.__contains__, int(options["shard"].partition("/")[2]), results.targets, results.groups
+        )
         tally = go_through(sources, options, results.append, corrector=corrector, batch=batch)
     if output != rows_path:
         write_table(read_rows(rows_path), output)
@@ -86,7 +88,8 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
 def _summary(tally: Tally) -> str:
     if not tally.done:
-        return f"nothing left to do, {tally.done_before:,} were done before{tally.skips()}"
+        before = f": {tally.summary(tally.before)}" if tally.before else tally.skips()
+        return f"nothing left to do, {tally.done_before:,} were done before{before}"
     wall_s = tally.wall_s
     left = "; the same command goes on from there" if tally.stopped else ""
     return (

@@ -6,16 +6,16 @@ import shlex
 import signal
 import sys
 import threading
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import UsageError, printable
-from ..results import Outcome
+from ..results import Group, Outcome
 from ..run import Tally, work
 from ..sources import find_items
 from .options import open_detector
@@ -35,8 +35,9 @@ class Batch:
     in_shard: Callable[[str], bool]
     done: Callable[[str], bool]
     parts: int
-    #: Hashes of the names of the files that they wrote.
+    #: Hashes of the names of the files that they wrote, and how many pages became what.
     targets: Collection[int] = ()
+    groups: Mapping[Group, int] = field(default_factory=dict)
 
     def wanted(self, tally: Tally) -> Callable[[str], bool]:
         """Whether a key is this part's and not done yet; what is done already is counted."""
@@ -63,7 +64,7 @@ def go_through(
     are known, and no report: it writes one of all that its results file holds.
     """
     check_sources(sources, options)
-    tally = Tally()
+    tally = Tally(before=Counter(batch.groups if batch else {}))
     wanted = batch.wanted(tally) if batch else lambda key: True
     where = {
         "lists": options["lists"],

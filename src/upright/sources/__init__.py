@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -91,7 +92,7 @@ def _items(name: str, wanted: Wanted, load: bool, seen: set[str] | None, exclude
 def _listed(lists: Iterable[str]) -> Iterator[str]:
     for name in lists:
         try:
-            text = os.fsdecode(Path(name).read_bytes())
+            text = os.fsdecode(Path(name).read_bytes().removeprefix(codecs.BOM_UTF8))
         except OSError as error:
             raise SourceMissing(f"the list cannot be read: {error.strerror}", source=name) from error
         yield from (line for line in text.splitlines() if line)
