@@ -197,3 +197,19 @@ def test_a_job_survives_being_killed_and_has_each_result_once(tmp_path):
         assert db.execute("SELECT count(*), max(fence) > 1 FROM pictures WHERE state = 'done'").fetchone()[0] == 200
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     db.close()
+
+
+def test_crooked_pages_are_straightened_where_that_is_asked_for(jobs):
+    with Image.open(DEMO / "page.jpg") as page:
+        upright = page.convert("L").rotate(90, expand=True)
+    out, params = io.BytesIO(), {"correct": "true", "straighten": "white"}
+    upright.rotate(-4, Image.Resampling.BICUBIC, expand=True, fillcolor=255).save(out, "PNG")
+    answer = jobs.client.post("/v1/jobs", files={"files": ("a.png", out.getvalue())}, params=params)
+    job = answer.json()["id"]
+    assert finished(jobs, job)["outcomes"] == {"turned": 1}
+    (found,) = results(jobs, job)
+    assert found["turn"] == 0 and found["tilt"] == found["correction"]["tilt"] == pytest.approx(-4, abs=0.1)
+    with zipfile.ZipFile(io.BytesIO(jobs.client.get(f"/v1/jobs/{job}/files").content)) as archive:
+        straight = archive.read("a.png")
+    again = jobs.client.post("/v1/orientation", content=straight, params={"tilt": "true"}).json()
+    assert again["turn"] == 0 and again["tilt"] == pytest.approx(0, abs=0.1)

@@ -143,6 +143,7 @@ class Jobs:
                 method=method_named(ask.get("method")),
                 edge=ask["edge"],
                 pixels=ask.get("pixels", False),
+                straighten=ask.get("straighten"),
                 limits=self._runner.detector.limits,
             )
             corrector = Corrector(request, BytesWriter(take=corrected.append))

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 
 from ..correction import Edge
 from ..results import Method, Promise
+from ..turns import Fill
 from . import answers
 from .access import access
 from .archive import zip_stream
@@ -60,10 +61,12 @@ async def start_job(
     edge: Edge = "tag",
     pixels: bool = False,
     tilt: bool = False,
+    straighten: Fill | None = None,
 ) -> Response:
     """Take a form of files, or an uncompressed tar (`application/x-tar`). With `correct` the files are set right.
 
-    Of documents all pages are decided, and corrected by one change of the file. `pixels` is that of `/v1/correct`.
+    Of documents all pages are decided, and corrected by one change of the file. `pixels` and `straighten` are those of
+    `/v1/correct`.
     """
     jobs, settings = _jobs(request), state_of(request).settings
     if jobs.store.trouble is not None:
@@ -75,7 +78,7 @@ async def start_job(
         await _receive(request, jobs, spool, settings.job_pictures)
         ask = {
             "promise": promise and promise.value, "correct": correct, "method": method and method.value, "edge": edge,
-            "pixels": pixels, "tilt": tilt,
+            "pixels": pixels, "tilt": tilt or straighten is not None, "straighten": straighten,
         }  # fmt: skip
         job = await jobs.call(jobs.store.add, request.scope["key_name"], ask, spool.pictures())
     jobs.wake()
