@@ -100,6 +100,19 @@ def test_a_picture_comes_out_straight_in_its_own_format(kind: str) -> None:
         assert np.median(image.numpy()) == 65301  # as it was: 8 bits would have made 65278 or 65535 of it
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_exif_says_the_new_size(form: str) -> None:
+    exif = Image.Exif()
+    image = crooked(TILT, Turn.RIGHT)
+    exif[0x010F], inner = "A maker", exif.get_ifd(0x8769)
+    inner[0xA002], inner[0xA003] = image.size
+    data, _ = corrected_bytes(saved(image, form, exif=exif), answer(Turn.RIGHT), straighten="crop")
+    after = Image.open(io.BytesIO(data))
+    found = after.getexif()
+    assert (found.get_ifd(0x8769)[0xA002], found.get_ifd(0x8769)[0xA003]) == after.size != image.size
+    assert found[0x010F] == "A maker" and found.get(0x0112, 1) == 1
+
+
 def test_white_paper_stays_white_and_the_corners_are_as_asked_for() -> None:
     image = Image.new("RGB", (400, 300), (10, 200, 30))
     source = saved(image, "PNG")

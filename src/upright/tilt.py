@@ -38,7 +38,7 @@ _STRIP_PX = 4
 _PARTS = 8
 #: Whether there are lines of text at all: how far their tilt stands out from those more than 2° away, how many parts
 #: they are in, and how far those agree, in degrees.
-_LEAST_RATIO, _LEAST_PARTS, _MOST_ERROR = 2.0, 2.0, 0.5
+_LEAST_RATIO, _LEAST_PARTS, _MOST_ERROR = 2.5, 3.0, 0.5
 #: Parts of a page are alike, so that they agree better than they are right; what no part shows is the second.
 _ALIKE, _UNSEEN = 2.0, 0.025
 
@@ -108,10 +108,11 @@ def _contrasts(ink: NDArray[np.int16], tilts: Floats) -> Floats:
     # Lines that leave the picture come back in what is added below it.
     columns = np.zeros((padded, height + math.ceil(slope * width)), np.int16)
     whole = np.pad(ink, ((0, 0), (0, strips * _STRIP_PX - width)))
-    columns[:strips, :height] = whole.reshape(height, strips, _STRIP_PX).sum(axis=2, dtype=np.int16).T
+    for first in range(_STRIP_PX):
+        columns[:strips, :height] += whole[:, first::_STRIP_PX].T
     length = (padded - 1) * _STRIP_PX
     sums = _line_sums(columns, math.ceil(slope * length))
-    steps = np.diff(sums.astype(np.float32), axis=1)
+    steps = np.subtract(sums[:, 1:], sums[:, :-1], dtype=np.float32)
     rows = steps.shape[1] // _PARTS
     energy = np.square(steps[:, : rows * _PARTS]).reshape(len(sums), _PARTS, rows).sum(axis=2)
     # A ruled line is no more than a few lines of text: its sum is compared by its size, not by its square.

@@ -32,6 +32,7 @@ __all__ = [
     "patch_exif_orientation",
     "read_exif_orientation",
     "with_pixels_moved",
+    "with_sides",
 ]
 
 _LEADERS = {"irot": heif, "codestream": jxl}
@@ -250,6 +251,20 @@ def with_pixels_moved(data: bytes, pixels: ExifOrientation, turned: Thumbnail) -
     if read_exif_orientation(result).orientation != ExifOrientation.TOP_LEFT:
         raise BrokenPicture("the tag cannot be read back", remedy="use --method tag")
     return result
+
+
+def with_sides(data: bytes, size: tuple[int, int]) -> bytes:
+    """The same JPEG, PNG or WebP with the width and height that its EXIF block says of its pixels as they are."""
+    window = Window(data)
+    form, container = _tagged(window)
+    blocks = container.find(window) if container and form != "TIFF" else Blocks()
+    if container is None or blocks.tiff is None:
+        return data
+    try:
+        edits = exif.set_sides(window, blocks.tiff, size)
+    except Damaged:
+        return data
+    return b"".join(applied(window, [*edits, *container.seal(window, blocks, edits)]))
 
 
 def _sides(window: Window, container: Container, blocks: Blocks) -> list[Edit]:

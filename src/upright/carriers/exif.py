@@ -70,6 +70,22 @@ def swap_sides(window: Window, span: Span) -> list[Edit]:
     return edits
 
 
+def set_sides(window: Window, span: Span, size: tuple[int, int]) -> list[Edit]:
+    """The edits of what the block says of the picture's width and height in pixels, where it says so."""
+    first, edits = directory(window, span), list[Edit]()
+    at = first.find(_EXIF_IFD)
+    if at is None or first.big:
+        return []
+    inner = directory_at(window, span, first.order, False, first.absolute(first.value_at(at)))
+    for tag, side in zip(_EXIF_SIDES[0], size, strict=True):
+        place = inner.find(tag)
+        kind, count = inner.kind(place) if place is not None else (0, 0)
+        if place is not None and count == 1 and kind in (3, 4) and side < 1 << 16:
+            value = struct.pack(inner.order + _WIDTHS[kind], side)
+            edits.append(window.edit(inner.absolute(inner.value_at(place)), value))
+    return edits
+
+
 def swapped(found: Directory) -> list[Edit]:
     """The edits that exchange what one directory says of width and height."""
     return _swap(found, _SIDES)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from .. import workers
-from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixels_moved
+from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixels_moved, with_sides
 from ..errors import NotLossless, UprightError
 from ..formats import Format, Window, cost, format_in, format_of
 from ..formats.jpeg import segments
@@ -75,7 +75,8 @@ def encoded_here(
         shown, out = straightened_pillow(picture, move, how), io.BytesIO()
         if name == form == "JPEG":
             shown.save(out, form, **_as_it_was(picture, move))
-            return _with_segments(out.getvalue(), data)
+            new = _with_segments(out.getvalue(), data)
+            return with_sides(new, shown.size) if how.tilt else new
         if name == form == "TIFF":
             kept = options_of(picture, move.swaps_sides, frozenset(SAMPLES - {_XMP}))
             shown.save(out, form, **({"quality": 95} if kept.get("compression") == "jpeg" else {}), **kept)
@@ -87,7 +88,7 @@ def encoded_here(
         if form == "JPEG" and shown.mode not in ("L", "RGB", "CMYK"):
             shown = _on_white(shown)
         shown.save(out, form, **{name: value for name, value in options.items() if value})
-        return out.getvalue()
+        return with_sides(out.getvalue(), shown.size) if how.tilt else out.getvalue()
 
 
 def _described(picture: Any, source: str, form: str, move: ExifOrientation) -> dict[str, Any]:
