@@ -36,9 +36,10 @@ _LEAST_INK, _MOST_INK, _REACH_PX = 6, 24, 12
 _STRIP_PX = 4
 #: Parts of the picture, along rows and along columns each, that are left out one by one to see how far they agree.
 _PARTS = 8
-#: Whether there are lines of text at all: how far their tilt stands out from those more than 2° away, how many parts
-#: they are in, and how far those agree, in degrees.
-_LEAST_RATIO, _LEAST_PARTS, _MOST_ERROR = 2.5, 3.0, 0.5
+#: Whether there are lines of text at all: how far their tilt stands out from those more than 2° away, in how many parts
+#: they are, how dark they are (8 to 20 on pages), and how far the parts agree, in degrees. Of 502 photographs 6 % pass,
+#: and one of these says more than half a degree.
+_LEAST_RATIO, _LEAST_PARTS, _LEAST_CONTRAST, _MOST_ERROR = 2.0, 3.0, 2.0, 0.35
 #: Parts of a page are alike, so that they agree better than they are right; what no part shows is the second.
 _ALIKE, _UNSEEN = 2.0, 0.025
 
@@ -79,7 +80,9 @@ def tilt_of(grey: Image.Image) -> Tilt | None:
     top = int(total.argmax())
     away = total[np.abs(tilts - tilts[top]) > 2]
     here = np.maximum(parts[:, top], 0)
-    if total[top] <= _LEAST_RATIO * away.max() or here.sum() ** 2 <= _LEAST_PARTS * (here**2).sum():
+    if total[top] <= max(_LEAST_RATIO * away.max(), _LEAST_CONTRAST * ink.size**0.75):
+        return None
+    if here.sum() ** 2 <= _LEAST_PARTS * (here**2).sum():
         return None
     others = np.array([_peak(tilts, total - part) for part in parts])
     spread = math.sqrt((len(others) - 1) / len(others) * float(((others - others.mean()) ** 2).sum()))
