@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import pty
+import re
 import subprocess
 import sys
 
@@ -30,3 +33,17 @@ def test_a_port_in_use_is_told(served):
     assert done.returncode == 2
     assert "cannot listen there" in done.stderr and "choose another" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_is_told_which_address_to_open():
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "upright", "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=theirs) as process:
+        os.close(theirs)
+        text = ""
+        while " ready" not in text:
+            text += os.read(ours, 4096).decode()
+        process.terminate()
+    os.close(ours)
+    assert re.search(r"\d\d:\d\d:\d\d  open http://127\.0\.0\.1:\d+/ in a browser; Ctrl-C stops\r\n", text), text
+    assert "{" not in text, "no JSON"

@@ -38,7 +38,7 @@ def _option(setting: Field[Any]) -> click.Option:
 def command(host: str, port: int, processes: int, **options: Any) -> None:
     """Serve the model over HTTP: POST /rotate, /v1, jobs, the v2 protocol, metrics, and a page for the browser.
 
-    Log lines are JSON on standard error. SIGTERM finishes what is in flight. See docs/service.md.
+    Log lines on standard error are JSON, except on a terminal. SIGTERM finishes what is in flight. See docs/service.md.
     """
     require_extra()
     from ..service.server import serve
