@@ -67,11 +67,9 @@ def test_dropped_demo_pictures_turn_as_python_says(visit: Visiting, site: str, s
     opened = visit(site)
     reference = kept_answers()
     paths = [DEMO / row["picture"] for row in reference]
-    give(opened, "drop", *paths, DEMO / "chart.tif")
-    opened.wait_decided(len(paths) + 1)
+    give(opened, "drop", *paths)
+    opened.wait_decided(len(paths))
     cards = opened.cards()
-    assert cards["chart.tif"]["group"] == "failed"
-    assert "upright correct" in cards["chart.tif"]["detail"]
     for row in reference:
         card = cards[row["picture"]]
         assert (card["best"], card["turn"]) == (row["best"], row["turn"] or 0), row
