@@ -101,7 +101,8 @@ def _notes(orientation: Orientation, correction: Correction | None) -> str:
     if orientation.together and orientation.reason is Reason.TOGETHER:
         notes.insert(0, orientation.together.words)
     if correction:
-        notes += filter(None, (correction.note, correction.remedy))
+        straightened = f"straightened by {correction.tilt:+.2f}°" if correction.tilt else ""
+        notes += filter(None, (straightened, correction.note, correction.remedy))
     return "; ".join(notes)
 
 
