@@ -40,7 +40,7 @@ def test_a_page_is_straightened_clockwise_by_its_tilt(script: str, tilt: float) 
     found = tilt_of(crooked(tilt, script=script))
     assert found is not None
     assert found.degrees == pytest.approx(tilt, abs=0.1)
-    assert abs(found.degrees - tilt) < 4 * found.error < 1
+    assert abs(found.degrees - tilt) < 4 * found.error < 0.5
 
 
 @pytest.mark.parametrize("turn", Turn)
