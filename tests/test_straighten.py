@@ -29,7 +29,7 @@ from upright.formats import Window
 from upright.pictures import open_picture
 from upright.results import Group, Method, Orientation, Promise, Reason, Scores
 from upright.tilt import measured
-from upright.turns import straightened_size
+from upright.turns import ExifOrientation, show_pillow, straightened_size
 
 TILT = 3.0
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -98,6 +98,19 @@ def test_a_picture_comes_out_straight_in_its_own_format(kind: str) -> None:
         image = pyvips.Image.new_from_buffer(data, "")
         assert (image.format, image.bands, image.max()) == ("ushort", 3, 65535)
         assert np.median(image.numpy()) == 65301  # as it was: 8 bits would have made 65278 or 65535 of it
+
+
+@pytest.mark.parametrize("orientation", ExifOrientation)
+def test_what_is_shown_is_straightened_however_it_is_stored(orientation: ExifOrientation) -> None:
+    shown, exif = crooked(TILT, Turn.RIGHT), Image.Exif()
+    exif[0x0112] = int(orientation)
+    inverse = orientation if orientation.mirrored else ExifOrientation.compose(False, orientation.turn.inverse)
+    source = saved(show_pillow(shown, inverse), "PNG", exif=exif)
+    data, _ = corrected_bytes(source, answer(Turn.RIGHT), straighten="white")
+    plain, _ = corrected_bytes(saved(shown, "PNG"), answer(Turn.RIGHT), straighten="white")
+    after, expected = Image.open(io.BytesIO(data)), Image.open(io.BytesIO(plain))
+    assert after.getexif().get(0x0112, 1) == 1
+    assert np.array_equal(np.asarray(after), np.asarray(expected))
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
