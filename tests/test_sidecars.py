@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +221,38 @@ def test_bytes_have_no_place_for_a_sidecar() -> None:
     for turn in (Turn.NONE, Turn.LEFT):
         data, done = corrected_bytes(source, turn)
         assert (data, done.method, bool(done.remedy)) == (source, Method.KEEP, turn is Turn.LEFT)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_the_own_tag_of_a_raw_photograph_is_changed_when_that_is_asked_for(tmp_path: Path, order: str) -> None:
+    photo, before = tmp_path / "a.nef", raw(page(), 6, order)
+    photo.write_bytes(before)
+    done = upright("correct", photo, "--in-place", "--turn", "90", "--method", "tag", "--journal", tmp_path / "j")
+    assert done.returncode == 0, done.stderr
+    after = photo.read_bytes()
+    assert sum(old != new for old, new in zip(before, after, strict=True)) == 1 and not sidecar.existing(str(photo))
+    assert read_exif_orientation(after).orientation == 3
+    if program := shutil.which("exiftool"):
+        found = subprocess.run([program, "-n", "-s3", "-IFD0:Orientation", photo], capture_output=True, text=True)
+        assert found.stdout.split() == ["3"]
+    assert upright("undo", tmp_path / "j").returncode == 0 and photo.read_bytes() == before
+    # A sidecar leads, so it is what has to be changed; the remedy that the row names does that.
+    assert upright("correct", photo, "--in-place", "--turn", "90").returncode == 0
+    refused = upright("correct", photo, "--in-place", "--turn", "90", "--method", "tag")
+    assert refused.returncode == 3 and "leave --method out: the sidecar is changed then" in refused.stdout
+    assert upright("correct", photo, "--in-place", "--turn", "90").returncode == 0
+    assert photo.read_bytes() == before and sidecar.read(tmp_path / "a.nef.xmp") == 8
+
+
+@pytest.mark.parametrize("make", [canon, fuji])
+def test_a_raw_photograph_without_such_a_tag_is_left(tmp_path: Path, make: Callable[[Image.Image, int], bytes]) -> None:
+    photo = tmp_path / "a.raw"
+    photo.write_bytes(before := make(page(), 6))
+    refused = upright("correct", photo, "--in-place", "--turn", "90", "--method", "tag")
+    assert refused.returncode == 3 and "leave --method out: a sidecar is written then" in refused.stdout
+    assert photo.read_bytes() == before
+    assert upright("correct", photo, "--in-place", "--turn", "90").returncode == 0
+    assert photo.read_bytes() == before and sidecar.read(tmp_path / "a.raw.xmp") == 3
 
 
 @pytest.mark.parametrize("orientation", [1, 6])

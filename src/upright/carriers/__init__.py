@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import BinaryIO
 
-from ..errors import BrokenPicture, CorrectionError, Damaged
+from ..errors import BrokenPicture, CorrectionError, Damaged, NotLossless
 from ..formats import Blocks, Bytes, Container, Edit, Format, Overlay, Span, Window, applied, format_in, format_of
 from ..formats.raw import Raw
 from ..formats.tiff import directory
@@ -99,6 +99,17 @@ def _raw(window: Window, form: str) -> ExifTag:
     return ExifTag(form, ExifOrientation(value if valid else 1), present=True, valid=valid, raw=value)
 
 
+def _raw_edits(window: Window, orientation: ExifOrientation) -> list[Edit]:
+    """The edit of a raw photograph's own tag: only where its file is a TIFF whose first directory has one."""
+    plain = window.at(0, 4) in (b"II*\0", b"MM\0*")
+    found = directory(window, Span(0, window.size)) if plain else None
+    value = exif.read(found) if found else None
+    if found is None or value is None or value.raw is None:
+        remedy = "leave --method out: a sidecar is written then"
+        raise NotLossless("this raw photograph has no tag that can be changed", remedy=remedy)
+    return [] if value.raw == orientation else exif.change(window, found, orientation)
+
+
 def _read(window: Window, form: str, blocks: Blocks, page: int) -> ExifTag:
     copy, copy_offset = xmp.read(window, blocks)
     tag = ExifTag(form, xmp=copy, xmp_offset=copy_offset)
@@ -134,6 +145,8 @@ def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, 
     row = format_of(form)
     if row is not None and _leader(row):
         return _headers(window, row, {page: orientation})
+    if row is not None and "raw" in row.carriers:
+        return _raw_edits(window, orientation)
     if container is None:
         raise CorrectionError(
             f"no orientation can be written into {form or 'this format'}",

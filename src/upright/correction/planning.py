@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from ..carriers import ExifTag, exif_edits, has_page, has_thumbnail, read_exif_orientation
+from ..carriers import ExifTag, exif_edits, has_page, has_thumbnail, read_exif_orientation, sidecar
 from ..carriers.rotate import crooked_pages, rotated
 from ..errors import BrokenPicture, CorrectionError, NotAPicture, NotLossless, TooLarge, UsageError
 from ..formats import Edit, Format, Window, format_in, format_of_suffix
@@ -49,9 +49,22 @@ def _beside(file: Opened, request: Request, form: str, raw: bool) -> Change:
     try:
         if request.method == Method.KEEP and request.turn:
             raise NotLossless("it was asked for that it is kept", remedy="use another method")
+        if raw and request.method == Method.TAG and not request.sidecar and request.turn:
+            return _by_raw_tag(file, request, kept)
         return plan_sidecar(file, request, kept, raw)
     except NotLossless as error:
         return changed(file, request, replace(kept, note=error.cause, remedy=error.remedy))
+
+
+def _by_raw_tag(file: Opened, request: Request, kept: Correction) -> Change:
+    """A raw photograph's own tag is changed where no sidecar says otherwise: that would lead."""
+    there = sidecar.existing(file.path) if file.path else None
+    if there is not None and sidecar.read(there):
+        cause = f"its sidecar {there.name} says how it is shown"
+        raise NotLossless(cause, remedy="leave --method out: the sidecar is changed then")
+    new = _by_tag(file.window, replace(kept, turn=request.turn), 0)
+    note = "; ".join(filter(None, (request.note, new.correction.note)))
+    return changed(file, request, replace(new.correction, note=note), new.edits, check=new.check)
 
 
 def check_names(file: Opened, request: Request, form: str) -> None:
