@@ -34,7 +34,7 @@ def edits(window: Window, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
     try:
         meta = Meta(window)
         if meta.sequence:
-            raise NotLossless("it is an animation", remedy="turn its frames with another program, such as ffmpeg")
+            raise NotLossless("it is an animation", remedy="use --sidecar")
         turns: dict[int, Turn] = {}
         for page, orientation_wanted in wanted.items():
             item = meta.master(page)

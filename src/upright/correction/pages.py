@@ -36,7 +36,8 @@ def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -
     if turns and request.sidecar and "rotate" not in carriers:
         raise NotLossless("a sidecar says nothing of pages", remedy="leave --sidecar out: each page has its own tag")
     if turns and (request.method == Method.REENCODE or (request.method == Method.TURN and request.edge == "refuse")):
-        raise NotLossless(f"it has {len(answers)} pages, which stay together", remedy=_REMEDY)
+        remedy = "use --method tag" if "rotate" in carriers else _REMEDY
+        raise NotLossless(f"it has {len(answers)} pages, which stay together", remedy=remedy)
     note = "the tag was changed, not the pixels" * (request.method == Method.TURN)
     edits: list[Edit] = []
     cannot: NotLossless | None = None

@@ -11,11 +11,13 @@ from typing import BinaryIO
 
 from ..carriers import ExifTag, exif_edits, has_page, has_thumbnail, read_exif_orientation, sidecar
 from ..carriers.rotate import crooked_pages, rotated
-from ..errors import BrokenPicture, CorrectionError, NotAPicture, NotLossless, TooLarge, UsageError
+from ..errors import BrokenPicture, CorrectionError, NotAPicture, NotLossless, TooLarge, UprightError, UsageError
 from ..formats import Edit, Format, Window, format_in, format_of_suffix
+from ..formats.heif import is_animation
 from ..formats.jpeg import Jpeg
 from ..formats.jxl import gives_a_jpeg_back
 from ..lossless import Straighten, reencoded, turned
+from ..lossless.proof import TAG
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
 from .opening import Opened
@@ -37,7 +39,11 @@ def plan(file: Opened, request: Request) -> Change:
         raise NotLossless("a raw photograph cannot be straightened", remedy="straighten what it is developed to")
     if row is not None and (raw or (request.sidecar and "rotate" not in row.carriers)) and not request.mirrored:
         return _beside(file, request, row.name, raw)
-    new = _planned(file.window, file.name, request, target)
+    try:
+        new = _planned(file.window, file.name, request, target)
+    except (NotLossless, BrokenPicture, TooLarge) as error:
+        error.remedy = _fitting(error, row, file.window, request.turn)
+        raise
     done = replace(new.correction, note="; ".join(filter(None, (request.note, new.correction.note))))
     return changed(file, request, done, new.edits, new.data, new.check)
 
@@ -165,13 +171,30 @@ def _kept(kept: Correction, note: str = "", remedy: str = "") -> _New:
 
 def _remedy(row: Format | None, window: Window, turn: Turn) -> str:
     """What sets a picture right that neither a tag nor a turn without loss can."""
-    if row and row.container and row.holds == "frames" and row.container.pages(window) > 1:
-        return f"turn its frames with another program: gifsicle --rotate-{turn.value}"
+    if row and _moves(row, window):
+        if row.name == "GIF":
+            return f"turn its frames with another program: gifsicle --rotate-{turn.value or 90}"
+        return TAG if "exif" in row.carriers else "use --sidecar"
     if row and row.extra:
         return "use --sidecar, or convert it to PNG and correct that"
     if row and row.written:
         return "use --method reencode"
     return "correct it alone, with --method reencode -o and a name that ends in .png, or use --sidecar"
+
+
+def _fitting(error: UprightError, row: Format | None, window: Window, turn: Turn) -> str:
+    """The remedy of an error, where the format has what it names; what pixels cannot do, a tag may."""
+    tags = {"exif", "codestream", "rotate"} | ({"irot"} if row and not _moves(row, window) else set())
+    tagged = row is not None and bool(tags & {*row.carriers})
+    if error.remedy and (tagged or TAG not in error.remedy):
+        return error.remedy
+    return TAG if tagged else _remedy(row, window, turn)
+
+
+def _moves(row: Format, window: Window) -> bool:
+    """Whether a picture is an animation."""
+    several = row.container is not None and row.container.pages(window) > 1
+    return row.holds == "frames" and (several or is_animation(window))
 
 
 def _by_tag(window: Window, kept: Correction, page: int, note: str = "", mirrored: bool = False) -> _New:
@@ -240,7 +263,7 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
     # In place a picture stays what it is, whatever its name promises.
     form = tag.format if request.in_place else _promised(target) or tag.format or "JPEG"
     row, note = format_in(window), ""
-    if row and row.container and (count := row.container.pages(window)) > 1:
+    if row and row.container and not row.extra and (count := row.container.pages(window)) > 1:
         held = row.holds or "frames"
         if held == "frames" or form == row.name:
             remedy = "name one with --page, and a target of another format"

@@ -293,6 +293,11 @@ def _table(reader: _Reader, table: dict[int, list[Link]]) -> bytes:
     return (12 + len(body)).to_bytes(4, "big") + b"ipma" + reader.version + flags + body
 
 
+def is_animation(window: Window) -> bool:
+    """Whether an AVIF is a sequence of pictures, by its major brand."""
+    return window.at(4, 8) == b"ftypavis"
+
+
 def _property(window: Window, page: int, kind: bytes, size: int) -> bytes:
     """The first bytes of a property of the page's item, after its version and flags; none where there is none."""
     try:

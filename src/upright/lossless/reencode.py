@@ -40,7 +40,7 @@ def reencoded(
     """
     source, target = format_in(Window(data)), format_of(form)
     if source and source.extra:
-        remedy = "use --method tag" if source.carriers else "convert it to PNG first"
+        remedy = "use --method tag" if source.carriers else "use --sidecar, or convert it to PNG first"
         raise NotLossless(f"{source.name} pixels cannot be re-encoded", remedy=remedy)
     if not target or not target.written:
         raise NotLossless(f"pictures cannot be encoded as {form}", remedy="name a .jpg or .png target")
@@ -197,7 +197,8 @@ def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., Non
         # Pillow turns a tagged TIFF while it loads.
         data = patch_exif_orientation(data, ExifOrientation.TOP_LEFT, page=page)
     picture = Image.open(io.BytesIO(data))
-    picture.seek(page)
+    if page:  # of a PSD the whole picture is no layer
+        picture.seek(page)
     check(picture.size)
     # Of AVIF Pillow gives the boxes as an EXIF orientation, which no decoder has applied.
     return ImageOps.exif_transpose(picture) if form == "AVIF" else picture

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import UprightError
 from ..formats import FORMATS, Format, Window, cost
+from ..formats.heif import is_animation
 from ..formats.tiff import Tiff
 from ..formats.webp import Webp
 from ..machine import libvips
@@ -18,6 +19,7 @@ from .colour import is_flat, to_8_bits, to_srgb
 from .flat import is_reduced, read_flat, shrink
 from .picture import Box, Picture
 from .source import OpenSource
+from .whole import open_pillow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,6 +59,8 @@ _Read = TypeVar("_Read")
 def open_vips(source: OpenSource) -> Picture:
     """Open what libvips reads."""
     row = FORMATS[source.format]
+    if row.name == "AVIF" and is_animation(Window(source.file)):
+        return open_pillow(source)  # libvips does not know animations by their brand
     if row.name == "WEBP":
         # libvips walks through all frames before each: 99,999 took two minutes.
         source.check_pages(Webp().pages(Window(source.file)))

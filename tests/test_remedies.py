@@ -1,0 +1,94 @@
+"""What cannot be corrected says what to do instead, and that works, for every format and method."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from upright import Correction, correct
+from upright.errors import UprightError
+from upright.pictures import open_picture
+from upright.results import Method
+
+from .conftest import DEMO
+from .fuzz.seeds import seeds
+
+HOW: dict[str, dict[str, Any]] = {
+    "auto": {},
+    "tag": {"method": "tag"},
+    "turn": {"method": "turn", "edge": "refuse"},
+    "reencode": {"method": "reencode"},
+    "pixels": {"pixels": True},
+}
+
+
+def frames() -> dict[str, bytes]:
+    with Image.open(DEMO / "coffee.jpg") as image:
+        one = image.convert("RGB").resize((97, 67))
+    others, found = [one.transpose(Image.Transpose.FLIP_LEFT_RIGHT), one.point(lambda value: 255 - value)], {}
+    for name in ("frames.gif", "frames.webp", "frames.avif", "pages.tif", "pages.pdf"):
+        out = io.BytesIO()
+        one.save(out, Image.registered_extensions()[Path(name).suffix], save_all=True, append_images=others)
+        found[name] = out.getvalue()
+    return found
+
+
+FILES = dict(seeds()) | frames()
+
+
+def program(*words: object) -> None:
+    if shutil.which(str(words[0])):
+        subprocess.run(list(map(str, words)), check=True, capture_output=True)
+
+
+#: What is done for each remedy: by its words.
+Follow = Callable[[Path, Path], Correction | None]
+FOLLOW: dict[str, Follow] = {
+    "--method tag": lambda path, out: correct(path, out / path.name, turn=90, method="tag"),
+    "--method turn": lambda path, out: correct(path, out / path.name, turn=90, method="turn"),
+    "--edge trim": lambda path, out: correct(path, out / f"t{path.name}", turn=90, method="turn", edge="trim"),
+    "use --method reencode": lambda path, out: correct(path, out / path.name, turn=90, method="reencode"),
+    "ends in .png": lambda path, out: correct(path, out / "a.png", turn=90, method="reencode"),
+    "ends in .jpg": lambda path, out: correct(path, out / "a.jpg", turn=90, method="reencode"),
+    "name a .jpg or .png target": lambda path, out: correct(path, out / "b.png", turn=90, method="reencode"),
+    "a target of another format": lambda path, out: correct(path, out / "c.png", turn=90, method="reencode"),
+    "--sidecar": lambda path, out: correct(path, turn=90, sidecar="full", in_place=True),
+    "--method out": lambda path, out: correct(path, turn=90, in_place=True),
+    "gifsicle --rotate-90": lambda path, out: program("gifsicle", "--rotate-90", path, "-o", out / "g.gif"),
+}
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("name", FILES)
+def test_a_remedy_works(tmp_path: Path, name: str, how: str) -> None:
+    path, out = tmp_path / name, tmp_path / "out"
+    path.write_bytes(FILES[name])
+    try:
+        done = correct(path, out / name, turn=90, **HOW[how])
+        if done.method is not Method.KEEP:
+            return
+        remedy = done.remedy
+    except UprightError as error:
+        remedy = error.remedy
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    followed = [follow for words, follow in FOLLOW.items() if words in remedy]
+    assert followed, f"a remedy that nobody follows here: {remedy!r}"
+    for follow in followed:
+        result = follow(path, out)
+        assert result is None or (result.written and result.method is not Method.KEEP), (remedy, result)
+
+
+def test_an_animated_avif_is_looked_at(tmp_path: Path) -> None:
+    with open_picture(FILES["frames.avif"]) as picture, Image.open(io.BytesIO(FILES["frames.avif"])) as first:
+        expected = np.asarray(first.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR))
+        assert (picture.width_px, picture.height_px) == (97, 67)
+        assert np.array_equal(picture.squashed(32), expected)
