@@ -53,6 +53,39 @@ def test_the_install_line_of_an_installed_package(
     assert install_line("s3") == f"{start} install 'upright[s3]'"
 
 
+@pytest.mark.parametrize(
+    ("there", "pip", "uv", "line"),
+    [
+        ("pipx_metadata.json", True, False, "pipx runpip upright install 'upright[pdf]'"),
+        ("uv-receipt.toml", False, False, f"uv pip install --python {sys.executable} 'upright[pdf]'"),
+        ("", False, True, f"uv pip install --python {sys.executable} 'upright[pdf]'"),
+        ("", False, False, f"{sys.executable} -m ensurepip && {sys.executable} -m pip install 'upright[pdf]'"),
+    ],
+    ids=["pipx", "uv tool", "uv venv", "no pip"],
+)
+def test_the_install_line_of_an_environment_that_is_not_pips(
+    there: str, pip: bool, uv: bool, line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "upright"
+    home.mkdir()
+    if there:
+        (home / there).touch()
+    monkeypatch.setattr(extras, "_CLONE", tmp_path)
+    monkeypatch.setattr(extras.sys, "prefix", str(home))
+    monkeypatch.setattr(extras, "find_spec", lambda name: object() if pip else None)
+    monkeypatch.setattr(extras.shutil, "which", lambda name: "/usr/bin/uv" if uv and name == "uv" else None)
+    assert install_line("pdf") == line
+
+
+def test_the_install_line_for_the_python_of_a_distribution(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "EXTERNALLY-MANAGED").touch()
+    monkeypatch.setattr(extras, "_CLONE", tmp_path)
+    monkeypatch.setattr(extras.sys, "prefix", sys.base_prefix)
+    monkeypatch.setattr(extras, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(extras.shutil, "which", lambda name: None)
+    assert install_line("pdf") == f"{sys.executable} -m pip install --break-system-packages 'upright[pdf]'"
+
+
 def test_every_extra_that_is_named_exists() -> None:
     import re
     import tomllib

@@ -6,7 +6,9 @@ import shlex
 import shutil
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from sysconfig import get_path
 from typing import Any
 
 from .errors import ExtraMissing
@@ -34,10 +36,24 @@ def need(module: str, extra: str, *, source: object = None, remedy: str = "") ->
 
 
 def install_line(extra: str) -> str:
-    """The command that installs an extra here: in a clone from the clone, by the pip of the Python that runs."""
-    here = shutil.which("pip")
-    pip = "pip" if here and Path(here).parent == Path(sys.executable).parent else f"{sys.executable} -m pip"
+    """The command that installs an extra here: in a clone from the clone, with the installer of this environment."""
     wanted = "upright"
     if in_clone := (_CLONE / "pyproject.toml").is_file():
         wanted = "." if Path.cwd() == _CLONE else str(_CLONE)
-    return f"{pip} install {'--editable ' * in_clone}{shlex.quote(f'{wanted}[{extra}]' if extra else wanted)}"
+    what = shlex.quote(f"{wanted}[{extra}]" if extra else wanted)
+    return f"{_installer()} {'--editable ' * in_clone}{what}"
+
+
+def _installer() -> str:
+    """``… install`` for the environment that runs: pipx, uv, or the pip that belongs to this Python."""
+    prefix, python = Path(sys.prefix), shlex.quote(sys.executable)
+    if (prefix / "pipx_metadata.json").is_file():
+        return f"pipx runpip {shlex.quote(prefix.name)} install"
+    if find_spec("pip") is None:  # `uv tool install` and `uv venv` bring none
+        uv = (prefix / "uv-receipt.toml").is_file() or shutil.which("uv")
+        return f"uv pip install --python {python}" if uv else f"{python} -m ensurepip && {python} -m pip install"
+    here = shutil.which("pip")
+    pip = "pip" if here and Path(here).parent == Path(sys.executable).parent else f"{python} -m pip"
+    # PEP 668: pip refuses to install into the Python of a distribution, where upright got by this option.
+    managed = sys.prefix == sys.base_prefix and (Path(get_path("stdlib")) / "EXTERNALLY-MANAGED").is_file()
+    return f"{pip} install{' --break-system-packages' * managed}"

@@ -23,11 +23,12 @@ SCRIPTS = {
     "Georgian": ("Noto Serif Georgian 12", GEORGIAN * 12),
     "Burmese": ("Noto Serif Myanmar 11", BURMESE * 12),
 }
+FONTS = SCRIPTS | {"ambiguous": ("Noto Sans 12", "8 0 1")}
 
 
 def page(script: str) -> NDArray[np.uint8]:
     """An upright page ``[1100, 780]`` of grey."""
-    font, text = SCRIPTS[script]
+    font, text = FONTS[script]
     ink = 255 - pyvips.Image.text(text, font=font, width=630, dpi=110).numpy()
     sheet = np.full((1100, 780), 255, np.uint8)
     lines = ink[:950]

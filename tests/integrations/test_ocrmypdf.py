@@ -130,6 +130,24 @@ def test_an_unsure_page_is_left_alone_and_listed(tmp_path: Path) -> None:
     assert (tmp_path / "unsure.jsonl").read_text() == ""
 
 
+def test_a_page_that_is_unsure_by_itself_goes_with_its_neighbours(tmp_path: Path) -> None:
+    """Six pages that were fed upside down; on the fourth is a line of "8 0 1" that could be read either way."""
+    unsure, pages = page("ambiguous"), [page("Latin")] * 6
+    pages[3] = unsure
+    source = scan([(each, Turn.HALF) for each in pages], tmp_path / "origin.pdf")
+    preview = tmp_path / "000004_rasterize_preview.jpg"
+    Image.fromarray(np.ascontiguousarray(unsure[::-1, ::-1])).save(preview)
+    listed = options(upright_unsure=str(tmp_path / "unsure.jsonl"))
+    assert detect(preview).turn is None
+    angle, confidence = UprightEngine(NullOcrEngine()).get_orientation(preview, listed)
+    assert angle == 180 and confidence >= 15 and not (tmp_path / "unsure.jsonl").exists()
+    ocrmypdf("--rotate-pages", "--ocr-engine", "none", source, tmp_path / "out.pdf")
+    assert still_needed(tmp_path / "out.pdf", pages) == [Turn.NONE] * 6
+    source.unlink()  # without the others it stays unsure
+    assert UprightEngine(NullOcrEngine()).get_orientation(preview, listed).confidence == 0
+    assert json.loads((tmp_path / "unsure.jsonl").read_text())["page"] == 4
+
+
 def test_an_error_never_stops_a_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     broken = tmp_path / "000003_rasterize_preview.jpg"
     broken.write_bytes(b"no picture")

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import httpx
@@ -43,6 +44,16 @@ def test_the_dockerfile_is_sound():
     assert all(re.search(r":\d[\w.-]+$", image) for image in re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
 
 
+def test_the_image_has_every_reader_and_the_plugin():
+    """An extra of pyproject.toml that reads pictures, and is not in the image, is missing there."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    found = re.search(r"\$source\[([\w,]+)\]", (DEPLOY / "install.sh").read_text())
+    assert found
+    left_out = {"gpu", "int8", "openvino", "torch", "ray", "bench", "docs", "fuzz", "check", "test"}
+    assert set(found[1].split(",")) == set(extras) - left_out
+    assert "tesseract-ocr" in DOCKERFILE
+
+
 def test_what_is_copied_exists_and_is_let_through():
     allowed = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines() if line[0] == "!"}
     assert copied()
@@ -67,6 +78,10 @@ def test_the_images_build_step_makes_a_service_that_runs_from_read_only_files(tm
     built = subprocess.run(command, env=os.environ | packages, capture_output=True, text=True, timeout=500)
     assert built.returncode == 0, built.stdout + built.stderr
     assert built.stdout.startswith("upright")
+    command = [target / "bin" / "python", "-m", "ocrmypdf", "--help"]
+    assert (
+        "--upright-unsure" in subprocess.run(command, env=os.environ | packages, capture_output=True, text=True).stdout
+    )
     shutil.rmtree(source)
     port = free_port()
     environment = {"PATH": f"{target}/bin", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}

@@ -14,6 +14,7 @@ import re
 from argparse import ArgumentError, ArgumentParser
 from collections.abc import Generator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
     from ocrmypdf.pluginspec import OcrEngine
     from pluggy import Result
 
+    from upright import Orientation
+
 log = logging.getLogger(__name__)
 
 #: ``--rotate-pages-threshold`` chooses the promise: up to 5 *best*, up to 15 *balanced*, above that *careful*.
 #: OCRmyPDF's own value is 14, that of paperless-ngx 12; 15 is "very confident" in OCRmyPDF's scale.
 BEST_UP_TO, BALANCED_UP_TO = 5, 15
+#: So many pages on either side have a say on a page that is unsure by itself.
+NEIGHBOURS = 24
 #: What a page has at least that keeps a promise, so that the thresholds which choose that promise let it pass.
 LEAST = {Promise.BEST: 0.0, Promise.BALANCED: 15.0, Promise.CAREFUL: 30.0}
 
@@ -107,6 +112,8 @@ class UprightEngine:
             promise = promise_of(options.rotate_pages_threshold)
             answer = detect(input_file, promise=promise)
             if answer.turn is None:
+                answer = _by_its_neighbours(answer, page - 1, Path(input_file).with_name("origin.pdf"), promise)
+            if answer.turn is None:
                 _note_unsure(options, page, answer.to_dict())
                 return OrientationConfidence(OCRMYPDF_ANGLE[answer.best], 0.0)
             return OrientationConfidence(OCRMYPDF_ANGLE[answer.turn], max(decibels(answer.confidence), LEAST[promise]))
@@ -135,6 +142,35 @@ def _page_of(image: Path) -> int:
     """The number of a page, which begins the name of its picture."""
     found = re.match(r"\d+", Path(image).name)
     return int(found[0]) if found else 0
+
+
+def _by_its_neighbours(answer: Orientation, page: int, pdf: Path, promise: Promise) -> Orientation:
+    """What the pages around page ``page`` (from 0) of OCRmyPDF's working copy make of an answer that is unsure.
+
+    They are looked at for that alone, so a document of which every page is sure costs nothing more. Without the copy,
+    or where PDF cannot be read here (OCRmyPDF 16 does not bring pypdfium2), the answer stays as it is.
+    """
+    from upright.detector import shared_detector
+    from upright.together import settle
+
+    if page < 0 or not pdf.is_file():
+        return answer
+    around = [_look(pdf, number, promise) for number in range(max(0, page - NEIGHBOURS), page)]
+    after = [_look(pdf, number, promise) for number in range(page + 1, page + 1 + NEIGHBOURS)]
+    before = [each for each in around if each]
+    return settle([*before, answer, *filter(None, after)], shared_detector().is_sure)[len(before)]
+
+
+@lru_cache(4 * NEIGHBOURS)
+def _look(pdf: Path, page: int, promise: Promise) -> Orientation | None:
+    """The answer about one page; ``None`` beyond the last, or where it cannot be read."""
+    from upright import UprightError, detect
+
+    try:
+        return detect(pdf, page=page, promise=promise)
+    except UprightError as error:
+        log.debug("upright: page %d has no say: %s", page + 1, error)
+        return None
 
 
 def promise_of(threshold: float) -> Promise:
