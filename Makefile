@@ -52,6 +52,7 @@ lint: .venv/check
 types: .venv/check
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typing/api.py
+	$(BIN)/mypy $(wildcard examples/*/*.py) deploy/manual.py
 
 check-fast: .venv/check
 	$(BIN)/pytest tests -m "not (slow or gpu or browser or network)"

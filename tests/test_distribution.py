@@ -1,6 +1,8 @@
 """The wheel and the sdist: what is in them, and that the installed package works where no clone is."""
 
 import os
+import runpy
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -8,10 +10,15 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import click
 import pytest
+
+from upright.cli import cli
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "testdata" / "demo" / "page.jpg"
+
+MANUAL = runpy.run_path(str(ROOT / "deploy" / "manual.py"))
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +47,28 @@ def test_the_wheel_has_the_package_and_no_more(dist: Path) -> None:
         assert f"upright/{needed}" in names
     sources = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src/upright").rglob("*.py")}
     assert sources <= set(names)
+    shared = {name.partition(".data/data/share/")[2] for name in names if ".data/" in name}
+    assert shared == {"man/man1/upright.1", *MANUAL["COMPLETIONS"].values()}
     assert wheel.stat().st_size < 20e6
+
+
+def test_the_manual_page_has_every_command_and_option(dist: Path, tmp_path: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("upright.1")]
+        page = archive.read(name).decode()
+    said = page.replace("\\-", "-")
+    context = click.Context(cli, info_name="upright")
+    for command in cli.list_commands(context):
+        found = cli.get_command(context, command)
+        assert found and f".SS upright {command} " in said
+        options = [each for each in found.params if isinstance(each, click.Option) and not each.hidden]
+        assert [each.opts[-1] for each in options if each.opts[-1] not in said] == []
+    if shutil.which("groff"):
+        (tmp_path / "upright.1").write_text(page)
+        command = ["groff", "-man", "-Kutf8", "-Tutf8", "-ww", tmp_path / "upright.1"]
+        shown = subprocess.run(command, capture_output=True, text=True)
+        assert shown.returncode == 0 and shown.stderr == "" and "upright undo" in shown.stdout
 
 
 def test_the_sdist_builds_the_same_wheel(dist: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ docling's OCR engines are not asked which way up a page is, so it is set right b
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ class UprightConverter:
     def convert(self, source: str | Path, **options: Any) -> Any:
         return self.converter.convert(upright_stream(Path(source)), **options)
 
-    def convert_all(self, sources: list[str | Path], **options: Any) -> Iterator[Any]:
-        return self.converter.convert_all(map(upright_stream, map(Path, sources)), **options)
+    def convert_all(self, sources: Iterable[str | Path], **options: Any) -> Iterator[Any]:
+        yield from self.converter.convert_all(map(upright_stream, map(Path, sources)), **options)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,18 @@ def test_the_gate_before_a_vision_model() -> None:
 
 
 @pytest.mark.slow
+def test_langchain_parsers_see_upright_pages(tmp_path: Path) -> None:
+    from upright.integrations.reading import upright_bytes
+
+    other = tmp_path / "notes.txt"
+    other.write_text("not a picture")
+    lines = run(sys.executable, EXAMPLES / "langchain/blobs.py", PAGE, other).splitlines()
+    upright = len(upright_bytes(PAGE.read_bytes()))
+    assert upright != PAGE.stat().st_size
+    assert lines == [f"{PAGE} {upright}", f"{other} {len('not a picture')}"]
+
+
+@pytest.mark.slow
 def test_label_studio(tmp_path: Path) -> None:
     answers = tmp_path / "answers.jsonl"
     answers.write_text(json.dumps({"source": "a.jpg", "turn": None, "best": 90, "confidence": 0.5}) + "\n")
