@@ -26,7 +26,8 @@ class UprightBlobs(BlobLoader):
             except UprightError:
                 yield blob
                 continue
-            yield Blob.from_data(data, mime_type=blob.mimetype, path=blob.path, metadata=blob.metadata)
+            path = str(blob.path) if blob.path else None
+            yield Blob.from_data(data, mime_type=blob.mimetype, path=path, metadata=blob.metadata)
 
 
 class Files(BlobLoader):
