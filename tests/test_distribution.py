@@ -49,7 +49,7 @@ def test_the_wheel_has_the_package_and_no_more(dist: Path) -> None:
     assert sources <= set(names)
     shared = {name.partition(".data/data/share/")[2] for name in names if ".data/" in name}
     assert shared == {"man/man1/upright.1", *MANUAL["COMPLETIONS"].values()}
-    assert wheel.stat().st_size < 20e6
+    assert wheel.stat().st_size < 25e6  # two models are 15 MB of it, engine and decoders of the page 6.5
 
 
 def test_the_manual_page_has_every_command_and_option(dist: Path, tmp_path: Path) -> None:
