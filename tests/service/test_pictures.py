@@ -212,3 +212,14 @@ def test_a_crooked_page_is_straightened_where_that_is_asked_for(served, detector
     plain = served.client.post("/v1/correct", content=data)
     assert abs(detector.detect(plain.content, tilt=True).tilt) > 3.8
     assert problem_of(served.client.post("/v1/correct", content=data, params={"straighten": "blue"}))["status"] == 400
+
+
+@pytest.mark.parametrize(("name", "kind"), [("page.jpg", "image/jpeg"), ("chart.tif", "image/tiff")])
+def test_a_corrected_file_has_its_type_and_its_name(served, name, kind):
+    data = (DEMO / name).read_bytes()
+    raw = served.client.post("/v1/correct", content=data)
+    assert raw.headers["content-type"] == kind
+    assert "content-disposition" not in raw.headers
+    form = served.client.post("/v1/correct", files={"files": (f"été {name}", data)})
+    assert form.headers["content-type"] == kind
+    assert form.headers["content-disposition"] == f"inline; filename*=UTF-8''%C3%A9t%C3%A9%20{name}"

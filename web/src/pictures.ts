@@ -6,8 +6,8 @@ import { Card, type Act } from "./card.js";
 import { find, show } from "./dom.js";
 import type { Found } from "./intake.js";
 import { Source, type Item } from "./item.js";
-import type { ServerFailed } from "./server.js";
-import { Server } from "./server.js";
+import type { Looked } from "./protocol.js";
+import { Server, type ServerFailed } from "./server.js";
 import { Store } from "./store.js";
 import { Summary } from "./summary.js";
 import { say } from "./texts.js";
@@ -17,6 +17,8 @@ import { MAX_BYTES, MAX_FILES } from "./zip.js";
 const STEPS = { left: 270, right: 90, half: 180 } as const;
 /** New cards a task: 300 at once would hold the page up for a quarter of a second. */
 const CARDS_PER_TASK = 12;
+/** Larger files are looked at one after another, whatever the number of workers: 50 megapixels are 200 MB decoded. */
+const LARGE_BYTES = 8e6;
 /** What the server is shown of a picture. */
 const SERVER_VIEW_PX = 1024;
 
@@ -35,6 +37,7 @@ export class Pictures {
   private readonly asking = new Set<Item>();
   private model: OpenedModel | undefined;
   private running = false;
+  private lastLarge: Promise<unknown> = Promise.resolve();
 
   constructor(
     public promise: Promised,
@@ -182,7 +185,7 @@ export class Pictures {
     item.state = "working";
     card.update();
     try {
-      const looked = await this.pool.call("look", [item.source.file, item.page, asked, item.looked?.looks ?? []]);
+      const looked = await this.looked(item, asked);
       item.looked = looked;
       if (!item.thumbnailUrl) item.thumbnailUrl = URL.createObjectURL(looked.thumbnail);
       this.growBehind(card, looked.pages);
@@ -194,6 +197,15 @@ export class Pictures {
       item.error = error as Item["error"];
     }
     this.changed(card);
+  }
+
+  private looked(item: Item, promise: Promised): Promise<Looked> {
+    const { file } = item.source;
+    const look = () => this.pool.call("look", [file, item.page, promise, item.looked?.looks ?? []]);
+    if (file.size < LARGE_BYTES) return look();
+    const looked = this.lastLarge.then(look);
+    this.lastLarge = looked.catch(() => undefined);
+    return looked;
   }
 
   /** Cards for the further pages of a file. */

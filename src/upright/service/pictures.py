@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import JSONResponse
@@ -11,11 +13,12 @@ from starlette.responses import JSONResponse
 from .. import results
 from ..correction import Edge
 from ..errors import UprightError
+from ..formats import HEAD_BYTES, sniff
 from ..results import Group, Method, Outcome, Promise
 from ..turns import Fill, Turn
 from . import answers
 from .forms import is_form, read_form, read_pictures
-from .openapi import header, takes
+from .openapi import BINARY, header, takes
 from .problems import Refused, problem
 from .runner import Ask, while_connected
 from .state import state_of
@@ -30,6 +33,20 @@ class FileResponse(Response):
     media_type = "application/octet-stream"
 
 
+#: Types of what is sent back, by the names of formats; any other is octets.
+_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "TIFF": "image/tiff",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "AVIF": "image/avif",
+    "HEIC": "image/heic",
+    "JPEG2000": "image/jp2",
+    "JXL": "image/jxl",
+    "PDF": "application/pdf",
+}
 _DECIDED = {
     "X-Upright-Turn": header("The likeliest turn.", enum=["0", "90", "180", "270"]),
     "X-Upright-Confidence": header("Its confidence.", pattern=r"^[01]\.\d{4}$"),
@@ -39,6 +56,7 @@ _DECIDED = {
 _CORRECTED = {
     "X-Upright-Method": header("What was done.", enum=[method.value for method in Method]),
     "X-Upright-Lossless": header("1 where no pixel has changed.", enum=["0", "1"]),
+    "Content-Disposition": header("The name that the file came with."),
     "X-Upright-Note": header("A remark; of a picture that cannot be turned the reason, and what to do."),
 }
 
@@ -94,7 +112,12 @@ async def orientation(
     "/v1/correct",
     openapi_extra=takes("files", "application/octet-stream"),
     response_class=FileResponse,
-    responses={200: {"headers": _DECIDED | _CORRECTED}},
+    responses={
+        200: {
+            "headers": _DECIDED | _CORRECTED,
+            "content": {kind: {"schema": BINARY} for kind in (*_TYPES.values(), FileResponse.media_type)},
+        }
+    },
 )
 async def correct(
     request: Request,
@@ -105,9 +128,10 @@ async def correct(
     pixels: bool = False,
     straighten: Fill | None = None,
 ) -> Response:
-    """The corrected file. With `turn` nothing is decided; when unsure the file comes back as it was.
+    """The corrected file, with its type and, from a form, its name. When unsure the file comes back as it was.
 
-    With `straighten` what is tilted is resampled: `crop` cuts the corners off that it leaves, `white` and `edge` fill.
+    With `turn` nothing is decided. With `straighten` what is tilted is resampled: `crop` cuts the corners off that it
+    leaves, `white` and `edge` fill.
     """
     state, trace = state_of(request), trace_of(request)
     pictures = await read_pictures(request, state.settings.max_pictures)
@@ -137,4 +161,6 @@ async def correct(
         return new
 
     new = await while_connected(request.receive, work())
-    return FileResponse(new, headers=headers)
+    if called := PurePosixPath(name).name:
+        headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(called, safe='')}"
+    return FileResponse(new, headers=headers, media_type=_TYPES.get(sniff(new[:HEAD_BYTES])))
