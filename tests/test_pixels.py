@@ -199,14 +199,18 @@ def test_tesseract_reads_upright_pixels_and_no_tag(tmp_path: Path) -> None:
         lying = saved(page.transpose(Image.Transpose.ROTATE_270), "JPEG", quality=95)  # upside down
 
     def words(data: bytes) -> set[str]:
-        (tmp_path / "a.jpg").write_bytes(data)
-        command = ["tesseract", tmp_path / "a.jpg", "-", "--psm", "3"]
+        (tmp_path / "page").write_bytes(data)
+        command = ["tesseract", tmp_path / "page", "-", "--psm", "3"]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         return {word for word in text.split() if len(word) > 3 and word.isalpha()}
 
     upright = words(corrected_bytes(lying, Turn.HALF, pixels=True)[0])
     by_tag = words(patch_exif_orientation(lying, ExifOrientation.BOTTOM_RIGHT))
     assert len(upright) > 30 > 5 * len(upright & by_tag)
+    for form, respected in (("PNG", False), ("WEBP", False), ("TIFF", True)):
+        with Image.open(io.BytesIO(lying)) as page:
+            tagged = patch_exif_orientation(saved(page, form), ExifOrientation.BOTTOM_RIGHT)
+        assert (len(upright & words(tagged)) > 30) == respected, form
 
 
 def test_img2pdf_respects_the_tag_and_upright_pixels(tmp_path: Path) -> None:
