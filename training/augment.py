@@ -76,9 +76,15 @@ class Augment:
 
     def __call__(self, pictures: Tensor, size_px: int, wear: Wear) -> tuple[Tensor, Labels]:
         """Views [n, 3, size_px, size_px] float32 in [0, 255], channels last, and what is true of them."""
-        x = self.sent(pictures).float()
-        turns = torch.randint(4, (len(x),), generator=self.random)
-        x, labels = self.placed(x, size_px, wear, turns)
+        return self.worn(pictures, size_px, wear, torch.randint(4, (len(pictures),), generator=self.random))
+
+    def upright(self, pictures: Tensor, size_px: int, wear: Wear) -> tuple[Tensor, Labels]:
+        """The same of views that need no turn."""
+        return self.worn(pictures, size_px, wear, torch.zeros(len(pictures), dtype=torch.long))
+
+    def worn(self, pictures: Tensor, size_px: int, wear: Wear, turns: Tensor) -> tuple[Tensor, Labels]:
+        """Views that need these turns [n]."""
+        x, labels = self.placed(self.sent(pictures).float(), size_px, wear, turns)
         x = self.coloured(x, wear)
         for worn_down in (self.blurred, self.coarser, self.noisy, self.compressed):
             rows = torch.nonzero(self.chance(len(x), wear.worn)).flatten()

@@ -54,20 +54,23 @@ class PicturesIn(torch.nn.Module):
         return logits
 
 
-def export_program(net: torch.nn.Module, size_px: int) -> torch.export.ExportedProgram:
-    """The network as a torch exported program with a free batch."""
+def export_program(shown: torch.nn.Module, size_px: int) -> torch.export.ExportedProgram:
+    """A network behind the product's input as a torch exported program with a free batch."""
     # Two pictures: torch takes a batch of one for a constant.
     example = torch.zeros(2, size_px, size_px, 3, dtype=torch.uint8)
     with torch.no_grad():
-        return torch.export.export(PicturesIn(net), (example,), dynamic_shapes=({0: torch.export.Dim("n", max=4096)},))
+        return torch.export.export(shown, (example,), dynamic_shapes=({0: torch.export.Dim("n", max=4096)},))
 
 
-def export_onnx(net: torch.nn.Module, path: Path, size_px: int) -> None:
-    """Writes the network as ONNX, opset 18, batch free; batch norms are folded into the weights, which are float16."""
+def export_onnx(shown: torch.nn.Module, path: Path, size_px: int) -> None:
+    """Writes a network behind the product's input as ONNX, opset 18, batch free.
+
+    Batch norms are folded into the weights, which are float16.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         program = torch.onnx.export(
-            export_program(net, size_px),
+            export_program(shown, size_px),
             input_names=["pictures"],
             output_names=["logits"],
             opset_version=OPSET,
@@ -175,8 +178,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     net, _ = load(options.weights)
     float_path, int8_path = options.out / "model.onnx", options.out / "model-int8.onnx"
-    export_onnx(net, float_path, options.size)
-    program = export_program(net, options.size)
+    export_onnx(PicturesIn(net), float_path, options.size)
+    program = export_program(PicturesIn(net), options.size)
     torch.export.save(program, options.out / "model.pt2")
 
     pictures = list(read(options.check or options.pictures))

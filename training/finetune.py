@@ -21,7 +21,7 @@ import torch
 
 from training import data, looks, network
 from training.calibrate import calibrate, rows
-from training.export import export_onnx
+from training.export import PicturesIn, export_onnx
 from training.heldout import Picture
 from training.measures import Floats, wilson
 from training.modelfolder import Facts, write_model_folder
@@ -159,7 +159,7 @@ def finetune(options: argparse.Namespace) -> Comparison:
 def export(net: network.Lite, pictures: data.Pixels, options: argparse.Namespace, comparison: Comparison) -> None:
     """The model folder: ONNX, calibrated with pictures that neither trained nor judged."""
     onnx = options.out / "model.onnx"
-    export_onnx(net, onnx, options.size)
+    export_onnx(PicturesIn(net), onnx, options.size)
     model = looks.Model.open(onnx)
     held_out = [Picture(options.kind, "-", "-", pixels) for pixels in pictures]
     said = looks.says(model, held_out)

@@ -98,7 +98,7 @@ class Heads(NamedTuple):
     """Logits of n views."""
 
     turn: Tensor  # [n, 4]
-    mirror: Tensor  # [n]: of being mirrored
+    mirror: Tensor  # [n]: how much worse it reads than another view, see `training.upright_heads`
     tilt: Tensor  # [n, 41]: of each of TILTS
 
 
@@ -155,10 +155,9 @@ class Lite(nn.Module):
         moments = [(features * ramp).mean((2, 3)) * MOMENT_SCALE for ramp in (down, right)]
         return self.dropout(torch.cat([features.mean((2, 3)), *moments], 1))
 
-    def heads(self, features: Tensor, further: bool = True) -> Heads:
-        """All outputs of the network for views; without `further` only the turn teaches what lies below the heads."""
-        others = features if further else features.detach()
-        return Heads(self.head(features), self.mirror(others)[:, 0], self.tilt(others))
+    def heads(self, features: Tensor) -> Heads:
+        """All outputs of the network for views."""
+        return Heads(self.head(features), self.mirror(features)[:, 0], self.tilt(features))
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(self.front(x, 0), 0))

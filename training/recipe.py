@@ -51,7 +51,6 @@ class Recipe:
     grown_at: float  # ... and have all of it at this share of the time
     calm_at: float  # from this share of the time on most views show whole pictures, as in use
     seed: int
-    further: bool = False  # mirrored and tilt teach what lies below their heads, too
     group: list[Group] = field(default_factory=list)
 
     @classmethod

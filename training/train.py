@@ -28,14 +28,9 @@ from training import augment, data, depthwise, network
 from training.measures import Floats, turned
 from training.network import Lite
 from training.pictures import Pictures
-from training.recipe import Recipe
+from training.recipe import Group, Recipe
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # views [n, 3, s, s], logits [n, 4], turns [n] -> a number
-#: What the two further heads count beside the turn, and how far a tilt may be off and be nearly right, in degrees.
-MIRROR_SHARE, TILT_SHARE, TILT_BLUR = 0.08, 0.03, 1.0
-#: Pictures of which this share is mirrored are photographs, which look no different: nothing to be learnt from them.
-MIRRORED_AT_WILL = 0.5
-
 WEAR = {"photo": augment.PHOTO, "text": augment.TEXT, "read": augment.READ, "light": augment.LIGHT}
 
 
@@ -89,7 +84,7 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             with torch.set_grad_enabled(not self.frozen):
                 x = self.net.front(views, self.frozen)
-            heads = self.net.heads(self.net.features(x, self.frozen), further=self.recipe.further)
+            heads = self.net.heads(self.net.features(x, self.frozen))
         return network.Heads(*(logits.float() for logits in heads))
 
     def progress(self) -> float:
@@ -121,18 +116,22 @@ class Trainer:
             pictures = self.pictures.draw(group, self.augment.random)
             if pictures is None:
                 continue
-            wear = WEAR[group.wear] if progress < self.recipe.calm_at else WEAR[group.wear].calm()
-            views, labels = self.augment(pictures, self.size(group.size_px, progress), wear)
-            heads = self.forward(views)
-            loss = self.loss(views, heads.turn, labels.turns) + further_loss(heads, labels, wear.mirrored)
+            size_px = self.size(group.size_px, progress)
+            loss, right[group.wear] = self.group_loss(group, pictures, size_px, progress >= self.recipe.calm_at)
             (loss * group.weight).backward()  # type: ignore[no-untyped-call]
-            right[group.wear] = (heads.turn.detach().argmax(1) == labels.turns).float().mean()
-            self.views += len(views)
+            self.views += len(pictures)
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 3.0)
         self.optimiser.step()
         self.step += 1
         self._update_average()
         return right
+
+    def group_loss(self, group: Group, pictures: Tensor, size_px: int, calm: bool) -> tuple[Tensor, Tensor]:
+        """The loss of upright pictures [n, 3, s, s] seen as views of size_px, and the share of right answers."""
+        wear = WEAR[group.wear].calm() if calm else WEAR[group.wear]
+        views, labels = self.augment(pictures, size_px, wear)
+        turns = self.forward(views).turn
+        return self.loss(views, turns, labels.turns), (turns.detach().argmax(1) == labels.turns).float().mean()
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -148,7 +147,6 @@ class Trainer:
             logits_px = sizes[0] if sizes else self.recipe.group[-1].judge_px
             logits = look(self.average, pixels[rows], logits_px)
             judgement[kind] = {"pictures": len(rows), "one": accuracy(logits), "four": accuracy(turned(logits))}
-            judgement[kind] |= further_accuracy(self.average, pixels[rows], logits_px)
         one = [figures["one"] for figures in judgement.values()]
         judgement["mean"] = sum(one) / len(one) if one else 0.0
         return judgement
@@ -235,43 +233,10 @@ class Trainer:
         self.stopped = True
 
 
-def further_loss(heads: network.Heads, labels: augment.Labels, mirrored_share: float) -> Tensor:
-    """Cross-entropy of tilt where it is known, and of mirrored, both answers counting alike however rare one is."""
-    known = labels.tilts.isfinite()
-    away = (torch.tensor(network.TILTS, device=known.device) - labels.tilts.nan_to_num()[:, None]) / TILT_BLUR
-    of_tilt = F.cross_entropy(heads.tilt, torch.softmax(-0.5 * away**2, 1), reduction="none")
-    loss = TILT_SHARE * (of_tilt * known).sum() / known.sum().clamp(min=1)
-    if mirrored_share >= MIRRORED_AT_WILL:
-        return loss
-    balance = torch.where(labels.mirrored, 0.5 / max(mirrored_share, 0.01), 0.5 / (1 - mirrored_share))
-    return loss + MIRROR_SHARE * F.binary_cross_entropy_with_logits(heads.mirror, labels.mirrored.float(), balance)
-
-
 def look(net: Lite, pictures: data.Pixels, size_px: int) -> Floats:
     """Logits [n, 4, 4] of upright pictures shown all four ways: `[i, t]` where turn t sets picture i upright."""
     shown = [np.rot90(pictures, turn, (1, 2)) for turn in range(4)]  # numpy turns counterclockwise, away from upright
     return np.stack([network.logits_of(net, view, size_px) for view in shown], axis=1)
-
-
-#: Views that show whole pictures as they are, but tilted and half of them mirrored.
-_TILTED = augment.Wear(whole=1, smallest=1, mirrored=0.5, inverted=0, worn=0, covered=0, skewed=0, tilted=1)
-
-
-@torch.inference_mode()
-def further_accuracy(net: Lite, pictures: data.Pixels, size_px: int) -> dict[str, float]:
-    """`mirror`: share of right answers, every other picture mirrored; `tilt`: median error in degrees up to 20."""
-    device = next(net.parameters()).device
-    source = augment.Augment(0, device)
-    right, errors = [], []
-    for first in range(0, len(pictures), 32):
-        chunk = torch.from_numpy(np.ascontiguousarray(pictures[first : first + 32])).permute(0, 3, 1, 2)
-        upright = torch.zeros(len(chunk), dtype=torch.long)
-        views, labels = source.placed(chunk.to(device).float(), size_px, _TILTED, upright)
-        heads = net.heads(net.features(net.front(views.contiguous(memory_format=torch.channels_last), 0), 0))
-        right.append((heads.mirror > 0) == labels.mirrored)
-        tilts = heads.tilt.softmax(1) @ torch.tensor(network.TILTS, dtype=torch.float32, device=device)
-        errors.append((tilts - labels.tilts).abs())
-    return {"mirror": torch.cat(right).float().mean().item(), "tilt": torch.cat(errors).nanmedian().item()}
 
 
 def accuracy(logits: Floats) -> float:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from .decide import DEFAULT_EFFORT, efforts, is_enough, ladder_of
 from .engines import Engine, open_engine
 from .engines.batcher import Batcher
 from .errors import UprightError, UsageError
+from .heads import Heads, mirroring, open_heads
 from .model import Model, load_model
 from .pictures import Bands, Limits, Picture, Source, open_picture
 from .results import Orientation, Promise
@@ -45,6 +46,7 @@ class Detector:
         limits: what a picture may ask for.
         bands: which three bands, counted from 1, of pictures that have more are shown; see `open_picture`.
         tilt: whether answers also say by how much the picture is tilted.
+        mirror: whether they also say if the picture is mirrored: twice the time, and a look at each window more.
         progress: called with the name of a large picture and the share, 0 to 1, of it that is decoded.
 
     Raises:
@@ -63,6 +65,7 @@ class Detector:
         limits: Limits | None = None,
         bands: Bands | None = None,
         tilt: bool = False,
+        mirror: bool = False,
         progress: Callable[[str, float], object] | None = None,
     ) -> None:
         started = time.perf_counter()
@@ -70,10 +73,11 @@ class Detector:
         self.budget_ms = budget_ms
         self.limits = limits or Limits()
         self.bands = bands
-        self.tilt = tilt
+        self.tilt, self.mirror = tilt, mirror
         self.progress = progress
         self.model = model if isinstance(model, Model) else load_model(model)
         self.ladder = ladder_of(self.model)
+        self._threads = threads
         self._own: list[Engine] = []
         if isinstance(engine, str):
             engine = open_engine(self.model, engine, threads=threads)
@@ -93,13 +97,14 @@ class Detector:
         effort: int | None = None,
         page: int = 0,
         tilt: bool | None = None,
+        mirror: bool | None = None,
     ) -> Orientation:
         """Which way up one picture belongs.
 
         Args:
             source: a path, bytes, an open binary file, an array ``[h, w, 3]`` or ``[h, w]`` of uint8, or a Pillow
                 image.
-            promise, effort, tilt: for this picture alone.
+            promise, effort, tilt, mirror: for this picture alone.
             page: of a picture with several, counted from 0.
 
         Raises:
@@ -110,7 +115,7 @@ class Detector:
             if self.progress:
                 picture.progress = partial(self.progress, picture.name)
             opened_s = time.perf_counter() - started
-            answer = self.decide(picture, promise=promise, effort=effort, tilt=tilt)
+            answer = self.decide(picture, promise=promise, effort=effort, tilt=tilt, mirror=mirror)
         return replace(answer, timing_s=answer.timing_s | {"read": answer.timing_s["read"] + opened_s})
 
     def decide(
@@ -120,6 +125,7 @@ class Detector:
         promise: Promise | str | None = None,
         effort: int | None = None,
         tilt: bool | None = None,
+        mirror: bool | None = None,
         infer: drive.Infer | None = None,
         may_go_on: Callable[[], bool] = lambda: True,
     ) -> Orientation:
@@ -132,16 +138,38 @@ class Detector:
         def within_budget() -> bool:
             return may_go_on() and (self.budget_ms is None or (time.monotonic() - started) * 1000 < self.budget_ms)
 
-        answer = drive.decide(
-            picture,
-            self.ladder,
-            self.model.input_size_px,
-            infer or self.infer,
-            effort=self.effort if effort is None else _checked(effort),
-            promise=Promise(promise or self.promise),
-            may_go_on=within_budget,
-        )
-        return tilted(picture, answer) if (self.tilt if tilt is None else tilt) else answer
+        def climbed(infer: drive.Infer) -> Orientation:
+            return drive.decide(
+                picture,
+                self.ladder,
+                self.model.input_size_px,
+                infer,
+                effort=self.effort if effort is None else _checked(effort),
+                promise=Promise(promise or self.promise),
+                may_go_on=within_budget,
+            )
+
+        infer = infer or self.infer
+        answer = climbed(infer)
+        if self.mirror if mirror is None else mirror:
+            answer = self._heads_for_mirrors().mirrored(picture, answer, lambda: climbed(mirroring(infer)))
+        if self.tilt if tilt is None else tilt:
+            answer = tilted(picture, answer)
+            if answer.tilt is None and self.heads:
+                answer = self.heads.tilted(picture, answer)
+        return answer
+
+    @cached_property
+    def heads(self) -> Heads | None:
+        """The model's second network, opened when it is first needed; ``None`` where it has none."""
+        return open_heads(self.model, self._threads)
+
+    def _heads_for_mirrors(self) -> Heads:
+        if self.heads is None:
+            raise UsageError(
+                f"{self.model.name} cannot tell what is mirrored", remedy="use a model with heads.onnx (docs/tilt.md)"
+            )
+        return self.heads
 
     def detect_many(
         self,
@@ -196,6 +224,8 @@ class Detector:
         """Free the engine unless it was handed in; the detector may not be used afterwards."""
         for engine in reversed(self._own):
             engine.close()
+        if (heads := self.__dict__.get("heads")) is not None:
+            heads.engine.close()
 
     def __enter__(self) -> Detector:
         return self

@@ -116,7 +116,8 @@ class Orientation:
     ``turn`` is the clockwise turn that makes the picture, as shown, upright; ``None`` means *unsure: leave it alone*.
     ``best`` is the likeliest turn in any case; ``reason`` says why the two differ. ``tilt`` is the small angle, in
     degrees clockwise, that straightens the picture after that turn, ``tilt_error`` its standard error: both ``None``
-    where it was not asked for, and where nothing tells it.
+    where it was not asked for, and where nothing tells it. ``mirrored`` says whether left and right are exchanged,
+    to be undone before that turn; ``None`` where it was not asked for, and where nothing tells it.
     """
 
     turn: Turn | None
@@ -140,6 +141,7 @@ class Orientation:
     together: Together | None = None
     tilt: float | None = None
     tilt_error: float | None = None
+    mirrored: bool | None = None
 
     @property
     def unsure(self) -> bool:
@@ -215,7 +217,7 @@ class Correction:
 
 
 #: Left out of JSON where they are `None`.
-_WHERE_ASKED = {"together", "tilt", "tilt_error"}
+_WHERE_ASKED = {"together", "tilt", "tilt_error", "mirrored"}
 
 #: Fields that are not what JSON has for them.
 _TYPES: dict[str, Callable[[Any], Any]] = {
@@ -266,13 +268,13 @@ class Outcome:
         if self.skipped:
             return Group.SKIPPED
         straightened = bool(done and done.tilt)
-        if isinstance(self.error, NotLossless) and answer and (answer.turn or answer.tilt):
+        if isinstance(self.error, NotLossless) and answer and (answer.turn or answer.mirrored or answer.tilt):
             return Group.CANNOT
         if self.error or not answer:
             return Group.FAILED
         if answer.turn is None:
             return Group.UNSURE
-        if not answer.turn and not straightened:
+        if not answer.turn and not answer.mirrored and not straightened:
             return Group.UPRIGHT
         if done and done.method is Method.KEEP:
             return Group.CANNOT
@@ -299,7 +301,7 @@ class Outcome:
             text += "; ".join(filter(None, (how * (done.method is not Method.KEEP), done.note, done.remedy)))
         together = answer.together.words if answer.together else ""
         tilt = f"tilt {answer.tilt_words}" if answer.tilt_words else ""
-        return "; ".join(filter(None, (text, tilt, together, *answer.warnings)))
+        return "; ".join(filter(None, (text, "mirrored" * bool(answer.mirrored), tilt, together, *answer.warnings)))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values of everything known but the times, so that a picture gives the same ones wherever it is done.
@@ -341,6 +343,7 @@ COLUMNS: dict[str, type] = {
     "best": int,
     "tilt": float,
     "tilt_error": float,
+    "mirrored": bool,
     "confidence": float,
     "score_0": float,
     "score_90": float,

@@ -56,7 +56,9 @@ class Tilt(NamedTuple):
 def tilted(picture: Picture, answer: Orientation) -> Orientation:
     """The answer with the tilt of an open picture. Raises what decoding raises."""
     found = measured(picture)
-    return replace(answer, tilt=found.degrees, tilt_error=found.error) if found else answer
+    if not found:
+        return answer
+    return replace(answer, tilt=-found.degrees if answer.mirrored else found.degrees, tilt_error=found.error)
 
 
 def measured(picture: Picture) -> Tilt | None:

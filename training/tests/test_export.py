@@ -41,7 +41,7 @@ def net() -> Lite:
 @pytest.fixture(scope="module")
 def exported(net: Lite, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    export_onnx(net, path, SIZE)
+    export_onnx(PicturesIn(net), path, SIZE)
     return path
 
 
@@ -79,7 +79,7 @@ def test_the_onnx_is_what_the_contract_says(exported: Path) -> None:
 
 
 def test_the_exported_program_says_the_same(net: Lite, seen: list[Picture], tmp_path: Path) -> None:
-    torch.export.save(export_program(net, SIZE), tmp_path / "model.pt2")
+    torch.export.save(export_program(PicturesIn(net), SIZE), tmp_path / "model.pt2")
     again = torch.export.load(tmp_path / "model.pt2").module()
     before, after = (look(TorchModel(module, SIZE), seen) for module in (PicturesIn(net), again))
     assert agreement(before, after) == 1.0 and np.abs(before - after).max() < 1e-3

@@ -100,6 +100,8 @@ def _notes(orientation: Orientation, correction: Correction | None) -> str:
         notes.insert(0, f"best guess {int(orientation.best)}°")
     if orientation.together and orientation.reason is Reason.TOGETHER:
         notes.insert(0, orientation.together.words)
+    if orientation.mirrored:
+        notes.insert(0, "mirrored")
     if correction:
         straightened = f"straightened by {correction.tilt:+.2f}°" if correction.tilt else ""
         notes += filter(None, (straightened, correction.note, correction.remedy))

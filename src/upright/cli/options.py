@@ -104,6 +104,11 @@ _PICTURES = (
         is_flag=True,
         help="Also tell by how many degrees, clockwise, text has to be straightened after the turn.",
     ),
+    click.option(
+        "--mirror",
+        is_flag=True,
+        help="Also tell whether left and right are exchanged, as in a slide scanned from its wrong side.",
+    ),
     click.option("--budget-ms", type=float, metavar="MS", help="Take no further look after this time."),
     click.option(
         "--bands",
@@ -263,7 +268,7 @@ def open_detector(options: dict[str, Any], progress: Callable[[str, float], obje
 def detector_options(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords of `Detector` that the options give."""
     options["tilt"] |= options.get("straighten", False)
-    names = ("model", "engine", "threads", "promise", "effort", "budget_ms", "bands", "tilt")
+    names = ("model", "engine", "threads", "promise", "effort", "budget_ms", "bands", "tilt", "mirror")
     return {name: options[name] for name in names} | {"limits": _limits(options)}
 
 

@@ -37,7 +37,7 @@ def plan(file: Opened, request: Request) -> Change:
     raw = row is not None and "raw" in row.carriers
     if raw and request.tilt:
         raise NotLossless("a raw photograph cannot be straightened", remedy="straighten what it is developed to")
-    if row is not None and (raw or (request.sidecar and "rotate" not in row.carriers)) and not request.mirrored:
+    if row is not None and (raw or (request.sidecar and "rotate" not in row.carriers)):
         return _beside(file, request, row.name, raw)
     try:
         new = _planned(file.window, file.name, request, target)
@@ -53,7 +53,7 @@ def _beside(file: Opened, request: Request, form: str, raw: bool) -> Change:
     exif = read_exif_orientation(file.window).orientation
     kept = Correction(file.name, "", Method.KEEP, Turn.NONE, exif, exif, True, False)
     try:
-        if request.method == Method.KEEP and request.turn:
+        if request.method == Method.KEEP and request.moves:
             raise NotLossless("it was asked for that it is kept", remedy="use another method")
         if raw and request.method == Method.TAG and not request.sidecar and request.turn:
             return _by_raw_tag(file, request, kept)
@@ -122,25 +122,23 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         method = Method.REENCODE
     if method != Method.REENCODE:
         _check_suffix(form, name, target)
-    if request.mirrored:
-        if "exif" in carriers and method in (None, Method.TAG):
-            return _by_tag(window, kept, page, mirrored=True)
-        return _kept(kept, f"{form or 'this format'} cannot be mirrored by a tag", "mirror it with another program")
-    if method == Method.KEEP and (turn != Turn.NONE or request.tilt):
+    if method == Method.KEEP and (request.moves or request.tilt):
         return _kept(kept, "it was asked for that it is kept", "use another method")
     if (
         request.pixels
         and method != Method.REENCODE
         and "rotate" not in carriers
-        and (turn or tag.orientation != ExifOrientation.TOP_LEFT)
+        and (request.moves or tag.orientation != ExifOrientation.TOP_LEFT)
     ):
         return _by_turn_or(window, kept, form, tag, replace(request, edge="reencode"), target or name, False)
-    if turn == Turn.NONE and not request.tilt:
+    if not request.moves and not request.tilt:
         # An upright picture is not compressed again, unless its target asks for another format.
         if method == Method.REENCODE and target is not None and _promised(target) not in (None, form):
             return _by_reencoding(window, kept, tag, request, target)
         return _kept(kept)
     if "rotate" in carriers and method != Method.REENCODE:
+        if request.mirrored:
+            return _kept(kept, "/Rotate of a PDF cannot mirror a page", "mirror it with another program")
         return _by_rotate(window, kept, request)
     if not form:
         cause = "not a picture in a format that upright knows" if window.size else "the file is empty"
@@ -151,14 +149,14 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         return _by_turn_or(window, kept, form, tag, request, target or name, headed or "exif" in carriers)
     if headed:
         try:
-            return _by_tag(window, kept, page)
+            return _by_tag(window, kept, request)
         except NotLossless as error:
             return _kept(kept, error.cause, error.remedy)
     if "exif" in carriers:
-        return _by_tag(window, kept, page)
+        return _by_tag(window, kept, request)
     if method is None and row and row.turner:
         try:
-            return _by_turn(window, kept, form, tag, request)
+            return _by_turn(window, kept, form, request)
         except (NotLossless, TooLarge) as error:
             reason = f"{form} has no tag, and its pixels cannot be turned without loss: {error.cause}"
             return _kept(kept, reason, _remedy(row, window, turn))
@@ -197,8 +195,8 @@ def _moves(row: Format, window: Window) -> bool:
     return row.holds == "frames" and (several or is_animation(window))
 
 
-def _by_tag(window: Window, kept: Correction, page: int, note: str = "", mirrored: bool = False) -> _New:
-    after = (kept.exif_before.mirror() if mirrored else kept.exif_before).then(kept.turn)
+def _by_tag(window: Window, kept: Correction, request: Request, note: str = "") -> _New:
+    after, page = request.after(kept.exif_before), request.page
     edits = exif_edits(window, after, page=page)
     if not note and gives_a_jpeg_back(window):
         note = "a JPEG that is made back from it lies as before"
@@ -233,8 +231,8 @@ def _by_rotate(window: Window, kept: Correction, request: Request) -> _New:
     return _New(done, (Edit(window.size, b"", added),))
 
 
-def _by_turn(window: Window, kept: Correction, form: str, tag: ExifTag, request: Request) -> _New:
-    after, edge = tag.orientation.then(kept.turn), "trim" if request.edge == "trim" else "refuse"
+def _by_turn(window: Window, kept: Correction, form: str, request: Request) -> _New:
+    after, edge = request.after(kept.exif_before), "trim" if request.edge == "trim" else "refuse"
     data = turned(window.at(0, window.size), after, edge, request.limits)
     note = "its thumbnail could not be turned and was taken out" * (has_thumbnail(window) and not has_thumbnail(data))
     done = replace(kept, method=Method.TURN, exif_after=ExifOrientation.TOP_LEFT, note=note)
@@ -250,13 +248,13 @@ def _by_turn_or(
     window: Window, kept: Correction, form: str, tag: ExifTag, request: Request, target: str, tagged: bool
 ) -> _New:
     try:
-        return _by_turn(window, kept, form, tag, request)
+        return _by_turn(window, kept, form, request)
     except (NotLossless, BrokenPicture, TooLarge) as error:
         if request.edge == "reencode":
             return _by_reencoding(window, kept, tag, request, target)
         if request.edge != "tag" or not tagged:
             raise
-        return _by_tag(window, kept, request.page, f"the tag was changed, not the pixels: {error.cause}")
+        return _by_tag(window, kept, request, f"the tag was changed, not the pixels: {error.cause}")
 
 
 def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Request, target: str) -> _New:
@@ -274,13 +272,14 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
         note = f"of {count} pages this is page {request.page + 1}"
     if row and row.turner and form == row.name and not request.tilt:
         try:
-            new = _by_turn(window, kept, form, tag, replace(request, edge="refuse"))
+            new = _by_turn(window, kept, form, replace(request, edge="refuse"))
             return replace(new, correction=replace(new.correction, method=Method.REENCODE))
         except (NotLossless, TooLarge) as error:
             if form == "JPEG" and isinstance(error, NotLossless) and "blocks" not in error.cause:
                 raise  # several pictures, or something behind it: they would be lost
+    exif = tag.to_apply.mirror() if request.mirrored else tag.to_apply
     how = Straighten(request.tilt, request.straighten or "white")
-    data = reencoded(window.at(0, window.size), tag.to_apply, kept.turn, form, request.page, request.limits, how)
+    data = reencoded(window.at(0, window.size), exif, kept.turn, form, request.page, request.limits, how)
     done = replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False, note=note)
     done = replace(done, tilt=request.tilt)
     return _New(done, data=data)

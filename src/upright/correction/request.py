@@ -12,7 +12,7 @@ from ..formats import Edit, Window, applied
 from ..limits import Limits
 from ..lossless import LEAST_TILT
 from ..results import Correction, Method, Orientation
-from ..turns import Fill, Turn
+from ..turns import ExifOrientation, Fill, Turn
 from .opening import Opened
 
 _NO_LIMITS = Limits()
@@ -32,7 +32,7 @@ class Request:
         page: of a file with several, counted from 0.
         target: the file to write; ``None``: nowhere yet, or the source itself where ``in_place``.
         note: a remark on the turn, for the correction.
-        mirrored: exchange left and right of what is shown, before it is turned; by the tag alone.
+        mirrored: exchange left and right of what is shown, before it is turned.
         sidecar: write an XMP sidecar of such a name instead of changing the picture; of raw photographs always.
         pixels: the result is upright without a tag: turned without loss where possible, else compressed again; also
             where the picture is upright by its tag.
@@ -67,6 +67,15 @@ class Request:
         if self.in_place and self.target is not None:
             raise UsageError("in_place and a target contradict each other", remedy="give one of them")
 
+    @property
+    def moves(self) -> bool:
+        """Whether the picture is to be shown otherwise than it is."""
+        return self.turn != Turn.NONE or self.mirrored
+
+    def after(self, before: ExifOrientation) -> ExifOrientation:
+        """How a picture is shown that was shown so before."""
+        return (before.mirror() if self.mirrored else before).then(self.turn)
+
     def answered(self, turn: Turn | Orientation | int) -> Request:
         """The same request for a turn in degrees, or for the answer of detection; what is unsure is left alone."""
         if isinstance(turn, Orientation):
@@ -79,7 +88,7 @@ class Request:
                 and abs(turn.tilt) >= max(LEAST_TILT, 2 * (turn.tilt_error or 0))
             ):
                 self = replace(self, tilt=round(turn.tilt, 3))
-            turn = turn.turn
+            return replace(self, turn=turn.turn, mirrored=turn.mirrored is True)
         if turn not in (0, 90, 180, 270):
             raise UsageError(f"{turn} is no quarter turn", remedy="use 0, 90, 180 or 270")
         return replace(self, turn=Turn(turn))

@@ -11,7 +11,6 @@ from ..errors import NotLossless
 from ..formats import Window
 from ..pictures.source import reading
 from ..results import Correction, Method
-from ..turns import Turn
 from .opening import Opened
 from .request import Change, Request, Target
 
@@ -29,17 +28,17 @@ def plan_sidecar(file: Opened, request: Request, kept: Correction, leads: bool) 
         NotLossless: the sidecar cannot be changed.
     """
     goal = file.path if request.in_place else request.target
-    if goal is None and request.turn and file.path is None:
+    if goal is None and request.moves and file.path is None:
         raise NotLossless("a sidecar lies beside a file, and this is none", remedy="save the picture to a file first")
     goal = goal or file.path or file.name
     there = sidecar.existing(file.path) if file.path else None
     old = _opened(there) if there is not None else None
     said = sidecar.read(there) if there is not None else None
     before = said if leads and said else kept.exif_before
-    after = before.then(request.turn)
+    after = request.after(before)
     done = replace(kept, target=goal, exif_before=before, exif_after=after, turn=request.turn, note=request.note)
     copy = () if request.in_place else (Target(request.target, file),)
-    if request.turn == Turn.NONE:
+    if not request.moves:
         copied = (_target(goal, request, None, old.window.at(0, old.window.size)),) if old and copy else ()
         return Change(replace(done, method=Method.KEEP), (*copy, *copied))
     if said and not leads and said not in (before, after):

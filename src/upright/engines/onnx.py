@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import EngineError, ModelError
@@ -31,12 +32,15 @@ class OnnxEngine:
 
     ``precision`` says what it runs on: ``int8`` (on the CPU, ``model-int8.onnx``), ``cpu``, ``cuda`` or ``tensorrt``
     (float16, engines kept in the cache folder); by default ``cuda`` where this ONNX Runtime has it, else ``int8`` where
-    the model has it. Where a GPU does not start, the CPU takes over and a warning says so.
+    the model has it. Where a GPU does not start, the CPU takes over and a warning says so. ``path`` is another network
+    of the model than its first, with so many ``outputs``.
     """
 
     name = "onnx"
 
-    def __init__(self, model: Model, threads: int = 1, precision: str = "") -> None:
+    def __init__(
+        self, model: Model, threads: int = 1, precision: str = "", *, path: Path | None = None, outputs: int = 4
+    ) -> None:
         ort = need("onnxruntime", "")
 
         there = ort.get_available_providers()
@@ -47,11 +51,11 @@ class OnnxEngine:
                 f"this onnxruntime has no {missing[0]}",
                 remedy=f"pip uninstall -y onnxruntime && {install_line('gpu')}, or use --engine onnx:cpu",
             )
-        self._path = model.int8_path if wanted == "int8" else model.onnx_path
+        self._path = path or (model.int8_path if wanted == "int8" else model.onnx_path)
         self._model, self._threads, self._session = model, threads, cast(Any, None)
         self._providers = [(p, _provider_options(p)) for p in PROVIDERS[wanted] if p in there]
         self._open()
-        self._input = _only_input(self._session, model)
+        self._input = _only_input(self._session, self._path, model.input_size_px, outputs)
         on_gpu = self._session.get_providers()[0] != PROVIDERS["cpu"][0]
         if wanted not in ("int8", "cpu") and not on_gpu:
             log.warning("onnx: %s did not start; running on the CPU. `upright doctor` says why", self._providers[0][0])
@@ -107,11 +111,10 @@ def _provider_options(provider: str) -> dict[str, str]:
     return {"arena_extend_strategy": "kSameAsRequested"} if provider.startswith("CUDA") else {}
 
 
-def _only_input(session: Any, model: Model) -> str:
+def _only_input(session: Any, path: Path, size: int, answers: int) -> str:
     """The name of the graph's one input. Raises `ModelError` where inputs and outputs are not those of a model."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    size = model.input_size_px
-    wanted = f"one uint8 input [n, {size}, {size}, 3] and one float32 output [n, 4]"
+    wanted = f"one uint8 input [n, {size}, {size}, 3] and one float32 output [n, {answers}]"
     shape = list(inputs[0].shape)
     right = (
         len(inputs) == len(outputs) == 1
@@ -119,13 +122,13 @@ def _only_input(session: Any, model: Model) -> str:
         and outputs[0].type == "tensor(float)"
         and len(shape) == 4
         and all(isinstance(s, str) or s is None or s == w for s, w in zip(shape[1:], (size, size, 3), strict=True))
-        and outputs[0].shape[1] in (4, None)
+        and outputs[0].shape[1] in (answers, None)
     )
     if not right:
         found = ", ".join(f"{i.type} {list(i.shape)}" for i in (*inputs, *outputs))
         raise ModelError(
             f"the graph has {found}; wanted {wanted}",
-            source=model.onnx_path,
+            source=path,
             remedy="put normalisation and layout inside the graph; see docs/models.md",
         )
     return str(inputs[0].name)

@@ -72,6 +72,9 @@ class Orientation(Answer):
         None, ge=-20, le=20, description="Where asked for: degrees clockwise that straighten it after the turn."
     )
     tilt_error: float | None = Field(None, ge=0, description="The standard error of `tilt`.")
+    mirrored: bool | None = Field(
+        None, description="Where asked for: whether left and right are exchanged, to be undone before the turn."
+    )
     together: Together | None = Field(None, description="Where it was decided with others: what it was alone.")
 
 

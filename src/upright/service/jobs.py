@@ -148,7 +148,8 @@ class Jobs:
             )
             corrector = Corrector(request, BytesWriter(take=corrected.append))
         item = Item(leased.name, PurePosixPath(leased.name), data=leased.data)
-        asked = Ask(Promise(ask["promise"]) if ask.get("promise") else None, tilt=bool(ask.get("tilt")))
+        promise = Promise(ask["promise"]) if ask.get("promise") else None
+        asked = Ask(promise, tilt=bool(ask.get("tilt")), mirror=bool(ask.get("mirror")))
         try:
             found = await self._runner.outcomes(item, asked, Trace(leased.job, client=_JOBS), corrector)
         except EngineError as failed:

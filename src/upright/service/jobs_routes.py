@@ -61,6 +61,7 @@ async def start_job(
     edge: Edge = "tag",
     pixels: bool = False,
     tilt: bool = False,
+    mirror: bool = False,
     straighten: Fill | None = None,
 ) -> Response:
     """Take a form of files, or an uncompressed tar (`application/x-tar`). With `correct` the files are set right.
@@ -78,7 +79,7 @@ async def start_job(
         await _receive(request, jobs, spool, settings.job_pictures)
         ask = {
             "promise": promise and promise.value, "correct": correct, "method": method and method.value, "edge": edge,
-            "pixels": pixels, "tilt": tilt or straighten is not None, "straighten": straighten,
+            "pixels": pixels, "tilt": tilt or straighten is not None, "straighten": straighten, "mirror": mirror,
         }  # fmt: skip
         job = await jobs.call(jobs.store.add, request.scope["key_name"], ask, spool.pictures())
     jobs.wake()

@@ -91,11 +91,12 @@ async def orientation(
     promise: Promise | None = None,
     page: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     tilt: bool = False,
+    mirror: bool = False,
 ) -> Response:
     """The whole answer: an object for a raw body; for a form `{"results": […]}`, one object or problem a file."""
     state, trace = state_of(request), trace_of(request)
     pictures = await read_pictures(request, state.settings.max_pictures)
-    ask = Ask(promise, page, tilt)
+    ask = Ask(promise, page, tilt, mirror)
     if not is_form(request):
         name, data = pictures[0]
         answer = await while_connected(request.receive, state.runner.orient(data, name, ask, trace))

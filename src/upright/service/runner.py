@@ -55,6 +55,7 @@ class Ask:
     promise: Promise | None = None
     page: int = 0
     tilt: bool = False
+    mirror: bool = False
 
 
 class Runner:
@@ -192,7 +193,9 @@ class Runner:
             limits = replace(self.detector.limits, timeout_s=within_s)
             with open_picture(data, page=ask.page, limits=limits) as picture:
                 going = lambda: not gone.is_set()  # noqa: E731
-                return self.detector.decide(picture, promise=ask.promise, tilt=ask.tilt, infer=infer, may_go_on=going)
+                return self.detector.decide(
+                    picture, promise=ask.promise, tilt=ask.tilt, mirror=ask.mirror, infer=infer, may_go_on=going
+                )
         finally:
             trace.add("decode", time.perf_counter() - opened - infer_s)
 
