@@ -2,8 +2,8 @@
 
     PYTHONPATH=benchmark python -m bench.mirror [--count 60] [--photos FOLDER] [--model FOLDER] [--write]
 
-Pages are drawn by the benchmark (benchmark/), shown plain and in a mirror in all four turns, as JPEG. No peer says what is
-mirrored; beside it stands which of them turns a mirrored page upright. Photographs, if a folder of upright ones is
+Pages are drawn by the benchmark (benchmark/), shown plain and in a mirror in all four turns, as JPEG. No peer says what
+is mirrored; beside it stands which of them turns a mirrored page upright. Photographs, if a folder of upright ones is
 given, have to stay unsure or plain. ``--write`` puts the table into docs/tilt.md.
 """
 

@@ -23,10 +23,10 @@ from training.train import Trainer, parser, prepare, run
 #: Share of pairs in which the mirror image is upside down, too: what its own likeliest turn may make of it.
 UPSIDE_DOWN = 0.1
 #: What the tilt counts beside the pairs, and how far a tilt may be off and be nearly right, in degrees.
-TILT_SHARE, TILT_BLUR = 0.3, 1.0
+TILT_SHARE, TILT_BLUR = 1.0, 1.0
 WEAR = {
     "text": augment.Wear(
-        whole=0.6, smallest=0.5, mirrored=0, inverted=0.06, worn=0.08, covered=0.02, skewed=0.25, tilted=0.15
+        whole=0.6, smallest=0.5, mirrored=0, inverted=0.06, worn=0.08, covered=0.02, skewed=0.1, tilted=0.4
     ),
     "photo": augment.Wear(whole=0.5, smallest=0.5, mirrored=0.5, inverted=0.0, tilted=1.0, skewed=0.0),
 }
