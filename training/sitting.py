@@ -15,6 +15,8 @@ import io
 import json
 import os
 import queue
+import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -31,6 +33,7 @@ from training import data, network
 from training.pictures import Pictures
 from training.recipe import Group, Recipe
 from training.train import Trainer, run
+from training.upright_heads import HeadsTrainer
 
 MANIFEST, WEIGHTS = "manifest.json", "start.safetensors"
 #: Most pictures of a pool that judge during a sitting.
@@ -108,14 +111,15 @@ class Arriving(Pictures):
         super().__init__({}, {}, device)
         self.folder, self.recipe, self.device = folder, recipe, device
         self.arrived: queue.SimpleQueue[dict[str, data.Pixels]] = queue.SimpleQueue()
-        first = self._decoded(folder / "piece-00.tar")
+        first = decoded(folder / "piece-00.tar", recipe.photo_px, recipe.text_px)
         with tarfile.open(folder / "piece-00.tar") as tar:
             self.weights = folder / WEIGHTS
             self.weights.write_bytes(_content(tar, WEIGHTS))
             numbers: dict[str, int] = json.loads(_content(tar, MANIFEST))
         self.filled = dict.fromkeys(numbers, 0)
-        self.whole = {kind: torch.empty((number, side, side, 3), dtype=torch.uint8, device=device)
-                      for kind, number in numbers.items() for side in [self._side(kind)]}  # fmt: skip
+        sides = {kind: side_of(kind, recipe.photo_px, recipe.text_px) for kind in numbers}
+        self.whole = {kind: torch.empty((number, sides[kind], sides[kind], 3), dtype=torch.uint8, device=device)
+                      for kind, number in numbers.items()}  # fmt: skip
         self.tune = {name.removeprefix("tune/"): pixels for name, pixels in first.items() if name.startswith("tune/")}
         self._take(first)
         threading.Thread(target=self._watch, daemon=True).start()
@@ -140,30 +144,49 @@ class Arriving(Pictures):
         while True:
             piece = self.folder / f"piece-{number:02d}.tar"
             if piece.exists():
-                self.arrived.put(self._decoded(piece))
+                self.arrived.put(self._decoded_apart(piece))
                 number += 1
             else:
                 time.sleep(0.5)
 
-    def _decoded(self, piece: Path) -> dict[str, data.Pixels]:
-        """Squares by `<part>/<pool>`."""
-        with tarfile.open(piece) as tar:
-            members = [(member.name, _content(tar, member.name)) for member in tar if member.name.endswith(".webp")]
-        with ThreadPoolExecutor(os.cpu_count()) as executor:
-            squares = list(executor.map(self._square, members))
-        found: dict[str, list[data.Pixels]] = {}
-        for (name, _), square in zip(members, squares, strict=True):
-            found.setdefault(name.rpartition("/")[0], []).append(square)
-        return {name: np.stack(rows) for name, rows in found.items()}
+    def _decoded_apart(self, piece: Path) -> dict[str, data.Pixels]:
+        """The same by another process: in this one the steps of training stood still for 37 s of the first hundred."""
+        folder = piece.with_suffix("")
+        sides = ["--photo-px", str(self.recipe.photo_px), "--text-px", str(self.recipe.text_px)]
+        command = [sys.executable, "-m", "training.sitting", "decode", str(piece), *sides, "--out", str(folder)]
+        subprocess.run(command, check=True)
+        return {file.stem.replace("@", "/"): np.load(file) for file in sorted(folder.glob("*.npy"))}
 
-    def _square(self, member: Member) -> data.Pixels:
+
+def decoded(piece: Path, photo_px: int, text_px: int) -> dict[str, data.Pixels]:
+    """The squares of a piece by `<part>/<pool>`."""
+
+    def square(member: Member) -> data.Pixels:
         with Image.open(io.BytesIO(member[1])) as image:
-            return data.squash(image, self._side(member[0].split("/")[1]))
+            return data.squash(image, side_of(member[0].split("/")[1], photo_px, text_px))
 
-    def _side(self, kind: str) -> int:
-        if kind in (data.READ, data.SYNTH_READ):
-            return data.READ_PX
-        return self.recipe.photo_px if kind == "photo" else self.recipe.text_px
+    with tarfile.open(piece) as tar:
+        members = [(member.name, _content(tar, member.name)) for member in tar if member.name.endswith(".webp")]
+    with ThreadPoolExecutor(os.cpu_count()) as executor:
+        squares = list(executor.map(square, members))
+    found: dict[str, list[data.Pixels]] = {}
+    for (name, _), pixels in zip(members, squares, strict=True):
+        found.setdefault(name.rpartition("/")[0], []).append(pixels)
+    return {name: np.stack(rows) for name, rows in found.items()}
+
+
+def decode(options: argparse.Namespace) -> None:
+    """Writes the squares of a piece, one file for each part and pool."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, pixels in decoded(options.piece, options.photo_px, options.text_px).items():
+        np.save(options.out / f"{name.replace('/', '@')}.npy", pixels)
+
+
+def side_of(kind: str, photo_px: int, text_px: int) -> int:
+    """The side in pixels of the squares of a pool."""
+    if kind in (data.READ, data.SYNTH_READ):
+        return data.READ_PX
+    return photo_px if kind == "photo" else text_px
 
 
 def _content(tar: tarfile.TarFile, name: str) -> bytes:
@@ -216,12 +239,16 @@ class Sitting(Trainer):
         self.optimiser.zero_grad(set_to_none=True)
 
 
+class HeadsSitting(Sitting, HeadsTrainer):
+    """The same for the second network."""
+
+
 def train(options: argparse.Namespace) -> None:
     recipe = Recipe.read(options.recipe, minutes=options.minutes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pictures = Arriving(options.pieces, recipe, device)
     recipe = Recipe.read(options.recipe, minutes=options.minutes, start=str(pictures.weights))
-    trainer = Sitting(recipe, pictures, options.run, device)
+    trainer = (HeadsSitting if options.heads else Sitting)(recipe, pictures, options.run, device)
     if device.type == "cuda":
         trainer.choose_layout()
     run(trainer, resume=False)
@@ -230,24 +257,27 @@ def train(options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    packing, training = commands.add_parser("pack"), commands.add_parser("train")
+    packing, training, decoding = (commands.add_parser(name) for name in ("pack", "train", "decode"))
+    for each in (packing, decoding):
+        each.add_argument("--photo-px", type=int, default=160)
+        each.add_argument("--text-px", type=int, default=288)
+        each.add_argument("--out", required=True, type=Path)
+    decoding.add_argument("piece", type=Path)
     packing.add_argument("--data", required=True, type=Path, action="append", help="shard or folder of train-*.tar")
     packing.add_argument("--synth", type=Path, help=".npy that training.synth wrote")
     packing.add_argument("--synth-read", type=Path, help=".npy that training.synth --windows wrote")
     packing.add_argument("--drop", type=Path, help="names of pictures to leave out, from training.data doubt")
     packing.add_argument("--start", default="imagenet", help="imagenet, nothing or a file of weights")
     packing.add_argument("--variant", default="lite2", choices=network.VARIANTS)
-    packing.add_argument("--photo-px", type=int, default=160)
-    packing.add_argument("--text-px", type=int, default=288)
     packing.add_argument("--quality", type=int, default=80, help="of the rendered pictures' WebP")
     packing.add_argument("--pieces", type=int, default=8, help="number of files; one travels with each call")
-    packing.add_argument("--out", required=True, type=Path)
     training.add_argument("pieces", type=Path)
     training.add_argument("--recipe", required=True, type=Path)
     training.add_argument("--minutes", type=float, help="instead of the recipe's")
     training.add_argument("--run", required=True, type=Path)
+    training.add_argument("--heads", action="store_true", help="train the second network, by recipes/heads-gpu.toml")
     options = parser.parse_args()
-    pack(options) if options.command == "pack" else train(options)
+    {"pack": pack, "train": train, "decode": decode}[options.command](options)
 
 
 if __name__ == "__main__":
