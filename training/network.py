@@ -198,7 +198,7 @@ def convert(path: Path) -> tuple[Lite, dict[str, Any]]:
     if stored.get("order") != "turn":
         undo = [0, 3, 2, 1]
         state["head.weight"], state["head.bias"] = state["head.weight"][undo], state["head.bias"][undo]
-    variant = next((name for name in VARIANTS if _blocks_of(name) == _count_blocks(state)), "")
+    variant = next((name for name in VARIANTS if _fits(name, state)), "")
     net = Lite(variant)
     _load_state(net, state, path)
     return net, {"variant": variant, "views": int(stored.get("seen", 0))}
@@ -277,13 +277,13 @@ def _load_state(net: Lite, state: Mapping[str, Tensor], source: object, head: bo
         raise ValueError(f"{source}: not the weights of {net.variant} (first differences: {', '.join(wrong)})")
 
 
-def _count_blocks(state: Mapping[str, Tensor]) -> int:
-    return len({name.split(".")[1] for name in state if name.startswith("_blocks.")})
-
-
-def _blocks_of(variant: str) -> int:
-    depth = VARIANTS[variant][1]
-    return sum(stage[0] if i in (0, len(STAGES) - 1) else math.ceil(depth * stage[0]) for i, stage in enumerate(STAGES))
+def _fits(variant: str, state: Mapping[str, Tensor]) -> bool:
+    """Whether these are weights of this variant: as many blocks, and the last of them as wide."""
+    width, depth = VARIANTS[variant]
+    inner = STAGES[1:-1]
+    blocks = STAGES[0][0] + sum(math.ceil(depth * repeats) for repeats, *_ in inner) + STAGES[-1][0]
+    found = len({name.split(".")[1] for name in state if name.startswith("_blocks.")})
+    return blocks == found and state["_conv_head.weight"].shape[1] == widened(STAGES[-1][1], width)
 
 
 def main() -> None:

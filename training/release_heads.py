@@ -13,7 +13,7 @@ import argparse
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from training import export
-from training.data import Pixels, squash
+from training.data import READ_TAIL, Pixels, squash
 from training.heldout import read, sample
 from training.measures import Floats
 from training.network import TILTS, Lite, load
@@ -43,6 +43,8 @@ GROWTHS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MARGIN = 1.15
 #: int8 ships where it puts in order all but so many of the pairs that float does.
 MOST_LOST = 0.01
+#: Photographs of one source that calibrate the tilt.
+MOST_PHOTOS = 300
 #: A tilt with a larger standard error tells nothing.
 MOST_TILT_ERROR = 3.0
 #: The answer about a picture that is known to be upright.
@@ -71,7 +73,7 @@ def export_heads(net: Lite, path: Path, size_px: int, pools: Path) -> None:
     """Writes the network in int8 where that puts as many pairs of windows in order, else in float."""
     shown = HeadsIn(net)
     export.export_onnx(shown, path, size_px)
-    windows = [picture.pixels for picture in read(pools) if picture.kind == "read"]
+    windows = [picture.pixels for picture in read(pools) if picture.source.endswith(READ_TAIL)]
     ranges = [squash(Image.fromarray(each.pixels), size_px) for each in sample(read(pools), 60, 1)]
     small = path.with_name("heads-int8.onnx")
     product.quantise(path, small, np.stack([*windows[::4], *ranges]))
@@ -101,11 +103,12 @@ def _in_order(path: Path, windows: Pixels) -> float:
     return float((reads(windows) > reads(windows[:, :, ::-1])).mean())
 
 
-def upright_files(folder: Path) -> Iterator[Image.Image]:
-    """Upright pictures of a folder, as shown."""
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with Image.open(file) as image:
-            yield ImageOps.exif_transpose(image).convert("RGB")
+def pictures(paths: Iterable[Path], kind: str, each: int = 0) -> Iterator[Image.Image]:
+    """Upright pictures of one kind, as `training.heldout` reads them; of each path at most so many."""
+    for path in paths:
+        found = (picture for picture in read(path) if picture.kind == kind)
+        for picture in sample(found, each, 0) if each else found:
+            yield Image.fromarray(picture.pixels)
 
 
 def leads_of(detector: Detector, pages: Iterator[Image.Image]) -> Floats:
@@ -178,8 +181,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", required=True, type=Path)
     parser.add_argument("--pools", required=True, type=Path, help="held-out pools, with windows of text")
-    parser.add_argument("--pages", required=True, type=Path, action="append", help="folder of upright pages")
-    parser.add_argument("--photos", required=True, type=Path, help="folder of upright photographs")
+    parser.add_argument(
+        "--pages", required=True, type=Path, action="append", help="with documents, see training.heldout"
+    )
+    parser.add_argument("--photos", required=True, type=Path, action="append", help="the same, with photographs")
     parser.add_argument("--model", required=True, type=Path, help="the folder of the first network; not changed")
     parser.add_argument("--out", required=True, type=Path, help="a copy of it, with heads.onnx and heads.json")
     options = parser.parse_args()
@@ -191,8 +196,8 @@ def main() -> None:
     _write(options.out, MirrorCalibration(0.5, 0.0, 0.0), TiltCalibration(1.0, 0.0, 90.0), facts)
     with Detector(options.out) as detector:
         assert detector.heads is not None
-        leads = np.concatenate([leads_of(detector, upright_files(folder)) for folder in options.pages])
-        tilts = tilts_of(detector.heads, tilted_photos(upright_files(options.photos)))
+        leads = leads_of(detector, pictures(options.pages, "document"))
+        tilts = tilts_of(detector.heads, tilted_photos(pictures(options.photos, "photograph", MOST_PHOTOS)))
     np.savez(options.out.parent / "heads-calibration.npz", leads=leads, tilts=tilts)
     mirror, tilt = mirror_calibration(leads), tilt_calibration(tilts)
     _write(options.out, mirror, tilt, facts)
