@@ -112,7 +112,7 @@ def pictures(paths: Iterable[Path], kind: str, each: int = 0) -> Iterator[Image.
 
 
 def leads_of(detector: Detector, pages: Iterator[Image.Image]) -> Floats:
-    """By how much each page reads better in a mirror, on average of its windows, and how many windows: [n, 2]."""
+    """Of pages of which both turns are sure, how much better each reads in a mirror, and how many windows tell: [n, 2]."""
     heads, rows = detector.heads, []
     assert heads is not None
     plain = replace(heads, facts=replace(heads.facts, mirror=MirrorCalibration(0.0, 0.0, 0.0)))
@@ -120,8 +120,9 @@ def leads_of(detector: Detector, pages: Iterator[Image.Image]) -> Floats:
         with open_picture(page) as picture:
             answer = detector.decide(picture)
             other = in_mirror(detector.decide(picture, infer=mirroring(detector.infer)))
-            lead, looks = plain.lead(picture, answer, other)
-            rows.append((lead, looks // 2))
+            if answer.turn is not None and other.turn is not None:
+                lead, looks = plain.lead(picture, answer, other)
+                rows.append((lead, looks // 2))
     return np.array(rows)
 
 
@@ -141,7 +142,7 @@ def mirror_calibration(leads: Floats) -> MirrorCalibration:
     assert best is not None
     _, growth, behind, scale = best
     mirrored = max(np.log(1000) / scale, MARGIN * float((-behind).max()))
-    return MirrorCalibration(growth, round(mirrored, 3), round(-np.log(100) / scale, 3))
+    return MirrorCalibration(growth, round(float(mirrored), 3), round(float(-np.log(100) / scale), 3))
 
 
 def tilted_photos(photos: Iterator[Image.Image], seed: int = 0) -> Iterator[tuple[Image.Image, float]]:

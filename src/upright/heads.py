@@ -133,14 +133,15 @@ class Heads:
         other = in_mirror(decide())
         lead, looks = self.lead(picture, answer, other)
         views = answer.views + other.views + looks
-        if lead >= self.facts.mirror.mirrored:
+        # Sideways nothing reads: who is not sure of the turn cannot say that this is the better image.
+        if lead >= self.facts.mirror.mirrored and other.turn is not None:
             timing = {stage: s + answer.timing_s.get(stage, 0.0) for stage, s in other.timing_s.items()}
             return replace(other, mirrored=True, views=views, timing_s=timing)
-        return replace(answer, mirrored=False if lead <= self.facts.mirror.plain else None, views=views)
+        plain = lead <= self.facts.mirror.plain and answer.turn is not None
+        return replace(answer, mirrored=False if plain else None, views=views)
 
     def lead(self, picture: Picture, plain: Orientation, mirrored: Orientation) -> tuple[float, int]:
         """By how much the picture reads better in a mirror, and at how many views that took a look."""
-
         views = [replace(view, turn=Turn.NONE) for view in self._views(picture)]
         pixels = [render(picture, view, self.size_px) for view in views]
         pixels = [each for each in pixels if int(each.max()) - int(each.min()) >= BLANK_RANGE]
