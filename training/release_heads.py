@@ -112,7 +112,7 @@ def pictures(paths: Iterable[Path], kind: str, each: int = 0) -> Iterator[Image.
 
 
 def leads_of(detector: Detector, pages: Iterator[Image.Image]) -> Floats:
-    """Of pages of which both turns are sure, how much better each reads in a mirror, and how many windows tell: [n, 2]."""
+    """Of pages whose turns are sure, how much better each reads in a mirror, and in how many windows: [n, 2]."""
     heads, rows = detector.heads, []
     assert heads is not None
     plain = replace(heads, facts=replace(heads.facts, mirror=MirrorCalibration(0.0, 0.0, 0.0)))

@@ -55,7 +55,7 @@ def _beside(file: Opened, request: Request, form: str, raw: bool) -> Change:
     try:
         if request.method == Method.KEEP and request.moves:
             raise NotLossless("it was asked for that it is kept", remedy="use another method")
-        if raw and request.method == Method.TAG and not request.sidecar and request.turn:
+        if raw and request.method == Method.TAG and not request.sidecar and request.moves:
             return _by_raw_tag(file, request, kept)
         return plan_sidecar(file, request, kept, raw)
     except NotLossless as error:
@@ -68,7 +68,7 @@ def _by_raw_tag(file: Opened, request: Request, kept: Correction) -> Change:
     if there is not None and sidecar.read(there):
         cause = f"its sidecar {there.name} says how it is shown"
         raise NotLossless(cause, remedy="leave --method out: the sidecar is changed then")
-    new = _by_tag(file.window, replace(kept, turn=request.turn), 0)
+    new = _by_tag(file.window, replace(kept, turn=request.turn), replace(request, page=0))
     note = "; ".join(filter(None, (request.note, new.correction.note)))
     return changed(file, request, replace(new.correction, note=note), new.edits, check=new.check)
 
