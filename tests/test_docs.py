@@ -46,7 +46,7 @@ def test_outcomes_are_of_the_published_form(reference: ModuleType, tmp_path: Pat
     (tmp_path / "there.png").write_bytes(b"another file")
     found = rows("detect", DEMO / "page.jpg", DEMO / "cat.gif", tmp_path / "broken.jpg", "--json", status=1)
     found += rows("correct", DEMO / "receipt.png", "-o", tmp_path / "there.png", "--json", status=1)
-    found += rows("correct", DEMO / "receipt.png", "-o", tmp_path / "fresh.png", "--json")
+    found += rows("correct", DEMO / "receipt.png", "-o", tmp_path / "fresh.png", "--mirror", "--json")
     for number in range(4):
         page = Image.open(DEMO / "page.jpg") if number else Image.new("L", (99, 140))
         page.save(tmp_path / f"scan{number}.png")

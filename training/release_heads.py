@@ -38,7 +38,7 @@ from upright.results import Promise, Reason, Scores
 from upright.turns import Turn
 
 #: Windows are evidence that adds up, but not all of it: how fast, is chosen among these.
-GROWTHS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+GROWTHS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 #: A page may count as mirrored where it leads by this many times the most that a plain page did.
 MARGIN = 1.15
 #: int8 ships where it puts in order all but so many of the pairs that float does.
@@ -129,20 +129,16 @@ def leads_of(detector: Detector, pages: Iterator[Image.Image]) -> Floats:
 def mirror_calibration(leads: Floats) -> MirrorCalibration:
     """From plain pages [n, 2] (lead, windows): a mirrored one leads by as much as a plain one is behind.
 
-    Growth and scale are the likeliest; a page counts as mirrored from odds of 1,000 to 1 on, and from above what any
-    plain page led by; as plain from odds of 100 to 1 on.
+    A page counts as mirrored from above what any plain page led by, with a margin, and as plain from half of that down;
+    windows add up as most of the mirrored pages are found by.
     """
-    best: tuple[float, float, Floats, float] | None = None
+    found = []
     for growth in GROWTHS:
         behind = -leads[:, 0] * leads[:, 1] ** growth
-        for scale in np.geomspace(0.05, 20, 200):
-            loss = float(np.log1p(np.exp(-scale * behind)).mean())
-            if best is None or loss < best[0]:
-                best = loss, growth, behind, scale
-    assert best is not None
-    _, growth, behind, scale = best
-    mirrored = max(np.log(1000) / scale, MARGIN * float((-behind).max()))
-    return MirrorCalibration(growth, round(float(mirrored), 3), round(float(-np.log(100) / scale), 3))
+        least = MARGIN * max(0.0, float(-behind.min()))
+        found.append((float((behind >= least).mean()), growth, round(least, 3)))
+    _, growth, mirrored = max(found)
+    return MirrorCalibration(growth, mirrored, -mirrored / 2)
 
 
 def tilted_photos(photos: Iterator[Image.Image], seed: int = 0) -> Iterator[tuple[Image.Image, float]]:

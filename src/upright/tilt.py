@@ -40,7 +40,9 @@ _PARTS = 8
 #: more where they are in fewer parts, or paler, than these (pages have 8 to 20); in how many parts they are at the
 #: least, and how far the parts may disagree, in degrees. 3 of 400 pages fail; of 502 photographs 7 % pass, and 3 say
 #: more than half a degree.
-_LEAST_RATIO, _PARTS_OF_TEXT, _DARK, _LEAST_PARTS, _MOST_ERROR = 2.0, 3.0, 2.0, 1.5, 0.36
+_LEAST_RATIO, _PARTS_OF_TEXT, _DARK, _LEAST_PARTS = 2.0, 3.0, 2.0, 1.5
+#: Lines of text tell a tilt with a standard error of so many degrees at most.
+MOST_ERROR = 0.36
 #: Parts of a page are alike, so that they agree better than they are right; what no part shows is the second. Of 125
 #: pages 77 % are then within one standard error, 99 % within two.
 _ALIKE, _UNSEEN = 1.5, 0.02
@@ -86,7 +88,7 @@ def tilt_of(grey: Image.Image) -> Tilt | None:
     others = np.array([_peak(tilts, total - part) for part in parts])
     spread = math.sqrt((len(others) - 1) / len(others) * float(((others - others.mean()) ** 2).sum()))
     error = math.hypot(_ALIKE * spread, _UNSEEN)
-    return Tilt(_peak(tilts, total), error) if error <= _MOST_ERROR else None
+    return Tilt(_peak(tilts, total), error) if error <= MOST_ERROR else None
 
 
 def _has_lines(parts: Floats, tilts: Floats, area: int) -> bool:

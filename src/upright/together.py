@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .carriers.camera import Taken, read_taken
 from .results import Orientation, Outcome, Reason, Scores, Together
+from .tilt import MOST_ERROR
 from .turns import Turn
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ class Place(NamedTuple):
 def place_of(outcome: Outcome, files: bool = True) -> Place | None:
     """The place of one page of a file or, with ``files``, of a file with a running number; ``None`` for any other."""
     answer = outcome.orientation
-    if answer is None:
-        return None
+    if answer is None or answer.mirrored:
+        return None  # its turn comes after the mirroring: it is not that of the others
     if answer.pages > 1:
         return Place((outcome.source,), answer.page)
     path = PurePath(outcome.source)
@@ -219,6 +220,8 @@ def levelled(answers: Sequence[Orientation]) -> list[Orientation]:
     not tell it at all has theirs. How far tilts differ beyond their own errors is learnt (DerSimonian and Laird 1986).
     """
     told = [(answer.tilt, answer.tilt_error) for answer in answers if answer.tilt is not None and answer.tilt_error]
+    # Of photographs, whose tilts are vague, a mean would seem to be known well.
+    told = [(tilt, error) for tilt, error in told if error <= MOST_ERROR]
     if len(told) < max(LEAST, len(answers) / 2):
         return list(answers)
     weights = [1 / error**2 for _, error in told]

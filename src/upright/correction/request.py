@@ -12,6 +12,7 @@ from ..formats import Edit, Window, applied
 from ..limits import Limits
 from ..lossless import LEAST_TILT
 from ..results import Correction, Method, Orientation
+from ..tilt import MOST_ERROR
 from ..turns import ExifOrientation, Fill, Turn
 from .opening import Opened
 
@@ -82,12 +83,11 @@ class Request:
             if turn.turn is None:
                 note = f"unsure ({turn.best.value} with confidence {turn.confidence:.3f}), left alone"
                 return replace(self, turn=Turn.NONE, note=note)
-            if (
-                self.straighten
-                and turn.tilt is not None
-                and abs(turn.tilt) >= max(LEAST_TILT, 2 * (turn.tilt_error or 0))
-            ):
-                self = replace(self, tilt=round(turn.tilt, 3))
+            error = turn.tilt_error or 0.0
+            # The tilt of photographs is known to 1.6 degrees at best: that informs, and straightens nothing.
+            known = turn.tilt is not None and error <= MOST_ERROR
+            if self.straighten and known and abs(turn.tilt or 0) >= max(LEAST_TILT, 2 * error):
+                self = replace(self, tilt=round(turn.tilt or 0, 3))
             return replace(self, turn=turn.turn, mirrored=turn.mirrored is True)
         if turn not in (0, 90, 180, 270):
             raise UsageError(f"{turn} is no quarter turn", remedy="use 0, 90, 180 or 270")
