@@ -113,12 +113,14 @@ def test_mirroring_is_a_tag_before_the_turn(folder: Path, detector: Detector) ->
 
 
 def test_what_cannot_be_written_says_so_and_is_remembered(folder: Path, detector: Detector) -> None:
-    shutil.copy(DEMO / "cat.gif", folder)
+    with Image.open(DEMO / "page.jpg") as image:
+        image.save(folder / "scan.pdf")
+    before = (folder / "scan.pdf").read_bytes()
     session = review(folder, detector)
-    session.decide([choice(session, "cat.gif", 90, mirrored=True)])
-    entry = session.entries[number(session, "cat.gif")]
-    assert "cannot be mirrored" in entry.error and entry.decided == 90
-    assert (folder / "cat.gif").read_bytes() == (DEMO / "cat.gif").read_bytes()
+    session.decide([choice(session, "scan.pdf", 90, mirrored=True)])
+    entry = session.entries[number(session, "scan.pdf")]
+    assert "cannot mirror a page" in entry.error and entry.decided == 90
+    assert (folder / "scan.pdf").read_bytes() == before
 
 
 def test_a_session_goes_on_where_the_last_one_was_killed(folder: Path, detector: Detector) -> None:

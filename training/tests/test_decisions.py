@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from training import data, finetune
 from upright.journal import Journal, undo
@@ -17,13 +18,25 @@ DEMO = Path(__file__).parents[2] / "testdata" / "demo"
 NEEDED = {"astronaut.jpg": Turn.HALF, "receipt.png": Turn.RIGHT, "cat.gif": Turn.LEFT}
 
 
+def _placed(name: str, folder: Path) -> None:
+    """A picture of the demo; the GIF has two frames, so that it can only be looked at."""
+    folder.mkdir(exist_ok=True)
+    if name != "cat.gif":
+        shutil.copy(DEMO / name, folder)
+        return
+    with Image.open(DEMO / name) as image:
+        image.save(folder / name, save_all=True, append_images=[ImageOps.flip(image)])
+
+
 def test_decisions_are_upright_pictures_written_or_not(tmp_path: Path) -> None:
     session = Session(Journal(tmp_path / "journal"), tmp_path / "decisions.jsonl")
     for at, (name, turn) in enumerate(NEEDED.items()):
-        shutil.copy(DEMO / name, tmp_path)
+        _placed(name, tmp_path)
         session.add(Outcome(str(tmp_path / name)), Path(name))
         session.decide([Choice(at, 0, turn, mirrored=name == "cat.gif")])
-    assert (tmp_path / "cat.gif").read_bytes() == (DEMO / "cat.gif").read_bytes(), "a GIF cannot be mirrored"
+    _placed("cat.gif", tmp_path / "other")
+    assert (tmp_path / "cat.gif").read_bytes() == (tmp_path / "other" / "cat.gif").read_bytes(), "it is not turned"
+    (tmp_path / "other" / "cat.gif").unlink()
 
     def shown() -> dict[str, data.Pixels]:
         pool = finetune.decided(session.decisions, 64)
@@ -31,10 +44,9 @@ def test_decisions_are_upright_pictures_written_or_not(tmp_path: Path) -> None:
             Path(name).name.removesuffix(" p1"): pixels for name, pixels in zip(pool.names, pool.pixels, strict=True)
         }
 
-    (tmp_path / "other").mkdir()
     expected = {}
     for name, turn in NEEDED.items():
-        shutil.copy(DEMO / name, tmp_path / "other")
+        _placed(name, tmp_path / "other")
         pixels = data.read_folder(tmp_path / "other", 64).pixels[0]
         (tmp_path / "other" / name).unlink()
         expected[name] = turn_array(pixels[:, ::-1] if name == "cat.gif" else pixels, turn)
