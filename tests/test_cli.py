@@ -1,6 +1,5 @@
 """The command, as a person uses it: real pictures, wrong input, pipes, an environment."""
 
-import ast
 import csv
 import io
 import json
@@ -15,13 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import click
 import pytest
 from PIL import Image
 
-import upright
 from upright.carriers import read_exif_orientation
-from upright.cli import cli, main
+from upright.cli import main
 
 from .conftest import DEMO, demo_turns
 
@@ -346,28 +343,3 @@ def test_progress_is_shown_only_to_a_person(tmp_path: Path) -> None:
     os.close(leader)
     quiet = subprocess.run(command, capture_output=True, check=True, timeout=60)
     assert quiet.stderr == b""
-
-
-#: Options of other programs that messages name.
-FOREIGN = {"--decrypt", "--password", "--editable", "--force-reinstall", "--help", "--query-gpu", "--rotate-"}
-
-
-def options_of(command: click.Command) -> set[str]:
-    found = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            found |= options_of(command.get_command(context, name) or command)
-    return found
-
-
-def test_every_option_that_a_text_names_exists() -> None:
-    known, unknown = options_of(cli) | FOREIGN, []
-    for path in (Path(upright.__file__).parent).rglob("*.py"):
-        if "integrations" in path.parts:  # names the options of other programs, and adds some to them
-            continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", node.value))
-                unknown += [f"{path.name}:{node.lineno} {option}" for option in sorted(named - known)]
-    assert unknown == []

@@ -60,8 +60,10 @@ def options_of(group: click.Command, context: click.Context) -> dict[str, set[st
 def test_every_option_that_a_message_of_the_package_names_exists():
     """String constants alone: an error, a help text, a docstring. The service names options of `serve`."""
     by_command = options_of(cli, click.Context(cli))
-    # Of pip, nvidia-smi, gifsicle and qpdf.
-    others = {"--editable", "--force-reinstall", "--query-gpu", "--format", "--rotate-", "--decrypt", "--password"}
+    # Of pip, uv, nvidia-smi, gifsicle, qpdf and curl.
+    others = {"--editable", "--force-reinstall", "--python", "--query-gpu", "--format", "--rotate-"}
+    others |= {"--decrypt", "--password", "--break-system-packages"}
+    curl = {"--data-binary"}
     known = {"--help", *others, *set().union(*by_command.values())}
     unknown = []
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -69,7 +71,7 @@ def test_every_option_that_a_message_of_the_package_names_exists():
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                mine = by_command["serve"] if path.parent.name == "service" else known
+                mine = by_command["serve"] | curl if path.parent.name == "service" else known
                 named = re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", node.value)
                 unknown += [(path.relative_to(PACKAGE), node.lineno, name) for name in named if name not in mine]
     assert unknown == []
