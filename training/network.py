@@ -80,6 +80,10 @@ class Block(nn.Module):
         self.residual = stride == 1 and inner == outer
         self.drop_path = drop_path
 
+    def said(self, x: Tensor) -> Heads:
+        """All outputs for views [n, 3, s, s]."""
+        return self.heads(self.features(self.front(x, 0), 0))
+
     def forward(self, x: Tensor) -> Tensor:
         y = x
         if self._expand_conv is not None and self._bn0 is not None:
@@ -158,6 +162,10 @@ class Lite(nn.Module):
     def heads(self, features: Tensor) -> Heads:
         """All outputs of the network for views."""
         return Heads(self.head(features), self.mirror(features)[:, 0], self.tilt(features))
+
+    def said(self, x: Tensor) -> Heads:
+        """All outputs for views [n, 3, s, s]."""
+        return self.heads(self.features(self.front(x, 0), 0))
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(self.front(x, 0), 0))

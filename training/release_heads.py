@@ -61,8 +61,7 @@ class HeadsIn(nn.Module):
         self.register_buffer("degrees", torch.tensor(TILTS, dtype=torch.float32))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        views = pictures.permute(0, 3, 1, 2).float()
-        heads = self.net.heads(self.net.features(self.net.front(views, 0), 0))
+        heads = self.net.said(pictures.permute(0, 3, 1, 2).float())
         shares = heads.tilt.softmax(1)
         tilt = (shares * self.degrees).sum(1)
         deviation = ((shares * self.degrees**2).sum(1) - tilt**2).clamp(min=0).sqrt()

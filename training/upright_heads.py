@@ -93,12 +93,12 @@ def accuracy(net: network.Lite, pictures: data.Pixels, size_px: int) -> dict[str
 
 def scores(net: network.Lite, views: Tensor) -> Tensor:
     """How well each view [n, 3, s, s] reads, [n]."""
-    return -net.heads(net.features(net.front(views, 0), 0)).mirror
+    return -net.said(views).mirror
 
 
 def tilts(net: network.Lite, views: Tensor) -> Tensor:
     """Degrees clockwise that straighten each view [n, 3, s, s], [n]: the mean of what the head takes for possible."""
-    shares = net.heads(net.features(net.front(views, 0), 0)).tilt.softmax(1)
+    shares = net.said(views).tilt.softmax(1)
     return shares @ torch.tensor(network.TILTS, dtype=torch.float32, device=shares.device)
 
 
