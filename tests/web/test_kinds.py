@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pikepdf
@@ -15,7 +16,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from upright import Detector, correct
+from upright import Detector, Orientation, correct
 from upright.pictures import open_picture
 
 from .conftest import Visit
@@ -140,31 +141,30 @@ def test_heic_and_avif_are_turned_by_irot(visit: Visiting, tiny_site: str, tmp_p
     assert "new PNG" in opened.cards()["plain.avif"]["note"]
 
 
-def test_heic_is_decided_as_python_decides(visit: Visiting, site: str, tmp_path: Path) -> None:
-    source = tmp_path / "letter.heic"
-    turned(page(900, 1200, 4), 270).save(tmp_path / "letter.png")
-    program = shutil.which("heif-enc") or pytest.skip("heif-enc is not installed")
-    subprocess.run([program, tmp_path / "letter.png", "-o", source], check=True, capture_output=True)
-    opened = visit(site)
+def decided_by_both(opened: Visit, source: Path) -> tuple[dict[str, Any], Orientation]:
+    """The page's card of a picture and Python's answer, which are the same turn."""
     opened.add(source)
     opened.wait_decided(1)
     card = opened.cards()[source.name]
     with Detector() as detector:
         wanted = detector.detect(source)
     assert (card["best"], card["turn"]) == (wanted.best, wanted.turn or 0)
+    return card, wanted
+
+
+def test_heic_is_decided_as_python_decides(visit: Visiting, site: str, tmp_path: Path) -> None:
+    source = tmp_path / "letter.heic"
+    turned(page(900, 1200, 4), 270).save(tmp_path / "letter.png")
+    program = shutil.which("heif-enc") or pytest.skip("heif-enc is not installed")
+    subprocess.run([program, tmp_path / "letter.png", "-o", source], check=True, capture_output=True)
+    card, wanted = decided_by_both(visit(site), source)
     assert card["confidence"] == pytest.approx(wanted.confidence, abs=0.03)
 
 
 def test_a_page_of_text_in_a_pdf_is_decided_as_python_decides(visit: Visiting, site: str, tmp_path: Path) -> None:
     source = tmp_path / "letter.pdf"
     turned(page(900, 1200, 4), 270).save(source, resolution=110)
-    opened = visit(site)
-    opened.add(source)
-    opened.wait_decided(1)
-    card = opened.cards()[source.name]
-    with Detector() as detector:
-        wanted = detector.detect(source)
-    assert (card["best"], card["turn"]) == (wanted.best, wanted.turn or 0)
+    decided_by_both(visit(site), source)
 
 
 def test_what_no_browser_reads_is_named(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
