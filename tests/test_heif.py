@@ -24,6 +24,7 @@ from upright.errors import NotLossless
 from upright.formats import Window, applied, inverse
 from upright.formats.heif import Meta
 from upright.lossless import reencoded
+from upright.pictures import open_picture
 from upright.results import Method
 from upright.turns import ExifOrientation, Turn
 
@@ -169,6 +170,51 @@ def test_a_thumbnail_turns_with_its_picture_and_another_picture_does_not() -> No
         assert read_exif_orientation(back, page=1 - page).orientation == 6, "a property that both have is not changed"
 
 
+def with_primary(data: bytes, number: int) -> bytes:
+    """The same file with another of its pictures as the primary one."""
+    item, place = sorted(Meta(Window(data)).masters())[number], data.index(b"pitm") + 8
+    return data[:place] + item.to_bytes(2, "big") + data[place + 2 :]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize(("program", "name"), [("heif-enc", "a.heic"), ("heif-enc", "a.avif")])
+def test_page_1_is_the_primary_picture_wherever_it_is(tmp_path: Path, program: str, name: str, number: int) -> None:
+    words = ["-A"] * name.endswith("avif")
+    data = with_primary(made(program, name, *words, pictures=3), number)
+    widths = [96, 128, 160]
+    order = [widths.pop(number), *widths]
+    (tmp_path / name).write_bytes(data)
+    for page, width in enumerate(order):
+        with open_picture(tmp_path / name, page=page) as picture:
+            assert (picture.width_px, picture.height_px) == (width, 64)
+            assert picture.image((width, 64)).size == (width, 64)
+        new, _ = corrected_bytes(data, Turn.RIGHT, page=page)
+        sizes = [each.size for each in pi_heif.open_heif(io.BytesIO(new))] if name.endswith("heic") else []
+        assert not sizes or (64, width) in sizes
+        if page == 0:
+            assert pyvips.Image.new_from_buffer(new, "").width == 64, "other programs show the primary picture"
+        if name.endswith("heic"):
+            with Image.open(io.BytesIO(reencoded(data, ExifOrientation.TOP_LEFT, Turn.RIGHT, "PNG", page))) as image:
+                assert image.size == (64, width)
+
+
+def test_a_tile_that_is_a_page_is_not_turned() -> None:
+    """The grid would no longer fit together: libheif shows nothing of it then."""
+    data = bytearray(made("heif-enc", "a.heic", "-t", "48"))
+    meta = Meta(Window(bytes(data)))
+    tiles = sorted(meta.pieces())
+    assert tiles and not set(tiles) & set(meta.masters())
+    for tile in tiles:  # each is shown: bit 0 of the flags of its entry hides it
+        place = data.index(b"infe", 0)
+        while int.from_bytes(data[place + 8 : place + 10], "big") != tile:
+            place = data.index(b"infe", place + 4)
+        data[place + 7] &= 0xFE
+    page = Meta(Window(bytes(data))).masters().index(tiles[0])
+    new, done = corrected_bytes(bytes(data), Turn.RIGHT, page=page)
+    assert (new, done.method) == (bytes(data), Method.KEEP) and "is made of it" in done.note
+    assert corrected_bytes(bytes(data), Turn.RIGHT)[1].method == Method.TAG
+
+
 def test_in_place_and_undo(tmp_path: Path) -> None:
     source = tmp_path / "a.heic"
     source.write_bytes(before := SOURCES["heic, thumbnail"]())
@@ -186,7 +232,7 @@ def test_what_cannot_be_turned_by_boxes_says_why() -> None:
     source = SOURCES["avif"]()
     at = source.index(b"ipco") - 4
     data, done = corrected_bytes(source[:at] + b"\0\0\0\0free" + source[at + 8 :], Turn.RIGHT)
-    assert done.method == Method.KEEP and "boxes cannot be changed" in done.note and ".jpg" in done.remedy
+    assert done.method == Method.KEEP and "boxes cannot be changed" in done.note and done.remedy == "use --sidecar"
     with pytest.raises(NotLossless, match="mirrored"):
         exif_edits(source, ExifOrientation.TOP_RIGHT)
 

@@ -42,11 +42,13 @@ def edits(window: Window, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
             turn = next((turn for turn in Turn if before.then(turn) == orientation_wanted), None)
             if turn is None:
                 raise NotLossless("it cannot be mirrored by a turn", remedy=_REMEDY)
+            if turn and item in meta.pieces():
+                raise NotLossless("another picture in the file is made of it, which would fall apart", remedy=_REMEDY)
             if turn:
                 turns |= dict.fromkeys([item, *_parts(meta, item)], turn)
         return _turned(meta, turns) if turns else []
     except Damaged as error:
-        raise NotLossless(f"its boxes cannot be changed: {error.cause}", remedy=_REMEDY) from error
+        raise NotLossless(f"its boxes cannot be changed: {error.cause}", remedy="use --sidecar") from error
 
 
 def _shown(steps: list[_Step]) -> ExifOrientation:

@@ -123,17 +123,27 @@ class Meta:
         self.references = list(self._references())
 
     def masters(self) -> list[int]:
-        """The pictures that are shown on their own, as decoders count them."""
+        """The pictures that are shown on their own: the primary one, which viewers show, and then the others."""
         parts = {source for kind, source, _ in self.references if kind in _PARTS}
         pictures = [item for item, kind in self.kinds.items() if kind in _PICTURES and item not in self._hidden]
-        return [item for item in pictures if item not in parts] or [self.primary]
+        found = [item for item in pictures if item not in parts] or [self.primary]
+        return sorted(found, key=lambda item: item != self.primary)
 
     def master(self, page: int) -> int:
-        """The item of a page, counted from 0: of the first the primary one where there is only one."""
+        """The item of a page, counted from 0."""
         masters = self.masters()
         if page >= len(masters):
             raise Damaged(f"it has no page {page + 1}")
-        return masters[page] if len(masters) > 1 else self.primary
+        return masters[page]
+
+    def pieces(self) -> set[int]:
+        """The items of which others are made: tiles of a grid, layers, what another one crops or turns."""
+        return {
+            piece
+            for kind, source, targets in self.references
+            if kind == b"dimg" and self.kinds.get(source) != b"tmap"
+            for piece in targets
+        }
 
     def links(self, item: int) -> list[Link]:
         """The properties of an item, in the order in which they apply."""
@@ -323,7 +333,10 @@ class Heif(Container):
 
     def pages(self, window: Window) -> int:
         """The pictures that are shown on their own."""
-        return len(Meta(window).masters())
+        try:
+            return len(Meta(window).masters())
+        except Damaged:
+            return 1
 
     def find(self, window: Window, page: int = 0) -> Blocks:
         """The EXIF block and the XMP packet that describe the page's item."""

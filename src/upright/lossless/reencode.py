@@ -192,7 +192,8 @@ def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., Non
     if form == "HEIC":
         import pi_heif
 
-        return pi_heif.open_heif(io.BytesIO(data)).to_pillow()
+        pictures = sorted(pi_heif.open_heif(io.BytesIO(data)), key=lambda each: not each.info["primary"])
+        return pictures[page].to_pillow()
     if form == "TIFF" and read_exif_orientation(data, page=page).present:
         # Pillow turns a tagged TIFF while it loads.
         data = patch_exif_orientation(data, ExifOrientation.TOP_LEFT, page=page)

@@ -67,12 +67,19 @@ def open_vips(source: OpenSource) -> Picture:
     first = _loaded(source)
     pages = first.get("n-pages") if row.holds and first.get_typeof("n-pages") else 1
     source.check_pages(pages)
-    header = _loaded(source, page=source.page) if source.page else first
+    options = {"page": _counted(first, source.page)} if source.page else {}
+    header = _loaded(source, "none", **options) if options else first
     source.check_bands(header.bands)
     _check_memory(source, row, header)
     levels = list(_pyramid(source, header, pages)) if source.format == "TIFF" and not source.page else []
     one = any("page" in options for _, options in levels)
-    return VipsPicture(source, (header.width, header.height), levels, 1 if one else pages)
+    return VipsPicture(source, (header.width, header.height), levels, 1 if one else pages, options)
+
+
+def _counted(first: Any, page: int) -> int:
+    """How libvips counts a page: of an AVIF with several pictures the primary one, which is our first, may be any."""
+    primary: int = first.get("heif-primary") if first.get_typeof("heif-primary") else 0
+    return page - 1 if page <= primary else page
 
 
 def _loaded(source: OpenSource, fail_on: str = "none", **options: Any) -> Any:
@@ -119,11 +126,16 @@ class VipsPicture(Picture):
     """A picture that libvips reads; ``levels`` are smaller forms of it in the file."""
 
     def __init__(
-        self, source: OpenSource, size: tuple[int, int], levels: list[tuple[int, dict[str, int]]], pages: int
+        self,
+        source: OpenSource,
+        size: tuple[int, int],
+        levels: list[tuple[int, dict[str, int]]],
+        pages: int,
+        options: dict[str, int],
     ) -> None:
         super().__init__(source, size, pages)
         self._levels = levels
-        self._page = {"page": source.page} if source.page else {}
+        self._page = options
         self._fail_on = "truncated"
         self._had_alpha = False
         self._ground = "white"

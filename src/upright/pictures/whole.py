@@ -85,7 +85,7 @@ def open_heif(source: OpenSource) -> Picture:
     source.file.seek(0)
     file = pi_heif.open_heif(source.file)
     source.check_pages(len(file))
-    image = file[source.page]
+    image = sorted(file, key=lambda each: not each.info["primary"])[source.page]
     source.check_whole(image.size, len(image.mode))
     return WholePicture(source, image.size, image.to_pillow, len(file))
 
