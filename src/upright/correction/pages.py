@@ -13,7 +13,7 @@ from ..formats import Edit, Window, format_in
 from ..results import Correction, Method, Orientation
 from ..turns import Turn
 from .opening import Opened
-from .planning import STAYS, changed, check_names, plan
+from .planning import NO_SIDECAR, STAYS, changed, check_names, plan
 from .request import Change, Request
 
 _REMEDY = "name one page with --page, and a target"
@@ -33,8 +33,8 @@ def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -
     asked = {answer.page: request.answered(answer) for answer in answers}
     turns = {page: each.turn for page, each in asked.items() if each.turn and each.method != Method.KEEP}
     tilts = {page: each.tilt for page, each in asked.items() if each.tilt and each.method != Method.KEEP}
-    if turns and request.sidecar and "rotate" not in carriers:
-        raise NotLossless("a sidecar says nothing of pages", remedy="leave --sidecar out: each page has its own tag")
+    if turns and request.sidecar:
+        raise NotLossless("a sidecar says nothing of pages", remedy=NO_SIDECAR)
     if turns and (request.method == Method.REENCODE or (request.method == Method.TURN and request.edge == "refuse")):
         remedy = "use --method tag" if "rotate" in carriers else _REMEDY
         raise NotLossless(f"it has {len(answers)} pages, which stay together", remedy=remedy)

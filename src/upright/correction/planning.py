@@ -24,6 +24,8 @@ from .opening import Opened
 from .request import Change, Request, Target
 from .sidecars import plan_sidecar
 
+_THUMBNAIL = "its thumbnail could not be turned and was taken out"
+NO_SIDECAR = "leave --sidecar out: each page has its own tag"
 #: Why a page of a PDF is not straightened.
 STAYS = "it was not straightened: its links, notes or form fields would stay where they are"
 
@@ -37,8 +39,8 @@ def plan(file: Opened, request: Request) -> Change:
     raw = row is not None and "raw" in row.carriers
     if raw and request.tilt:
         raise NotLossless("a raw photograph cannot be straightened", remedy="straighten what it is developed to")
-    if row is not None and (raw or (request.sidecar and "rotate" not in row.carriers)):
-        return _beside(file, request, row.name, raw)
+    if row is not None and (raw or request.sidecar):
+        return _beside(file, request, row, raw)
     try:
         new = _planned(file.window, file.name, request, target)
     except (NotLossless, BrokenPicture, TooLarge) as error:
@@ -48,13 +50,15 @@ def plan(file: Opened, request: Request) -> Change:
     return changed(file, request, done, new.edits, new.data, new.check)
 
 
-def _beside(file: Opened, request: Request, form: str, raw: bool) -> Change:
-    _check_suffix(form, file.name, request.target)
+def _beside(file: Opened, request: Request, row: Format, raw: bool) -> Change:
+    _check_suffix(row.name, file.name, request.target)
     exif = read_exif_orientation(file.window).orientation
     kept = Correction(file.name, "", Method.KEEP, Turn.NONE, exif, exif, True, False)
     try:
         if request.method == Method.KEEP and request.moves:
             raise NotLossless("it was asked for that it is kept", remedy="use another method")
+        if "rotate" in row.carriers and request.moves:
+            raise NotLossless("programs read no sidecar of a PDF", remedy=NO_SIDECAR)
         if raw and request.method == Method.TAG and not request.sidecar and request.moves:
             return _by_raw_tag(file, request, kept)
         return plan_sidecar(file, request, kept, raw)
@@ -126,6 +130,7 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         return _kept(kept, "it was asked for that it is kept", "use another method")
     if (
         request.pixels
+        and form
         and method != Method.REENCODE
         and "rotate" not in carriers
         and (request.moves or tag.orientation != ExifOrientation.TOP_LEFT)
@@ -159,7 +164,7 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
             return _by_turn(window, kept, form, request)
         except (NotLossless, TooLarge) as error:
             reason = f"{form} has no tag, and its pixels cannot be turned without loss: {error.cause}"
-            return _kept(kept, reason, _remedy(row, window, turn))
+            return _kept(kept, reason, _fitting(error, row, window, turn))
     return _kept(kept, f"no orientation can be written into {form}", _remedy(row, window, turn))
 
 
@@ -234,7 +239,7 @@ def _by_rotate(window: Window, kept: Correction, request: Request) -> _New:
 def _by_turn(window: Window, kept: Correction, form: str, request: Request) -> _New:
     after, edge = request.after(kept.exif_before), "trim" if request.edge == "trim" else "refuse"
     data = turned(window.at(0, window.size), after, edge, request.limits)
-    note = "its thumbnail could not be turned and was taken out" * (has_thumbnail(window) and not has_thumbnail(data))
+    note = _THUMBNAIL * (has_thumbnail(window) and not has_thumbnail(data))
     done = replace(kept, method=Method.TURN, exif_after=ExifOrientation.TOP_LEFT, note=note)
     if edge == "trim" and form == "JPEG":
         before, now = (Jpeg().size_px(each) for each in (window, Window(data)))
@@ -280,6 +285,8 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
     exif = tag.to_apply.mirror() if request.mirrored else tag.to_apply
     how = Straighten(request.tilt, request.straighten or "white")
     data = reencoded(window.at(0, window.size), exif, kept.turn, form, request.page, request.limits, how)
+    lost = _THUMBNAIL * (has_thumbnail(window) and not has_thumbnail(data))
+    note = "; ".join(filter(None, (note, lost)))
     done = replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False, note=note)
     done = replace(done, tilt=request.tilt)
     return _New(done, data=data)

@@ -7,6 +7,14 @@ import struct
 from .container import Container
 from .edits import Window
 
+#: The colour space of a header of version 5, whose letters stand in reverse: MBED or LINK, a profile in a file or here.
+_PROFILES = (b"DEBM", b"KNIL")
+
+
+def has_profile(data: bytes) -> bool:
+    """Whether a BMP has a colour profile, which Pillow neither reads nor writes."""
+    return data[14:18] == b"\x7c\0\0\0" and data[70:74] in _PROFILES
+
 
 class Bmp(Container):
     """BMP, one picture."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 from .container import Container
 from .edits import Window
+
+#: Application extensions that say how often an animation is played, which the encoder writes by itself.
+_LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 
 class Gif(Container):
@@ -18,18 +22,35 @@ class Gif(Container):
 
     def pages(self, window: Window) -> int:
         """The picture blocks, as many as there are before the trailer or the end of the file."""
-        position, found = 13 + _colours_bytes(window, 10), 0
-        while (kind := window.at(position, 1)) in (b"\x21", b"\x2c"):
-            if kind == b"\x21":
-                position += 2
-            else:
-                found += 1
-                position += 11 + _colours_bytes(window, position + 9)
-            while size := window.at(position, 1):
-                position += 1 + size[0]
-                if not size[0]:
-                    break
-        return max(1, found)
+        return max(1, sum(kind == b"\x2c" for kind, _, _ in _blocks(window)))
+
+
+def described_as(data: bytes, other: bytes, swapped: bool) -> bytes:
+    """``data`` with what ``other`` says beside its pixels: XMP, ICC and the shape of a pixel, ``swapped`` or not.
+
+    Encoders leave them out. They are application extensions, which go before the first block.
+    """
+    window, source = Window(data), Window(other)
+    said = [other[start:end] for kind, start, end in _blocks(source) if kind == b"\x21" and other[start + 1] == 0xFF]
+    wide = other[12]  # (n + 15) / 64 is how wide a pixel is to its height, unless n is 0
+    if wide and swapped:
+        wide = min(255, max(1, round(64 * 64 / (wide + 15)) - 15))
+    place = 13 + _colours_bytes(window, 10)
+    kept = b"".join(each for each in said if each[3:14] not in _LOOPS)
+    return data[:12] + bytes([wide]) + data[13:place] + kept + data[place:]
+
+
+def _blocks(window: Window) -> Iterator[tuple[bytes, int, int]]:
+    """The kind of each block of a picture or extension, and where it starts and ends."""
+    position = 13 + _colours_bytes(window, 10)
+    while (kind := window.at(position, 1)) in (b"\x21", b"\x2c"):
+        start = position
+        position += 2 if kind == b"\x21" else 11 + _colours_bytes(window, position + 9)
+        while size := window.at(position, 1):
+            position += 1 + size[0]
+            if not size[0]:
+                break
+        yield kind, start, position
 
 
 def _colours_bytes(window: Window, flags_at: int) -> int:

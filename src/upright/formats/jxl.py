@@ -102,7 +102,7 @@ def oriented(window: Window, orientation: int) -> list[Edit]:
     if found.extra:
         return _rewritten(window, stream, found.at, found.at + 3, said)
     if found.extensions or any(box.kind == b"jxli" for box in boxes(window)):
-        raise Damaged("its header cannot say more than it says", remedy="use --sidecar")
+        raise Damaged("an index of its frames or an extension is in the way", remedy="use --sidecar")
     fields = "1" + said + "000"
     if found.plain:
         return _rewritten(window, stream, found.at - 1, found.at, "0" + fields + _PLAIN + _EXTENSION)

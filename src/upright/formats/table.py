@@ -90,7 +90,7 @@ _EXIF = ("exif", "xmp")
 #: Raw photographs that are TIFF files (NEF, ARW, DNG, PEF, SRW) begin with a directory that says that it is a smaller
 #: form of the picture (NewSubfileType 1) and names others (SubIFDs), or have a DNGVersion; no scan or pyramid does.
 _RAW = (
-    rb"II\*\0.{4}CR\x02|....ftypcrx |II(?:RO|RS|U\0)|MMOR|FUJIFILMCCD-RAW"
+    rb"II\*\0.{4}(?:CR\x02|IIII)|MM\0\*.{4}MMMM|....ftypcrx |II(?:RO|RS|U\0)|MMOR|FUJIFILMCCD-RAW"
     rb"|II\*\0\x08\0\0\0..(?:.{12}){0,2}?\xfe\0\x04\0\x01\0\0\0\x01\0\0\0(?:.{12}){0,60}?\x4a\x01[\x04\x0d]\0"
     rb"|MM\0\*\0\0\0\x08..(?:.{12}){0,2}?\0\xfe\0\x04\0\0\0\x01\0\0\0\x01(?:.{12}){0,60}?\x01\x4a\0[\x04\x0d]"
     rb"|II\*\0\x08\0\0\0..(?:.{12}){0,80}?\x12\xc6\x01\0\x04\0\0\0|MM\0\*\0\0\0\x08..(?:.{12}){0,80}?\xc6\x12\0\x01\0\0\0\x04"
@@ -123,7 +123,7 @@ _jxl = partial(Format, opener=".pictures.whole:open_jxl", decoder="pillow_jxl", 
 _ROWS = (
     _jpeg("JPEG", ".jpg .jpeg .jpe .jfif", rb"\xff\xd8\xff", ".formats.jpeg:Jpeg", _EXIF, ".lossless.jpeg:turned"),
     _png("PNG", ".png", rb"\x89PNG\r\n\x1a\n", ".formats.png:Png", _EXIF, ".lossless.png:turned"),
-    _raw("RAW", ".cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw", _RAW, ".formats.raw:Raw", ("raw",)),
+    _raw("RAW", ".cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw .iiq", _RAW, ".formats.raw:Raw", ("raw",)),
     _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", _EXIF, ".lossless.tiff:turned"),
     _frames("WEBP", ".webp", rb"RIFF....WEBP", ".formats.webp:Webp", _EXIF, ".lossless.pillow:turned", turning=10.0),
     _frames("GIF", ".gif", rb"GIF8[79]a", ".formats.gif:Gif", (), ".lossless.pillow:turned", turning=2.0),

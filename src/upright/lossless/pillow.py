@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotLossless
-from ..formats import Window
+from ..formats import Window, bmp, gif
 from ..formats.webp import chunks
 from ..turns import ExifOrientation, show_pillow
 from .proof import prove, same_picture, same_samples
@@ -28,7 +28,11 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     webp = data[:4] == b"RIFF"
     if webp and all(kind != b"VP8L" for kind, _, _ in chunks(Window(data))):
         raise NotLossless("its pixels are compressed with loss")
+    if data[:2] == b"BM" and bmp.has_profile(data):
+        raise NotLossless("its colour profile would be lost", remedy="use --sidecar")
     result = rewritten(data, exif, _options)
+    if data[:3] == b"GIF":
+        result = gif.described_as(result, data, exif.swaps_sides)
     prove(data, result, exif, *[same_samples] * webp, same_picture)
     return result
 

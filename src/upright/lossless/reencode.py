@@ -11,7 +11,9 @@ from .. import workers
 from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixels_moved, with_sides
 from ..errors import NotLossless, UprightError
 from ..formats import Format, Window, cost, format_in, format_of
+from ..formats.bmp import has_profile
 from ..formats.jpeg import segments
+from ..formats.jpeg2000 import would_lose
 from ..limits import Limits
 from ..turns import ExifOrientation, Turn, show_pillow
 from . import jpeg, png, tiff
@@ -71,6 +73,7 @@ def encoded_here(
             check(source.container.size_px(Window(data)), source.container.pixel_bytes(Window(data)))
             change = png.straightened if form == "PNG" else tiff.straightened
             return change(data, move, how)
+        _check_kept(data, name)
         picture = _opened(data, source, page, check)
         shown, out = straightened_pillow(picture, move, how), io.BytesIO()
         if name == form == "JPEG":
@@ -83,6 +86,9 @@ def encoded_here(
             return out.getvalue()
         _check_depth(data, name, form, picture.mode)
         options = _described(picture, name, form, move)
+        if name == form == "JPEG2000":
+            # A codestream without boxes stays one.
+            options |= {"no_jp2": data[:4] == b"\xff\x4f\xff\x51", "comment": picture.info.get("comment")}
         if form in ("JPEG", "WEBP"):
             options |= {"quality": 95, "subsampling": "4:4:4"}
         if form == "JPEG" and shown.mode not in ("L", "RGB", "CMYK"):
@@ -142,6 +148,15 @@ def _with_segments(new: bytes, old: bytes) -> bytes:
             parts.append(new[position : segment.start])
             position = segment.end
     return b"".join([*parts, new[position:]])
+
+
+def _check_kept(data: bytes, source: str) -> None:
+    """Raise NotLossless where Pillow does not read all that a file says."""
+    lost = would_lose(Window(data)) if source == "JPEG2000" else ""
+    if source == "BMP" and has_profile(data):
+        lost = "its colour profile"
+    if lost:
+        raise NotLossless(f"{lost} would be lost", remedy="use --sidecar")
 
 
 def _check_depth(data: bytes, source: str, form: str, mode: str) -> None:

@@ -98,7 +98,10 @@ def open_jxl(source: OpenSource) -> Picture:
     source.check_pages(1)
     source.check_whole(Jxl().size_px(Window(source.file)))  # the decoder opens a file by decoding it
     source.file.seek(0)
-    image = Image.OPEN["JXL"][0](source.file, "")
+    try:
+        image = Image.OPEN["JXL"][0](source.file, "")
+    except RuntimeError as error:  # which advises to build libjxl in another way
+        raise source.broken("libjxl cannot decode it") from error
     shown = jxl.orientation(Window(source.file)) if image.jpeg else ExifOrientation.TOP_LEFT  # type: ignore[attr-defined]
     return WholePicture(replace(source, exif=shown), image.size, lambda: _loaded(image))
 

@@ -1,0 +1,24 @@
+"""JPEG 2000: what a file says that Pillow neither reads nor writes (ISO/IEC 15444-1)."""
+
+from __future__ import annotations
+
+from .edits import Window
+from .heif import Box, boxes
+
+#: Boxes of metadata: EXIF, XMP, IPTC and GeoTIFF are in a uuid.
+_METADATA = (b"uuid", b"xml ", b"uinf")
+
+
+def would_lose(window: Window) -> str:
+    """What is lost when Pillow reads the file and writes its pixels; nothing: ""."""
+    top = list(boxes(window)) if window.at(4, 4) == b"jP  " else [Box(b"jp2c", 0, 0, window.size)]
+    inner = [box for outer in top if outer.kind == b"jp2h" for box in boxes(window, outer.body, outer.end)]
+    if any(box.kind in _METADATA for box in top):
+        return "its metadata (EXIF, XMP or others)"
+    if any(box.kind == b"colr" and window.at(box.body, 1) == b"\2" for box in inner):
+        return "its colour profile"
+    stream = next((box.body for box in top if box.kind == b"jp2c"), 0)
+    components, depth = window.at(stream + 40, 2), window.at(stream + 42, 1)
+    if int.from_bytes(components, "big") > 1 and depth and depth[0] & 0x7F > 7:
+        return f"its {(depth[0] & 0x7F) + 1} bits, of which 8 would be left"
+    return ""
