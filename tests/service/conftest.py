@@ -34,6 +34,7 @@ class Served:
             env=os.environ | (env or {}),
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self.log: list[dict[str, Any]] = []
         self.text = ""
@@ -100,10 +101,11 @@ class Served:
         return self.process.wait(60)
 
     def kill(self) -> None:
-        """SIGKILL, if it still runs."""
+        """SIGKILL, if it still runs, to its worker processes too: they would hold the log's pipe open."""
         if hasattr(self, "client"):
             self.client.close()
-        self.process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._reader.join()
         assert self.process.stderr is not None

@@ -108,6 +108,21 @@ def test_what_does_not_say_that_it_is_open_is_closed():
     assert access_of(APIRoute("/x", endpoint)) == CLOSED, "only what is meant opens"
 
 
+def test_a_setting_opens_the_metrics_and_nothing_else(app, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("UPRIGHT_API_KEYS", f"anna:{KEY}")
+        opened = create_app(Settings(open_metrics=True))
+    try:
+        requests = every_request(opened)
+        found, closed = statuses(opened, requests), statuses(app, requests)
+    finally:
+        state: State = opened.state.service
+        state.batcher.close()
+        state.runner.close()
+    assert {each for each, status in found.items() if status != closed[each]} == {("GET", "/metrics")}
+    assert found["GET", "/metrics"] == 200
+
+
 def test_a_route_that_is_added_later_is_closed(app):
     async def endpoint(request: Request) -> Response:
         return Response("secret")

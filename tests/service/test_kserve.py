@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import struct
 import time
 import tracemalloc
 from base64 import b64encode
 
+import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton
@@ -22,7 +24,7 @@ from upright.service.kserve import decode, encode
 from upright.service.problems import BodyTooLarge, Refused
 from upright.steps import View, render
 
-from .conftest import DEMO
+from .conftest import DEMO, jpeg, problem_of
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def test_health_and_metadata(client):
     assert client.is_server_ready()
     assert client.is_model_ready("upright-1")
     assert client.is_model_ready("upright-1", load_model().version)
-    assert client.get_server_metadata()["extensions"] == ["binary_tensor_data"]
+    assert "binary_tensor_data" in client.get_server_metadata()["extensions"]
     facts = client.get_model_metadata("upright-1")
     assert facts["inputs"] == [{"name": "views", "datatype": "UINT8", "shape": [-1, 224, 224, 3]}]
     assert not client.is_model_ready("nobody")
@@ -73,6 +75,103 @@ def test_pictures_give_the_whole_decision(client, detector):
     assert answer.as_numpy("best").tolist() == [int(e.best) for e in expected]
     assert answer.as_numpy("turn").tolist() == [-1 if e.turn is None else int(e.turn) for e in expected]
     np.testing.assert_allclose(answer.as_numpy("scores"), [e.scores.values for e in expected], atol=1e-4)
+
+
+@pytest.mark.parametrize("packed", ["gzip", "deflate"])
+def test_requests_and_answers_may_be_packed(client, detector, packed):
+    pixels = rendered(["coffee.jpg"])
+    tensor = triton.InferInput("views", list(pixels.shape), "UINT8")
+    tensor.set_data_from_numpy(pixels)
+    ways = {"request_compression_algorithm": packed, "response_compression_algorithm": packed}
+    answer = client.infer("upright-1", [tensor], **ways)
+    np.testing.assert_allclose(answer.as_numpy("logits"), detector.infer(pixels), rtol=1e-4, atol=1e-4)
+
+
+def test_what_a_packed_request_unpacks_to_is_bounded(strict):
+    entry = {"name": "pictures", "datatype": "BYTES", "shape": [1], "data": [b64encode(jpeg()).decode()]}
+    whole = gzip.compress(json.dumps({"inputs": [entry]}).encode())
+    url = "/v2/models/upright-1-pictures/infer"
+
+    def sent(body: bytes, how: str = "gzip") -> httpx.Response:
+        return strict.client.post(url, content=body, headers={"content-encoding": how, "accept-encoding": "gzip"})
+
+    answer = sent(whole)
+    assert answer.headers["content-encoding"] == "gzip" and answer.json()["outputs"][1]["name"] == "best"
+    bomb = gzip.compress(bytes(900 << 20), 1)[: 1 << 20]
+    for body, how, status, detail in (
+        (bomb, "gzip", 413, "the body is over 1 MiB"),
+        (whole[:-9], "gzip", 400, "the packed body ends too early"),
+        (b"", "gzip", 400, "the packed body ends too early"),
+        (whole + b"more", "gzip", 400, "something follows the packed body"),
+        (b"x" + whole, "gzip", 400, "the body cannot be unpacked"),
+        (whole, "br", 415, "the body is packed as 'br'"),
+    ):
+        started = time.perf_counter()
+        problem = problem_of(sent(body, how))
+        assert (problem["status"], problem["detail"]) == (status, detail)
+        assert time.perf_counter() - started < 5
+
+
+def test_the_parameters_of_a_request_are_those_of_a_query(client, served):
+    picture = (DEMO / "rocket.jpg").read_bytes()
+    tensor = triton.InferInput("pictures", [1], "BYTES")
+    tensor.set_data_from_numpy(np.array([picture], object))
+
+    def turn(**parameters: str | int) -> int:
+        return int(client.infer("upright-1-pictures", [tensor], parameters=parameters).as_numpy("turn")[0])
+
+    for asked in ({"promise": "best"}, {"promise": "careful"}, {"effort": 0, "promise": "best"}, {"page": 0}):
+        expected = served.client.post("/v1/orientation", content=picture, params=asked).json()
+        assert turn(**asked) == (-1 if expected["turn"] is None else expected["turn"])
+    for asked, message in (
+        ({"page": 1}, "no page 2"),
+        ({"promise": "hopeful"}, "choose one of careful, balanced, best"),
+        ({"effort": 9}, "parameters.effort"),
+        ({"tilt": True}, "'parameters.tilt' is not known; known here: binary_data_output, promise, effort, page"),
+    ):
+        with pytest.raises(InferenceServerException, match=message):
+            turn(**asked)
+    with pytest.raises(InferenceServerException, match=r"'outputs.0.parameters.classification' is not known"):
+        client.infer("upright-1-pictures", [tensor], outputs=[triton.InferRequestedOutput("scores", class_count=2)])
+    views = triton.InferInput("views", [1, 224, 224, 3], "UINT8")
+    views.set_data_from_numpy(rendered(["rocket.jpg"]))
+    with pytest.raises(InferenceServerException, match="views have no promise"):
+        client.infer("upright-1", [views], parameters={"promise": "best"})
+
+
+def test_configuration_and_index_name_both_models(client):
+    config = client.get_model_config("upright-1-pictures")
+    assert config["input"] == [{"name": "pictures", "data_type": "TYPE_STRING", "dims": [-1]}]
+    assert config["parameters"] == {"promise": {"string_value": "balanced"}, "effort": {"string_value": "3"}}
+    assert client.get_model_config("upright-1", load_model().version)["output"][0]["dims"] == [-1, 4]
+    names = ["upright-1", "upright-1-pictures"]
+    assert [(each["name"], each["state"]) for each in client.get_model_repository_index()] == [
+        (name, "READY") for name in names
+    ]
+
+
+def test_statistics_count_the_requests_of_all_worker_processes(serve):
+    service = serve("--processes", "2")
+    views = np.zeros((3, 224, 224, 3), np.uint8)
+    tensor = triton.InferInput("views", list(views.shape), "UINT8")
+    tensor.set_data_from_numpy(views)
+    broken = triton.InferInput("pictures", [1], "BYTES")
+    broken.set_data_from_numpy(np.array([b"no picture"], object))
+    for _ in range(6):  # a connection of its own each time, so that both processes have some
+        with triton.InferenceServerClient(service.url.removeprefix("http://")) as client:
+            client.infer("upright-1", [tensor])
+            with pytest.raises(InferenceServerException):
+                client.infer("upright-1-pictures", [broken])
+    with triton.InferenceServerClient(service.url.removeprefix("http://")) as client:
+        alone = client.get_inference_statistics("upright-1")["model_stats"]
+        both = client.get_inference_statistics()["model_stats"]
+    assert alone == both[:1]
+    assert [each["name"] for each in both] == ["upright-1", "upright-1-pictures"]
+    assert [(each["inference_count"], each["execution_count"]) for each in both] == [(18, 6), (0, 0)]
+    done, failed = (each["inference_stats"] for each in both)
+    assert (done["success"]["count"], done["fail"]["count"], failed["fail"]["count"]) == (6, 0, 6)
+    assert min(done[part]["ns"] for part in ("success", "compute_infer", "compute_output")) > 0
+    assert abs(both[0]["last_inference"] / 1000 - time.time()) < 60 and both[1]["last_inference"] == 0
 
 
 def test_many_at_once_by_the_asynchronous_client(client, detector):

@@ -94,7 +94,7 @@ def test_unknown_and_repeated_parameters_are_refused_with_the_known_ones(served,
     problem = problem_of(served.client.post(f"{path}?{query}", content=b""))
     assert problem["status"] == 400
     assert told in problem["detail"]
-    known = {"/v1/orientation": "promise, page", "/v1/correct": "promise, method, turn, edge"}.get(path)
+    known = {"/v1/orientation": "promise, effort, page", "/v1/correct": "promise, effort, page, method, turn"}.get(path)
     assert known is None or known in problem["remedy"] or "2 times" in problem["detail"]
 
 

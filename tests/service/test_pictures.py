@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from upright import Promise
 from upright.carriers import read_exif_orientation
+from upright.model import load_model
 
-from .conftest import DEMO, jpeg, problem_of
+from .conftest import DEMO, Served, jpeg, problem_of
 
 
 def test_rotate_is_the_route_of_the_seed(served, detector, photo):
@@ -111,6 +114,84 @@ def test_an_unsure_file_comes_back_as_it_was(served):
     assert answer.content == blank.getvalue()
     assert answer.headers["x-upright-unsure"] == "1"
     assert (answer.headers["x-upright-method"], answer.headers["x-upright-outcome"]) == ("keep", "unsure")
+    assert (
+        answer.headers["x-upright-note"] == "unsure (0 with confidence 0.250), left alone; turn it by hand with turn="
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "note"),
+    [
+        ("rocket.jpg", "", "left alone; turn it by hand with turn=, or by the best guess with promise=best"),
+        ("coffee.jpg", "", "it is upright already"),
+        ("coffee.jpg", "turn=0", "turn=0 asks for no turn"),
+        ("coffee.jpg", "turn=90&method=keep", "it was asked for that it is kept; use another method"),
+    ],
+)
+def test_a_file_that_comes_back_as_it_was_says_why(served, name, query, note):
+    data = (DEMO / name).read_bytes()
+    answer = served.client.post(f"/v1/correct?{query}", content=data)
+    assert answer.content == data
+    assert answer.headers["x-upright-method"] == "keep"
+    assert answer.headers["x-upright-note"].endswith(note)
+
+
+@pytest.mark.parametrize("asked", ["promise=best", "effort=1", "mirror=true", "straighten=white"])
+def test_a_turn_by_hand_refuses_what_needs_a_decision(served, photo, asked):
+    problem = problem_of(served.client.post(f"/v1/correct?turn=90&{asked}", content=photo))
+    assert problem["status"] == 400
+    assert "turn decides by hand" in problem["detail"]
+
+
+def test_the_page_that_is_asked_for_is_set_right(served):
+    with Image.open(DEMO / "chart.tif") as chart, Image.open(DEMO / "page.jpg") as page:
+        tiff = io.BytesIO()
+        chart.convert("L").save(tiff, "TIFF", save_all=True, append_images=[page.convert("L")])
+    answer = served.client.post("/v1/correct", content=tiff.getvalue(), params={"page": 1})
+    assert answer.headers["x-upright-outcome"] == "turned"
+    turned = [read_exif_orientation(answer.content, page=page).orientation.turn for page in (0, 1)]
+    assert turned == [0, 270] == [0, int(answer.headers["x-upright-turn"])]
+    by_hand = served.client.post("/v1/correct", content=tiff.getvalue(), params={"page": 1, "turn": 270})
+    assert by_hand.content == answer.content
+    assert problem_of(served.client.post("/v1/correct?page=2", content=tiff.getvalue()))["status"] == 400
+
+
+@pytest.fixture(scope="module")
+def bold(tmp_path_factory):
+    """A service whose model calls a page mirrored that leads by 5; the shipped one wants more than this page has."""
+    folder = tmp_path_factory.mktemp("bold") / "upright-1"
+    shutil.copytree(load_model().folder, folder)
+    facts = json.loads((folder / "heads.json").read_text())
+    facts["mirror"]["mirrored"] = 5.0
+    (folder / "heads.json").write_text(json.dumps(facts))
+    service = Served("--model", str(folder))
+    yield service
+    service.kill()
+
+
+def test_correct_undoes_a_mirror_image_where_that_is_asked_for(bold):
+    lying = io.BytesIO()
+    with Image.open(DEMO / "page.jpg") as page:
+        ImageOps.mirror(page.convert("L").rotate(90, expand=True)).rotate(180).save(lying, "JPEG", quality=92)
+    data = lying.getvalue()
+    told = bold.client.post("/v1/orientation?mirror=true", content=data)
+    assert (told.json()["mirrored"], told.json()["turn"], told.headers["x-upright-mirrored"]) == (True, 180, "1")
+    answer = bold.client.post("/v1/correct?mirror=true", content=data)
+    assert (answer.headers["x-upright-mirrored"], answer.headers["x-upright-outcome"]) == ("1", "turned")
+    assert read_exif_orientation(answer.content).orientation == 4
+    asked = {"files": [("files", ("a.jpg", data))], "params": {"mirror": True}}
+    assert bold.client.post("/v1/orientation", **asked).json()["results"][0]["mirrored"] is True
+    plain = bold.client.post("/v1/correct", content=data)
+    assert "x-upright-mirrored" not in plain.headers
+
+
+def test_a_model_that_cannot_tell_a_mirror_image_says_so_on_every_route(serve, tmp_path, photo):
+    folder = tmp_path / "upright-1"
+    shutil.copytree(load_model().folder, folder, ignore=shutil.ignore_patterns("heads.*"))
+    service = serve("--model", str(folder))
+    for path in ("/v1/orientation", "/v1/correct"):
+        problem = problem_of(service.client.post(f"{path}?mirror=true", content=photo))
+        assert (problem["status"], problem["detail"]) == (400, "upright-1 cannot tell what is mirrored")
 
 
 def test_a_file_that_cannot_be_turned_says_so_and_what_to_do(served):
@@ -130,6 +211,12 @@ def test_effort_bounds_the_looks_of_a_service(serve, served):
         (None, "turned", 4),
         (None, "close", 14),
     ]
+    less = quick.client.post("/v1/orientation?effort=0", content=unsure).json()
+    assert (less["step"], less["views"]) == ("glance", 1)
+    for path in ("/v1/orientation", "/v1/correct"):
+        problem = problem_of(quick.client.post(f"{path}?effort=2", content=unsure))
+        assert problem["status"] == 400
+        assert problem["remedy"] == "ask for at most 1; the operator can raise --effort"
 
 
 def test_a_batching_service_gives_the_same_answers(serve, detector):

@@ -20,13 +20,14 @@ def _option(setting: Field[Any]) -> click.Option:
     elif facts["least"] is not None:
         bounds = click.IntRange if kind is int else click.FloatRange
         kind = bounds(facts["least"], facts.get("most"))
-    many = setting.default == ()
+    many, flag = setting.default == (), kind is bool
     return click.Option(
         [option_of(setting), setting.name],
-        type=kind,
+        type=None if flag else kind,
+        is_flag=flag,
         default=setting.default,
         multiple=many,
-        show_default=setting.default not in (None, ()),
+        show_default=setting.default not in (None, (), False),
         help=facts["help"],
     )
 

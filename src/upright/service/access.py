@@ -20,21 +20,25 @@ class Access:
     Attributes:
         key: whether it needs an API key where keys are set, and counts towards the client's rate.
         lane: which `Admission` gives it a place; ``free`` lets it in however busy the service is.
+        packed: whether its body may come as gzip or deflate.
+        opened_by: the setting that opens it to those without a key.
     """
 
     key: bool = True
     lane: Lane = "requests"
+    packed: bool = False
+    opened_by: str = ""
 
 
 #: What holds for every route that does not say otherwise, and for paths and methods that no route has.
 CLOSED = Access()
 
 
-def access(*, key: bool = True, lane: Lane = "requests") -> Callable[[F], F]:
-    """Say on an endpoint that its route is open, or that it takes another place than requests do."""
+def access(*, key: bool = True, lane: Lane = "requests", packed: bool = False, opened_by: str = "") -> Callable[[F], F]:
+    """Say on an endpoint in what its route differs from `CLOSED`."""
 
     def mark(endpoint: F) -> F:
-        endpoint.__dict__["access"] = Access(key, lane)
+        endpoint.__dict__["access"] = Access(key, lane, packed, opened_by)
         return endpoint
 
     return mark

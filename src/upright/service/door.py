@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..errors import Overloaded
 from .access import Access, Lane, access_of, route_of
 from .problems import BadFraming, DeadlinePassed, Refused, WrongType
-from .transfer import Incoming, Outgoing, Pace
+from .transfer import ENCODINGS, Incoming, Outgoing, Pace, Unpacker
 
 if TYPE_CHECKING:
     from .admission import Admission
@@ -50,8 +50,11 @@ class Door:
             return
         headers, route = Headers(scope=scope), route_of(self.routes(), scope)
         access = access_of(route)
+        if access.opened_by and getattr(self.settings, access.opened_by):
+            access = replace(access, key=False)
         client = scope["trace"].client = self._client(access, headers, scope)
         _check_parameters(route, scope)
+        packed = _packed(access, headers)
         size, given_s = _declared(headers), self._given_s(access, headers)
         if given_s is not None:
             scope["trace"].until = time.monotonic() + given_s
@@ -70,7 +73,7 @@ class Door:
         connection = scope.get("extensions", {}).get("upright.connection")
         if connection is not None:
             connection.visit = visit
-        incoming = self._incoming(receive, access, partial(lane.grow, visit), partial(lane.work, visit))
+        incoming = self._incoming(receive, access, packed, partial(lane.grow, visit), partial(lane.work, visit))
         try:
             async with asyncio.timeout(given_s) as deadline:
                 self._show()
@@ -113,11 +116,12 @@ class Door:
         return Pace(self.settings.body_timeout_s, self.settings.body_kb_s * 1024)
 
     def _incoming(
-        self, receive: Receive, access: Access, grow: Callable[[int], None], work: Callable[[], None]
+        self, receive: Receive, access: Access, packed: bool, grow: Callable[[int], None], work: Callable[[], None]
     ) -> Incoming:
+        most = self.settings.max_body_mb, "--max-body-mb"
         if access.lane == "uploads":
-            return Incoming(receive, self._pace(), self.settings.job_mb, "--job-mb", grow, work)
-        return Incoming(receive, self._pace(), self.settings.max_body_mb, "--max-body-mb", grow, work)
+            most = self.settings.job_mb, "--job-mb"
+        return Incoming(receive, self._pace(), *most, grow, work, Unpacker() if packed else None)
 
     def _show(self) -> None:
         lane = self.lanes["requests"]
@@ -139,10 +143,20 @@ def _check_parameters(route: BaseRoute | None, scope: Scope) -> None:
             raise Refused(f"the query parameter {name!r} is there {given.count(name)} times", remedy="give it once")
 
 
-def _declared(headers: Headers) -> int | None:
-    """The size of the body that a head declares, ``None`` where it is chunked. Raises `Refused`, `WrongType`."""
-    if headers.get("content-encoding", "identity").lower() != "identity":
+def _packed(access: Access, headers: Headers) -> bool:
+    """Whether the body is to be unpacked. Raises `WrongType` where the route, or this service, cannot."""
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding == "identity":
+        return False
+    if not access.packed:
         raise WrongType("the body is compressed", remedy="send it as it is: pictures are compressed already")
+    if encoding not in ENCODINGS:
+        raise WrongType(f"the body is packed as {encoding[:20]!r}", remedy=f"send it as {' or '.join(ENCODINGS)}")
+    return True
+
+
+def _declared(headers: Headers) -> int | None:
+    """The size of the body that a head declares, ``None`` where it is chunked. Raises `BadFraming`."""
     text = headers.get("content-length")
     if text is None:
         return None if "transfer-encoding" in headers else 0

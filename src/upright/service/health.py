@@ -44,7 +44,7 @@ async def model(request: Request) -> Response:
 @router.get(
     "/metrics", responses={200: {"content": {_PROMETHEUS: {"schema": {"type": "string"}}}}}, response_class=Response
 )
-@access(lane="free")
+@access(lane="free", opened_by="open_metrics")
 async def metrics(request: Request) -> Response:
     """Prometheus metrics of all worker processes."""
     return Response(state_of(request).metrics.exposition(), media_type=_PROMETHEUS)

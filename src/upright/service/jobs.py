@@ -149,7 +149,8 @@ class Jobs:
             corrector = Corrector(request, BytesWriter(take=corrected.append))
         item = Item(leased.name, PurePosixPath(leased.name), data=leased.data)
         promise = Promise(ask["promise"]) if ask.get("promise") else None
-        asked = Ask(promise, tilt=bool(ask.get("tilt")), mirror=bool(ask.get("mirror")))
+        tilt, mirror = bool(ask.get("tilt")), bool(ask.get("mirror"))
+        asked = Ask(promise, tilt=tilt, mirror=mirror, effort=ask.get("effort"))
         try:
             found = await self._runner.outcomes(item, asked, Trace(leased.job, client=_JOBS), corrector)
         except EngineError as failed:

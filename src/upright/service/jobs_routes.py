@@ -17,7 +17,9 @@ from .archive import zip_stream
 from .forms import Form, Sink, check_field
 from .jobs import Jobs
 from .openapi import errors, header, takes
+from .pictures import Effort
 from .problems import NotHere, NotYet, Refused, WrongType
+from .runner import Ask
 from .spool import Spool
 from .state import state_of
 
@@ -56,6 +58,7 @@ def _jobs(request: Request) -> Jobs:
 async def start_job(
     request: Request,
     promise: Promise | None = None,
+    effort: Effort = None,
     correct: bool = False,
     method: Method | None = None,
     edge: Edge = "tag",
@@ -70,6 +73,7 @@ async def start_job(
     `/v1/correct`.
     """
     jobs, settings = _jobs(request), state_of(request).settings
+    state_of(request).runner.allowed(Ask(effort=effort))
     if jobs.store.trouble is not None:
         await jobs.call(jobs.store.check)
     if jobs.store.trouble is not None:
@@ -78,7 +82,8 @@ async def start_job(
     with spool.file:
         await _receive(request, jobs, spool, settings.job_pictures)
         ask = {
-            "promise": promise and promise.value, "correct": correct, "method": method and method.value, "edge": edge,
+            "promise": promise and promise.value, "effort": effort, "correct": correct,
+            "method": method and method.value, "edge": edge,
             "pixels": pixels, "tilt": tilt or straighten is not None, "straighten": straighten, "mirror": mirror,
         }  # fmt: skip
         job = await jobs.call(jobs.store.add, request.scope["key_name"], ask, spool.pictures())

@@ -11,13 +11,21 @@ import math
 import struct
 from base64 import b64decode
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from .kserve_models import InferRequest, InferResponse, Input, OutputTensor
+from .kserve_models import (
+    InferRequest,
+    InferResponse,
+    Input,
+    InputParameters,
+    OutputParameters,
+    OutputTensor,
+    RequestParameters,
+)
 from .problems import BodyTooLarge, Refused
 
 HEAD_LENGTH_HEADER = "Inference-Header-Content-Length"
@@ -25,11 +33,18 @@ HEAD_LENGTH_HEADER = "Inference-Header-Content-Length"
 #: request is served, and 60 MB. Seven views fit; binary tensors have no such limit.
 _MAX_VALUES, _MAX_NESTED = 1_100_000, 100_000
 
+M = TypeVar("M", bound=BaseModel)
+
 _DTYPES: dict[str, np.dtype[Any]] = {
     "UINT8": np.dtype("<u1"),
     "INT32": np.dtype("<i4"),
     "FP32": np.dtype("<f4"),
     "BOOL": np.dtype("?"),
+}
+_PARAMETERS: dict[str, type[BaseModel]] = {
+    "inputs": InputParameters,
+    "outputs": OutputParameters,
+    "parameters": RequestParameters,
 }
 _REMEDY = "see the Open Inference Protocol v2, and GET /v2/models/NAME for shapes and types"
 
@@ -51,7 +66,7 @@ class Inference:
     id: str
     inputs: dict[str, Tensor]
     wanted: dict[str, bool]
-    binary_by_default: bool
+    parameters: RequestParameters
 
 
 def decode(body: bytes, head_length: str | None) -> Inference:
@@ -80,7 +95,7 @@ def decode(body: bytes, head_length: str | None) -> Inference:
         each.name: binary if each.parameters.binary_data is None else each.parameters.binary_data
         for each in head.outputs
     }
-    return Inference(head.id, inputs, wanted, binary)
+    return Inference(head.id, inputs, wanted, head.parameters)
 
 
 def encode(
@@ -94,7 +109,7 @@ def encode(
     for name in request.wanted or outputs:
         values, datatype = outputs[name], next(kind for kind, dtype in _DTYPES.items() if dtype == outputs[name].dtype)
         tensor = OutputTensor(name=name, datatype=datatype, shape=list(values.shape))
-        if request.wanted.get(name, request.binary_by_default):
+        if request.wanted.get(name, request.parameters.binary_data_output):
             blobs.append(values.tobytes())
             tensor.parameters = {"binary_data_size": len(blobs[-1])}
         else:
@@ -110,11 +125,20 @@ def encode(
 def _head(text: bytes) -> InferRequest:
     if text.count(b",") > _MAX_VALUES or text.count(b"[") + text.count(b"{") > _MAX_NESTED:
         raise BodyTooLarge(f"more than {_MAX_VALUES:,} values as JSON", remedy="send binary tensors")
+    return read_json(InferRequest, text)
+
+
+def read_json(model: type[M], text: bytes) -> M:
+    """A request's JSON. Raises `Refused`."""
     try:
-        return InferRequest.model_validate_json(text)
+        return model.model_validate_json(text)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in found["loc"])
+        if found["type"] == "extra_forbidden":
+            known = [name for name in _PARAMETERS[str(found["loc"][0])].model_fields if name != "content_type"]
+            remedy = f"known here: {', '.join(known)}"
+            raise Refused(f"the parameter {where[:80]!r} is not known", remedy=remedy) from error
         raise Refused(f"the request's JSON: {where}: {found['msg']}", remedy=_REMEDY) from error
 
 

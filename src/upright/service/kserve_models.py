@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from ..decide import efforts
+from ..results import Promise
 
 Name = Annotated[str, Field(max_length=256)]
 
@@ -15,12 +18,33 @@ class _Part(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class Parameters(_Part):
-    """Of a request, an input, or an output that is asked for."""
+class _Parameters(_Part):
+    """One that is not known would change nothing without a word, so it is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+    #: Clients made for MLServer send it; the datatype says it already.
+    content_type: str | None = None
+
+
+class InputParameters(_Parameters):
+    """Of an input."""
 
     binary_data_size: int | None = None
+
+
+class OutputParameters(_Parameters):
+    """Of an output that is asked for."""
+
     binary_data: bool | None = None
+
+
+class RequestParameters(_Parameters):
+    """Of a request. All but the first are for encoded pictures, and mean what they do in a query."""
+
     binary_data_output: bool = False
+    promise: Promise | None = None
+    effort: Annotated[int, Field(ge=0, le=efforts()[-1])] | None = None
+    page: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
 
 
 class Input(_Part):
@@ -30,14 +54,14 @@ class Input(_Part):
     datatype: str
     shape: list[Annotated[int, Field(gt=0, lt=1 << 31)]] = Field(min_length=1, max_length=8)
     data: list[Any] | None = None
-    parameters: Parameters = Parameters()
+    parameters: InputParameters = InputParameters()
 
 
 class Output(_Part):
     """An output that is asked for."""
 
     name: Name
-    parameters: Parameters = Parameters()
+    parameters: OutputParameters = OutputParameters()
 
 
 class InferRequest(_Part):
@@ -46,7 +70,7 @@ class InferRequest(_Part):
     id: str = ""
     inputs: list[Input]
     outputs: list[Output] = []
-    parameters: Parameters = Parameters()
+    parameters: RequestParameters = RequestParameters()
 
 
 class OutputTensor(BaseModel):
@@ -105,3 +129,81 @@ class ModelMetadata(BaseModel):
     platform: str
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
+
+
+class ConfigTensor(BaseModel):
+    """A tensor in a model's configuration; -1 is any size."""
+
+    name: str
+    data_type: str
+    dims: list[int]
+
+
+class Parameter(BaseModel):
+    """The value of a parameter in a model's configuration."""
+
+    string_value: str
+
+
+class ModelConfig(BaseModel):
+    """How a model runs. ``max_batch_size`` is 0: ``dims`` are whole shapes."""
+
+    name: str
+    platform: str
+    max_batch_size: Literal[0] = 0
+    input: list[ConfigTensor]
+    output: list[ConfigTensor]
+    parameters: dict[str, Parameter]
+
+
+class Duration(BaseModel):
+    """How often something was done, and the time that it took altogether."""
+
+    count: int = 0
+    ns: int = 0
+
+
+class InferenceStatistics(BaseModel):
+    """The time of requests, and in their parts."""
+
+    success: Duration
+    fail: Duration
+    queue: Duration
+    compute_input: Duration
+    compute_infer: Duration
+    compute_output: Duration
+    cache_hit: Duration
+    cache_miss: Duration
+
+
+class ModelStatistics(BaseModel):
+    """What requests of this protocol had a model do since the service started."""
+
+    name: str
+    version: str
+    last_inference: int = Field(description="Milliseconds since 1970; 0: none yet.")
+    inference_count: int = Field(description="Views or pictures.")
+    execution_count: int = Field(description="Requests whose tensor was handed to the model.")
+    inference_stats: InferenceStatistics
+    batch_stats: list[Any]
+
+
+class Statistics(BaseModel):
+    """Statistics of one model or of all."""
+
+    model_stats: list[ModelStatistics]
+
+
+class IndexRequest(_Part):
+    """What of the repository is asked for."""
+
+    ready: bool = False
+
+
+class IndexEntry(BaseModel):
+    """A model of the repository."""
+
+    name: str
+    version: str
+    state: Literal["READY", "UNAVAILABLE"]
+    reason: str

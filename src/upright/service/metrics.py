@@ -17,6 +17,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Summary,
     disable_created_metrics,
     generate_latest,
 )
@@ -62,6 +63,17 @@ class Metrics:
         self.job_pictures = Counter(
             "upright_job_pictures", "Pictures of jobs that are done", ["outcome"], registry=registry
         )
+        self.v2_seconds = Summary(
+            "upright_v2_seconds", "Time of requests of the v2 protocol that were done or failed, and in their parts",
+            ["model", "part"], registry=registry,
+        )  # fmt: skip
+        self.v2_elements = Counter(
+            "upright_v2_elements", "Views or pictures of the v2 protocol's requests", ["model"], registry=registry
+        )
+        self.v2_last = Gauge(
+            "upright_v2_last_timestamp_seconds", "When the last request of the v2 protocol was done",
+            ["model"], multiprocess_mode="max", registry=registry,
+        )  # fmt: skip
         self.in_flight = self._gauge("upright_requests_in_flight", "Requests that have been let in")
         self.in_flight_bytes = self._gauge("upright_requests_in_flight_bytes", "Bytes of the bodies let in")
         self.queue_views = self._gauge("upright_queue_views", "Views that wait for the engine")
@@ -99,13 +111,21 @@ class Metrics:
     def exposition(self) -> bytes:
         """What ``/metrics`` answers, for all workers."""
         self.measure_memory()
+        return generate_latest(self._of_all_workers())
+
+    def values(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+        """Every sample's value by its name and labels, for all workers."""
+        samples = [sample for family in self._of_all_workers().collect() for sample in family.samples]
+        return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
+
+    def _of_all_workers(self) -> CollectorRegistry:
         directory = os.environ.get(DIRECTORY_VARIABLE)
         if directory is None:
-            return generate_latest(self.registry)
+            return self.registry
         forget_dead_workers(Path(directory))
         registry = CollectorRegistry()
         MultiProcessCollector(registry, path=directory)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        return registry
 
 
 def forget_dead_workers(directory: Path) -> None:

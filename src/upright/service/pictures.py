@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,9 +12,10 @@ from starlette.responses import JSONResponse
 
 from .. import results
 from ..correction import Edge
+from ..decide import efforts
 from ..errors import UprightError
 from ..formats import HEAD_BYTES, sniff
-from ..results import Group, Method, Outcome, Promise
+from ..results import Correction, Group, Method, Outcome, Promise, Reason
 from ..turns import Fill, Turn
 from . import answers
 from .forms import is_form, read_form, read_pictures
@@ -25,6 +26,9 @@ from .state import state_of
 from .trace import trace_of
 
 router = APIRouter(tags=["pictures"])
+
+Page = Annotated[int, Query(ge=0, le=1_000_000)]
+Effort = Annotated[int | None, Query(ge=0, le=efforts()[-1])]
 
 
 class FileResponse(Response):
@@ -51,13 +55,14 @@ _DECIDED = {
     "X-Upright-Turn": header("The likeliest turn.", enum=["0", "90", "180", "270"]),
     "X-Upright-Confidence": header("Its confidence.", pattern=r"^[01]\.\d{4}$"),
     "X-Upright-Outcome": header("What became of the picture.", enum=[group.value for group in Group]),
+    "X-Upright-Mirrored": header("1 where left and right are exchanged, which is undone before the turn.", enum=["1"]),
     "X-Upright-Unsure": header("1 where the confidence is too low: leave the picture alone.", enum=["1"]),
 }
 _CORRECTED = {
     "X-Upright-Method": header("What was done.", enum=[method.value for method in Method]),
     "X-Upright-Lossless": header("1 where no pixel has changed.", enum=["0", "1"]),
     "Content-Disposition": header("The name that the file came with."),
-    "X-Upright-Note": header("A remark; of a picture that cannot be turned the reason, and what to do."),
+    "X-Upright-Note": header("A remark; where nothing was done the reason, and what to do."),
 }
 
 
@@ -65,6 +70,7 @@ def headers_of(orientation: results.Orientation) -> dict[str, str]:
     """The headers that tell an orientation beside other content."""
     headers = {"X-Upright-Turn": str(int(orientation.best)), "X-Upright-Confidence": f"{orientation.confidence:.4f}"}
     headers["X-Upright-Outcome"] = Outcome("", orientation).group
+    headers |= {"X-Upright-Mirrored": "1"} if orientation.mirrored else {}
     return headers | ({"X-Upright-Unsure": "1"} if orientation.unsure else {})
 
 
@@ -89,14 +95,15 @@ async def rotate(request: Request) -> Response:
 async def orientation(
     request: Request,
     promise: Promise | None = None,
-    page: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    effort: Effort = None,
+    page: Page = 0,
     tilt: bool = False,
     mirror: bool = False,
 ) -> Response:
     """The whole answer: an object for a raw body; for a form `{"results": […]}`, one object or problem a file."""
     state, trace = state_of(request), trace_of(request)
+    ask = state.runner.allowed(Ask(promise, page, tilt, mirror, effort))
     pictures = await read_pictures(request, state.settings.max_pictures)
-    ask = Ask(promise, page, tilt, mirror)
     if not is_form(request):
         name, data = pictures[0]
         answer = await while_connected(request.receive, state.runner.orient(data, name, ask, trace))
@@ -123,18 +130,25 @@ async def orientation(
 async def correct(
     request: Request,
     promise: Promise | None = None,
+    effort: Effort = None,
+    page: Page = 0,
     method: Method | None = None,
     turn: Annotated[Literal["0", "90", "180", "270"] | None, Query()] = None,
     edge: Edge = "tag",
     pixels: bool = False,
+    mirror: bool = False,
     straighten: Fill | None = None,
 ) -> Response:
     """The corrected file, with its type and, from a form, its name. When unsure the file comes back as it was.
 
-    With `turn` nothing is decided. With `straighten` what is tilted is resampled: `crop` cuts the corners off that it
-    leaves, `white` and `edge` fill.
+    With `turn` nothing is decided. `mirror` also undoes that left and right are exchanged, where text tells it. With
+    `straighten` what is tilted is resampled: `crop` cuts the corners off that it leaves, `white` and `edge` fill.
     """
     state, trace = state_of(request), trace_of(request)
+    ask = state.runner.allowed(Ask(promise, page, straighten is not None, mirror, effort))
+    if turn is not None and ask != Ask(page=page):
+        cause = "turn decides by hand, and promise, effort, mirror and straighten need a decision"
+        raise Refused(cause, remedy="leave turn or these out")
     pictures = await read_pictures(request, state.settings.max_pictures)
     if len(pictures) != 1:
         raise Refused(f"the form has {len(pictures)} files", remedy="send one; /v1/jobs takes many")
@@ -142,26 +156,39 @@ async def correct(
     headers: dict[str, str] = {}
 
     async def work() -> bytes:
-        by_hand = None if turn is None else Turn(int(turn))
-        if by_hand is None:
-            answer = await state.runner.orient(data, name, Ask(promise, tilt=straighten is not None), trace)
-            trace.decided(answer, len(data))
-            headers.update(headers_of(answer))
-        wanted = (answer if straighten else answer.turn or Turn.NONE) if by_hand is None else by_hand
-        new, done = await state.runner.correct(data, wanted, method, edge, trace, pixels=pixels, straighten=straighten)
-        headers["X-Upright-Method"] = done.method.value
-        headers["X-Upright-Lossless"] = "1" if done.lossless else "0"
-        if by_hand is None:
-            headers["X-Upright-Outcome"] = Outcome("", answer, correction=replace(done, written=True)).group
-        elif by_hand:
-            headers["X-Upright-Outcome"] = Group.CANNOT if done.method is Method.KEEP else Group.TURNED
+        wanted: Turn | results.Orientation
+        if turn is None:
+            wanted = await state.runner.orient(data, name, ask, trace)
+            trace.decided(wanted, len(data))
+            headers.update(headers_of(wanted))
         else:
-            headers["X-Upright-Outcome"] = Group.UPRIGHT
-        if note := "; ".join(filter(None, (done.note, done.remedy))):
-            headers["X-Upright-Note"] = note.encode("ascii", "backslashreplace").decode()
+            wanted = Turn(int(turn))
+        how: Any = {"page": page, "pixels": pixels, "straighten": straighten}
+        new, done = await state.runner.correct(data, wanted, method, edge, trace, **how)
+        headers.update(_headers_of_correction(wanted, done))
         return new
 
     new = await while_connected(request.receive, work())
     if called := PurePosixPath(name).name:
         headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(called, safe='')}"
     return FileResponse(new, headers=headers, media_type=_TYPES.get(sniff(new[:HEAD_BYTES])))
+
+
+def _headers_of_correction(wanted: Turn | results.Orientation, done: Correction) -> dict[str, str]:
+    """What was done and why; of a file that comes back as it was the reason, and what to do."""
+    note, remedy, why = done.note, done.remedy, "turn=0 asks for no turn"
+    if isinstance(wanted, results.Orientation):
+        why = "it is upright already"
+        group = Outcome("", wanted, correction=replace(done, written=True)).group
+        if group is Group.UNSURE:
+            guess = ", or by the best guess with promise=best" * (wanted.reason is not Reason.BLANK)
+            remedy = remedy or f"turn it by hand with turn={guess}"
+    else:
+        group = Group.UPRIGHT if not wanted else Group.CANNOT if done.method is Method.KEEP else Group.TURNED
+    if group is Group.UPRIGHT and done.method is Method.KEEP:
+        note = note or why
+    headers = {"X-Upright-Method": done.method.value, "X-Upright-Lossless": "1" if done.lossless else "0"}
+    headers["X-Upright-Outcome"] = group
+    if text := "; ".join(filter(None, (note, remedy))):
+        headers["X-Upright-Note"] = text.encode("ascii", "backslashreplace").decode()
+    return headers

@@ -22,7 +22,7 @@ from ..results import Correction, Method, Orientation, Outcome, Promise
 from ..run import outcomes_of
 from ..sources import Item
 from ..turns import Fill, Turn
-from .problems import ClientGone
+from .problems import ClientGone, Refused
 from .slots import Slots
 from .trace import Trace
 
@@ -50,12 +50,13 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a request may choose. ``None`` is the service's default."""
+    """What a request may choose. ``None`` is the service's default; ``effort`` may be less than that, never more."""
 
     promise: Promise | None = None
     page: int = 0
     tilt: bool = False
     mirror: bool = False
+    effort: int | None = None
 
 
 class Runner:
@@ -66,6 +67,13 @@ class Runner:
         self.threads = threads
         self._slots = Slots(threads)
         self._pool = ThreadPoolExecutor(threads + 1, thread_name_prefix="upright-picture")
+
+    def allowed(self, ask: Ask) -> Ask:
+        """What a request asks. Raises `Refused` where it asks for a closer look than the operator's."""
+        if ask.effort is not None and ask.effort > self.detector.effort:
+            remedy = f"ask for at most {self.detector.effort}; the operator can raise --effort"
+            raise Refused(f"effort={ask.effort} is more than this service gives", remedy=remedy)
+        return ask
 
     async def orient(self, data: bytes, name: str, ask: Ask, trace: Trace) -> Orientation:
         """Which way up a picture belongs. Cancelled, it gives everything back after the look that is being taken."""
@@ -139,12 +147,13 @@ class Runner:
         edge: Edge,
         trace: Trace,
         *,
+        page: int = 0,
         pixels: bool = False,
         straighten: Fill | None = None,
     ) -> tuple[bytes, Correction]:
         """The file's bytes set right, and what was done."""
-        limits = self.detector.limits
-        work = partial(corrected_bytes, data, turn, method, edge, pixels=pixels, straighten=straighten, limits=limits)
+        how: Any = {"page": page, "pixels": pixels, "straighten": straighten, "limits": self.detector.limits}
+        work = partial(corrected_bytes, data, turn, method, edge, **how)
         return await self.call(trace, "write", work)
 
     async def call(self, trace: Trace, stage: str, function: Callable[..., T], *args: Any) -> T:
@@ -193,9 +202,8 @@ class Runner:
             limits = replace(self.detector.limits, timeout_s=within_s)
             with open_picture(data, page=ask.page, limits=limits) as picture:
                 going = lambda: not gone.is_set()  # noqa: E731
-                return self.detector.decide(
-                    picture, promise=ask.promise, tilt=ask.tilt, mirror=ask.mirror, infer=infer, may_go_on=going
-                )
+                asked: Any = {"promise": ask.promise, "effort": ask.effort, "tilt": ask.tilt, "mirror": ask.mirror}
+                return self.detector.decide(picture, **asked, infer=infer, may_go_on=going)
         finally:
             trace.add("decode", time.perf_counter() - opened - infer_s)
 

@@ -73,6 +73,7 @@ class Settings:
     rate_per_s: float | None = _setting(
         None, "Requests a second for each key, or address where there are no keys.", float, least=0.001
     )
+    open_metrics: bool = _setting(False, "Answer /metrics without an API key.")
     cors_origin: tuple[str, ...] = _setting((), "Let pages of this origin call; may be repeated.", str)
     drain_s: float = _setting(0.0, "Seconds between /readyz turning and stopping, on SIGTERM.", least=0)
 

@@ -3,19 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
+import zlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from starlette.types import Message, Receive, Send
 
-from .problems import BodyTooLarge, ClientGone, TooSlow
+from .problems import BodyTooLarge, ClientGone, Refused, TooSlow
 
 T = TypeVar("T")
 
 #: Answers are written in pieces of this size, each when the one before it has gone: what a client does not read is
 #: held once, in the answer, and not again in the socket's buffer.
 PIECE = 64 << 10
+
+#: How a body may be packed (RFC 9110, 8.4.1); ``deflate`` is the zlib format.
+ENCODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+
+
+def accepted(header: str) -> str | None:
+    """The first of `ENCODINGS` that an Accept-Encoding header takes."""
+    takes = {}
+    for each in header.lower().split(","):
+        name, _, weight = each.replace(" ", "").partition(";q=")
+        takes[name] = weight.strip("0.") != "" or not weight
+    return next((name for name in ENCODINGS if takes.get(name, takes.get("*", False))), None)
+
+
+class Unpacker:
+    """What a packed body holds, by pieces of `PIECE` bytes at most, so that no body is larger than it may be."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # the stream's head shows its format
+        self._packed = b""
+        #: Whether there may be more without another packed byte.
+        self.full = False
+
+    def unpack(self, packed: bytes) -> bytes:
+        """The next piece. Raises `Refused`."""
+        try:
+            piece = self._inflate.decompress(self._packed + packed, PIECE)
+        except zlib.error as error:
+            remedy = "pack it as its Content-Encoding says"
+            raise Refused("the body cannot be unpacked", remedy=remedy) from error
+        self._packed, self.full = self._inflate.unconsumed_tail, len(piece) == PIECE
+        if self._inflate.unused_data:
+            raise Refused("something follows the packed body", remedy="pack all of it at once")
+        return piece
+
+    def close(self) -> None:
+        """All packed bytes are there. Raises `Refused` where they end too early."""
+        if not self._inflate.eof:
+            raise Refused("the packed body ends too early", remedy="send all of it")
 
 
 class Pace:
@@ -46,7 +87,10 @@ class Pace:
 
 
 class Incoming:
-    """A request's body. ``on_bytes`` is called with the size of each piece, ``on_end`` when all is there."""
+    """A request's body, unpacked by ``unpacker``: it is the unpacked size that is bounded and counted.
+
+    ``on_bytes`` is called with the size of each piece, ``on_end`` when all is there.
+    """
 
     def __init__(
         self,
@@ -56,11 +100,13 @@ class Incoming:
         option: str,
         on_bytes: Callable[[int], None],
         on_end: Callable[[], None],
+        unpacker: Unpacker | None = None,
     ) -> None:
         self._receive, self._pace, self._max_mb, self._option = receive, pace, max_mb, option
         self._on_bytes, self._on_end = on_bytes, on_end
-        self._ended = False
-        self.size = 0
+        self._unpacker = unpacker
+        self._more, self._ended = True, False
+        self.size = self._sent = 0
 
     def check(self, size: int) -> None:
         """Raise `BodyTooLarge` if a body of this size is."""
@@ -72,18 +118,34 @@ class Incoming:
         """The next message. Raises `BodyTooLarge`, `TooSlow`, `ClientGone`, `Overloaded`."""
         if self._ended:
             return await self._receive()
+        if self._unpacker is None:
+            body, more = await self._next(), self._more
+        else:
+            full = self._unpacker.full
+            await asyncio.sleep(0)  # a megabyte takes 3 ms to unpack: others have their turn in between
+            body = self._unpacker.unpack(b"" if full else await self._next())
+            more = self._more or self._unpacker.full
+            if not more:
+                self._unpacker.close()
+        self.size += len(body)
+        self.check(self.size)
+        self._on_bytes(len(body))
+        if not more:
+            self._ended = True
+            self._on_end()
+        return {"type": "http.request", "body": body, "more_body": more}
+
+    async def _next(self) -> bytes:
+        """The next bytes that the client sends."""
         message = await self._pace.wait(self._receive())
         if message["type"] == "http.disconnect":
             raise ClientGone("the client left while it was sending")
-        size = len(message.get("body", b""))
-        self._pace.moved(size)
-        self.size += size
-        self.check(self.size)
-        self._on_bytes(size)
-        if not message.get("more_body", False):
-            self._ended = True
-            self._on_end()
-        return message
+        body: bytes = message.get("body", b"")
+        self._pace.moved(len(body))
+        self._sent += len(body)
+        self.check(self._sent)
+        self._more = message.get("more_body", False)
+        return body
 
 
 class Outgoing:
