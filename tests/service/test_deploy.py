@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ import httpx
 import pytest
 import yaml
 from kubernetes_validate import validate
+
+from upright.cli.serve import command as serve_command
 
 from .conftest import jpeg
 from .test_prometheus import free_port
@@ -143,6 +146,28 @@ def test_kubernetes_manifests_fit_their_schemas_and_our_routes(served):
         by_kind["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"]
         == by_kind["Deployment"]["metadata"]["name"]
     )
+
+
+def test_the_systemd_unit_is_sound_and_confined(tmp_path):
+    unit = tmp_path / "upright.service"
+    text = (DEPLOY / "systemd" / "upright.service").read_text()
+    unit.write_text(text.replace("/opt/upright/bin/upright", str(Path(sys.executable).parent / "upright")))
+    for check in (["verify"], ["security", "--offline=yes", "--threshold=20"]):
+        done = subprocess.run(["systemd-analyze", *check, unit], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_way_to_run_it_gives_options_that_exist():
+    unit = re.search(r"^ExecStart=\S+ serve (.*)$", (DEPLOY / "systemd" / "upright.service").read_text(), re.MULTILINE)
+    (pod, *_) = yaml.safe_load_all((DEPLOY / "kubernetes" / "upright.yaml").read_text())
+    composed = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["upright"]["command"]
+    entry = re.search(r'^ENTRYPOINT \["upright", "serve", (.*)\]$', DOCKERFILE, re.MULTILINE)
+    assert unit and entry
+    scraped = pod["spec"]["template"]["metadata"]["annotations"]["prometheus.io/scrape"] == "true"
+    args = pod["spec"]["template"]["spec"]["containers"][0]["args"]
+    for words in (unit[1].split(), args, composed, json.loads(f"[{entry[1]}]")):
+        context = serve_command.make_context("serve", list(words))
+        assert context.params["open_metrics"] or not (scraped and words is args), "annotations hold no key"
 
 
 def test_the_shell_script_is_plain():

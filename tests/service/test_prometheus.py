@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -43,16 +44,24 @@ def prometheus(served, tmp_path_factory):
     config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(RULES)]
     config["scrape_configs"][0]["static_configs"][0]["targets"] = [served.url.removeprefix("http://")]
+    with running(folder, config) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def running(folder: Path, config: dict) -> Iterator[httpx.Client]:
+    """A client of a Prometheus of that configuration."""
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     port = free_port()
     command = [program("prometheus"), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
     with (folder / "log").open("wb") as log:
-        running = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
-    yield client
-    client.close()
-    running.terminate()
-    running.wait(30)
+        process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def ask(prometheus: httpx.Client, query: str) -> list[dict]:
@@ -125,6 +134,25 @@ def test_alerts_fire_as_they_should():
     }
 
 
+def test_an_instance_that_is_found_by_annotations_and_stops_is_alerted(serve, tmp_path):
+    """The job is then that of all pods; the alert waits 2 minutes, here none."""
+    service = serve("--open-metrics", env={"UPRIGHT_API_KEYS": "anna:0123456789abcdef"})
+    rules = yaml.safe_load(RULES.read_text())
+    for rule in rules["groups"][1]["rules"]:
+        rule["for"] = "0s"
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
+    config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}}
+    targets = [{"targets": [service.url.removeprefix("http://"), "127.0.0.1:1"]}]
+    config |= {"rule_files": [str(tmp_path / "rules.yaml")]}
+    config |= {"scrape_configs": [{"job_name": "kubernetes-pods", "static_configs": targets}]}
+    with running(tmp_path, config) as client:
+        eventually(client, "count(upright_model_info)", 1)
+        service.kill()
+        found = eventually(client, 'count(ALERTS{alertname="UprightDown", alertstate="firing"})', 1)
+        assert found[0]["value"][1] == "1", "the pod of another program, which is down too, is not ours"
+        eventually(client, 'count(ALERTS{alertname="UprightGone", alertstate="firing"})', 1)
+
+
 def test_every_panel_of_the_dashboard_asks_for_metrics_that_exist(served, prometheus):
     eventually(prometheus, "sum(upright_requests_total)", 1)
     exposed = set(re.findall(r"^# TYPE (\w+) ", served.client.get("/metrics").text, re.MULTILINE))
@@ -139,5 +167,12 @@ def test_every_panel_of_the_dashboard_asks_for_metrics_that_exist(served, promet
         for name in re.findall(r"\b(upright_\w+)", query):
             assert re.sub(r"_(bucket|count|sum)$", "", name) in exposed, name
         assert set(re.findall(r"upright:[\w:]+", query)) <= recorded
+    first = board["panels"][:4]
+    assert [(panel["type"], panel["gridPos"]["y"], panel["gridPos"]["w"]) for panel in first] == [("stat", 0, 6)] * 4
+    served.client.post("/v1/orientation", content=jpeg())
+    eventually(prometheus, 'sum(upright_request_seconds_count{route="/v1/orientation"})', 1)
+    served.client.post("/v1/orientation", content=jpeg())  # a rate is of what is added to a series that is there
+    for panel in first:
+        eventually(prometheus, panel["targets"][0]["expr"].replace("$__rate_interval", "1m") + " >= 0", 0)
     ids = [panel["id"] for panel in board["panels"]]
     assert len(ids) == len(set(ids))
