@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -11,11 +12,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect
 
 from upright import Detector
@@ -25,6 +27,7 @@ from upright.results import Outcome
 from upright.review import Server, Session, read_decisions
 from upright.sources import find_items
 from upright.together import place_of
+from upright.turns import Turn
 
 from .conftest import Visit
 from .reference import DEMO
@@ -66,6 +69,12 @@ def review(outcomes: tuple[Path, list[Outcome]], tmp_path: Path) -> Iterator[Ser
         name = Path(outcome.source).name
         session.add(Outcome(str(folder / name), outcome.orientation), Path(name))
     session.complete = True
+    with serving(session) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving(session: Session) -> Iterator[Server]:
     with Server(session) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -141,6 +150,45 @@ def test_a_person_settles_everything_by_keyboard(review: Server, opened: Opening
 
     assert all(isinstance(each.outcome, str) for each in undo(review.session.journal.path))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_mirror_image_that_was_found_is_proposed_and_a_tilt_is_shown(
+    visit: Callable[..., Visit], node_modules: Path, tmp_path: Path
+) -> None:
+    """The picture is a page in a mirror, upside down; the answer is what `--mirror --tilt` say of such a one."""
+    path = tmp_path / "slide.jpg"
+    with Image.open(DEMO / "page.jpg") as image:
+        ImageOps.mirror(image.rotate(90, expand=True)).rotate(180).save(path, quality=90)
+    before = path.read_bytes()
+    with Detector() as detector:
+        seen = detector.detect(before)
+    answer = replace(seen, turn=Turn(180), best=Turn(180), mirrored=True, tilt=1.25, tilt_error=0.03)
+    session = Session(Journal(tmp_path / "journal.jsonl"), tmp_path / "decisions.jsonl")
+    session.add(Outcome(str(path), answer), Path(path.name))
+    session.complete = True
+    with serving(session) as server:
+        page = visit(server.url, ready=False, bypass_csp=True).page
+        page.get_by_role("button", name="Look at 1: to turn").click()
+        expect(page.locator("#large")).to_have_class("turn180 mirrored")
+        expect(page.locator("#mirror")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("#found-mirror")).to_be_visible()
+        expect(page.locator("#found-tilt")).to_have_text("tilt +1.25° ± 0.03°")
+        page.add_script_tag(path=node_modules / "axe-core/axe.min.js")
+        assert page.evaluate(AXE) == []
+
+        page.keyboard.press("m")
+        expect(page.locator("#large")).to_have_class("turn180")
+        page.keyboard.press("m")
+        expect(page.locator("#large")).to_have_class("turn180 mirrored")
+        page.keyboard.press("Enter")
+        expect(page.locator("#undo")).to_be_enabled()
+        assert tag(path) == 4
+        page.locator("[data-list=decided]").click()
+        expect(page.locator("#large")).to_have_class("turn0")
+        expect(page.locator("#found-mirror")).to_be_hidden()
+        page.keyboard.press("u")
+        expect(page.locator("#large")).to_have_class("turn180 mirrored")
+        assert path.read_bytes() == before
 
 
 AXE = """async () => (await axe.run()).violations.map(each => [each.id, ...each.nodes.map(node => node.html)])"""

@@ -16,7 +16,7 @@ let complete = false;
 let sending = Promise.resolve();
 
 function shown(entry) {
-  return tried.get(entry.id) ?? { turn: entry.turn, mirrored: false };
+  return tried.get(entry.id) ?? { turn: entry.turn, mirrored: entry.mirror };
 }
 
 function listOf(entry) {
@@ -121,6 +121,9 @@ function drawWork() {
   lay(large, now);
   $("#name").textContent = title(entry);
   $("#words").textContent = entry.error || entry.words;
+  $("#found-mirror").hidden = !entry.mirror;
+  $("#found-tilt").hidden = !entry.tilt;
+  $("#found-tilt").textContent = `tilt ${entry.tilt}`;
   for (const button of document.querySelectorAll("#ways button")) {
     const turn = Number(button.dataset.turn);
     const image = button.querySelector("img");

@@ -33,6 +33,7 @@ class Entry:
     Attributes:
         path: the file that decisions are written into; empty where it cannot be written.
         turn: what is proposed: the answer, for an unsure picture the likeliest turn.
+        mirror: whether it is also proposed to exchange left and right, before the turn.
         job: the name of those that a person may decide at once.
         decided: the turn that a person decided, from how it was shown before.
         version: grows with each write, so that a browser asks for the new pixels.
@@ -46,6 +47,7 @@ class Entry:
     path: str
     turn: Turn
     job: str
+    mirror: bool = False
     decided: Turn | None = None
     mirrored: bool = False
     version: int = 0
@@ -66,6 +68,8 @@ class Entry:
             "pages": answer.pages if answer else 1,
             "group": "turn" if group in (Group.TURNED, Group.WOULD_TURN, Group.CANNOT) else group.name.lower(),
             "turn": int(self.turn),
+            "mirror": self.mirror,
+            "tilt": answer.tilt_words if answer else "",
             "confidence": answer.confidence if answer else 0,
             "words": printable(self.outcome.words),
             "job": self.job,
@@ -130,17 +134,19 @@ class Session:
             return
         answer, error, path = outcome.orientation, "", ""
         turn = Turn.NONE if answer is None else answer.best if answer.turn is None else answer.turn
+        mirror = answer is not None and answer.mirrored is True
         try:
             path = self._place(outcome, relative)
         except UprightError as problem:
             error = printable(problem)
         if outcome.correction and outcome.correction.written:
-            turn = Turn.NONE
+            turn, mirror = Turn.NONE, False
         known = self._remembered(path, answer.page if answer else 0)
         with self._lock:
-            entry = Entry(len(self.entries), outcome, path, turn, self.job_of(outcome), error=error)
+            entry = Entry(len(self.entries), outcome, path, turn, self.job_of(outcome), mirror, error=error)
             if known:
-                entry.decided, entry.mirrored, entry.turn = known.turn, known.mirrored, Turn.NONE
+                entry.decided, entry.mirrored = known.turn, known.mirrored
+                entry.turn, entry.mirror = Turn.NONE, False
             entry.seen = _identity(path)
             self.entries.append(entry)
             self._touch(entry)
@@ -225,7 +231,7 @@ class Session:
         entry.decided, entry.mirrored = choice.turn, choice.mirrored
         if after != before:
             entry.version += 1
-            entry.turn = Turn.NONE
+            entry.turn, entry.mirror = Turn.NONE, False
         best, confidence = (answer.best, answer.confidence) if answer else (Turn.NONE, 0.0)
         return Decision(entry.path, page, choice.turn, choice.mirrored, before, after, best, confidence)
 
