@@ -10,9 +10,12 @@ from PIL import Image
 
 from upright import Detector, SourceError, Turn, UsageError
 from upright.cli import cli
-from upright.integrations.immich import Immich, merged, set_right
+from upright.integrations.immich import Immich, merged
 from upright.integrations.photoprism import PhotoPrism
-from upright.integrations.photoprism import set_right as set_right_in_photoprism
+from upright.integrations.photos import Wanted, set_right
+from upright.journal import Journal
+from upright.results import Outcome
+from upright.review.session import Choice, Session
 
 from .standins import CLOCKWISE, KEY, FakeImmich, FakePhotoPrism, Refused, jpeg, serving
 
@@ -70,13 +73,13 @@ def test_every_merge_shows_what_was_shown_and_then_the_turn() -> None:
         fake.edits["a"] = edits
         wanted = fake.shown("a").transpose(CLOCKWISE[turn]) if turn else fake.shown("a")
         with serving(fake) as address:
-            Immich(address, KEY).put_edits("a", merged(edits, turn))
+            Immich(address, KEY).put_edits("a", merged(edits, Wanted(turn)))
         assert np.array_equal(np.asarray(fake.shown("a")), np.asarray(wanted))
 
 
 def test_an_edit_that_is_not_known_is_not_lost() -> None:
     with pytest.raises(SourceError, match="an edit that upright does not know, 'adjust'; turn it in Immich"):
-        merged([{"action": "adjust", "parameters": {}}], Turn.RIGHT)
+        merged([{"action": "adjust", "parameters": {}}], Wanted(Turn.RIGHT))
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
@@ -84,11 +87,44 @@ def test_photoprism(orientation: int, upright_page: Image.Image, detector: Detec
     stored = upright_page.transpose(CLOCKWISE[90])
     fake = FakePhotoPrism({"one": jpeg(stored, orientation), "two": jpeg(upright_page)})
     with serving(fake) as address:
-        said = list(set_right_in_photoprism(PhotoPrism(address, KEY), detector, "balanced", dry_run=True))
+        said = list(set_right(PhotoPrism(address, KEY), detector, "balanced", dry_run=True))
         assert len(said) == 1 and "2026/one.jpg: would be turned" in said[0] and fake.writes == 0
-        said = list(set_right_in_photoprism(PhotoPrism(address, KEY), detector, "balanced"))
+        said = list(set_right(PhotoPrism(address, KEY), detector, "balanced"))
         assert said[0].endswith(f"(EXIF {orientation} to 8)") and fake.writes == 1
         assert alike(fake.shown("one"), upright_page) and alike(fake.shown("two"), upright_page)
+
+
+@pytest.mark.parametrize("program", ["immich", "photoprism"])
+def test_what_a_person_decided_in_the_review_is_sent(program: str, tmp_path: Path, detector: Detector) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (6, 9, 3), np.uint8)
+    blots = {name: Image.fromarray(np.roll(noise, by, 1)).resize((450, 300)) for by, name in enumerate("abc")}
+    fake = FakeImmich(blots) if program == "immich" else FakePhotoPrism({n: jpeg(i, 6) for n, i in blots.items()})
+    shown = {name: fake.shown(name) for name in blots}
+    decisions, folder = tmp_path / "decisions.jsonl", tmp_path / "unsure"
+    variable = {"immich": "IMMICH_API_KEY", "photoprism": "PHOTOPRISM_TOKEN"}[program]
+
+    def photos(*words: str) -> list[str]:
+        result = CliRunner().invoke(cli, ["photos", program, address, *words], env={variable: KEY})
+        assert result.exception is None
+        return result.output.splitlines()
+
+    with serving(fake) as address:
+        saved = photos("--careful", "--unsure", str(folder))
+        assert [line.partition(": ")[2] for line in saved] == [f"unsure, saved as {name}.jpg" for name in blots]
+        session = Session(Journal(tmp_path / "journal.jsonl"), decisions)
+        for number, (name, turn, mirrored) in enumerate((("a", 90, False), ("b", 180, True), ("c", 0, False))):
+            session.add(Outcome(str(folder / f"{name}.jpg"), detector.detect(folder / f"{name}.jpg")), Path(name))
+            session.decide([Choice(number, session.entries[number].version, Turn(turn), mirrored)])
+        said = photos("--decisions", str(decisions), "--dry-run")
+        assert fake.writes == 0 and len(said) == 2, "upright pictures stay"
+        assert "would be turned by 90°" in said[0] and "would be mirrored and turned by 180°" in said[1]
+        photos("--decisions", str(decisions))
+        assert alike(fake.shown("a"), shown["a"].transpose(CLOCKWISE[90]))
+        assert alike(fake.shown("b"), shown["b"].transpose(Image.Transpose.FLIP_LEFT_RIGHT).transpose(CLOCKWISE[180]))
+        assert alike(fake.shown("c"), shown["c"]) and fake.writes == 2
+        again = photos("--decisions", str(decisions))
+        assert [line.partition(": ")[2] for line in again] == ["stays, it was changed since it was looked at"] * 2
+        assert fake.writes == 2
 
 
 @pytest.mark.parametrize("program", ["immich", "photoprism"])

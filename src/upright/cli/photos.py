@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +18,18 @@ from ..integrations import PHOTO_PROGRAMS
 @click.option("--dry-run", is_flag=True, help="Say what would be turned; change nothing.")
 @click.option("--careful", "promise", flag_value="careful", help="Turn only what is surest: the fewest wrong turns.")
 @click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="The default.")
-def command(program: str, address: str, dry_run: bool, promise: str) -> None:
+@click.option(
+    "--unsure", metavar="FOLDER", type=click.Path(path_type=Path), help="Save the pictures that upright is unsure of."
+)
+@click.option(
+    "--decisions",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Turn what you decided about those in `upright review FOLDER --decisions FILE`, and no other.",
+)
+def command(
+    program: str, address: str, dry_run: bool, promise: str, unsure: Path | None, decisions: Path | None
+) -> None:
     """Turn the photographs that lie wrong in Immich or PhotoPrism.
 
     ADDRESS is that of the server. The key is in the environment: IMMICH_API_KEY, or PHOTOPRISM_TOKEN.
@@ -27,14 +40,19 @@ def command(program: str, address: str, dry_run: bool, promise: str) -> None:
     variable = PHOTO_PROGRAMS[program]
     if not (key := os.environ.get(variable)):
         raise UsageError(f"{variable} is not set", remedy=f"put the key into the environment as {variable}")
+    from ..integrations import photos
+    from ..integrations.immich import Immich
+    from ..integrations.photoprism import PhotoPrism
+
+    library: Any = Immich(address, key) if program == "immich" else PhotoPrism(address, key)
+    if decisions:
+        from ..review.decisions import read_decisions
+
+        for line in photos.as_decided(library, read_decisions(decisions).values(), dry_run):
+            click.echo(line)
+        return
     from ..detector import Detector
-    from ..integrations import immich, photoprism
 
     with Detector() as detector:
-        lines = (
-            immich.set_right(immich.Immich(address, key), detector, promise, dry_run)
-            if program == "immich"
-            else photoprism.set_right(photoprism.PhotoPrism(address, key), detector, promise, dry_run)
-        )
-        for line in lines:
+        for line in photos.set_right(library, detector, promise, dry_run, unsure):
             click.echo(line)

@@ -7,17 +7,22 @@ the whole list, so it is read and merged first. https://api.immich.app/endpoints
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from upright import ExifOrientation, SourceError, SourceMissing, Turn, UprightError
+from upright import ExifOrientation, SourceError, SourceMissing, Turn
 
 from .http import Api
-
-if TYPE_CHECKING:
-    from upright import Detector, Promise
+from .photos import Wanted
 
 #: Assets of one page of the search; Immich allows at most 1,000.
 _PAGE = 250
+
+
+class Asset(NamedTuple):
+    """A picture: its id and file name."""
+
+    uid: str
+    name: str
 
 
 class Immich:
@@ -27,19 +32,19 @@ class Immich:
         remedy = "make a key with asset.read, asset.view and the asset edit permissions"
         self._api = Api(address, "Immich", {"x-api-key": key, "Accept": "application/json"}, remedy)
 
-    def pictures(self) -> Iterator[tuple[str, str]]:
-        """Id and file name of each picture of the key's owner."""
+    def pictures(self) -> Iterator[Asset]:
+        """Each picture of the key's owner."""
         page: str | None = "1"
         while page:
             found = self._api.json("POST", "/api/search/metadata", {"type": "IMAGE", "page": int(page), "size": _PAGE})
             with self._api.understood():
-                assets = [(str(each["id"]), str(each["originalFileName"])) for each in found["assets"]["items"]]
+                assets = [Asset(str(each["id"]), str(each["originalFileName"])) for each in found["assets"]["items"]]
                 page = found["assets"]["nextPage"]
             yield from assets
 
-    def preview(self, asset: str) -> bytes:
+    def shown(self, picture: Asset) -> bytes:
         """The picture as Immich shows it, some 1,440 pixels large."""
-        return self._api.bytes("GET", f"/api/assets/{asset}/thumbnail?size=preview")[0]
+        return self._api.bytes("GET", f"/api/assets/{picture.uid}/thumbnail?size=preview")[0]
 
     def edits(self, asset: str) -> list[dict[str, Any]]:
         """The edits that the picture has. Raises SourceError before Immich 2.5."""
@@ -58,9 +63,18 @@ class Immich:
         else:
             self._api.bytes("DELETE", f"/api/assets/{asset}/edits")
 
+    def change(self, picture: Asset, exif: ExifOrientation, wanted: Wanted, dry_run: bool) -> str:
+        """By edits. A picture that somebody turned or mirrored in Immich is left as that person wanted it."""
+        edits = self.edits(picture.uid)
+        if any(edit["action"] != "crop" for edit in edits):
+            return f"stays as it was edited in Immich (it would be {wanted})"
+        if not dry_run:
+            self.put_edits(picture.uid, merged(edits, wanted))
+        return f"would be {wanted}" if dry_run else str(wanted)
 
-def merged(edits: Sequence[dict[str, Any]], turn: Turn) -> list[dict[str, Any]]:
-    """Edits that show the picture as these do and then turn it.
+
+def merged(edits: Sequence[dict[str, Any]], wanted: Wanted) -> list[dict[str, Any]]:
+    """Edits that show the picture as these do and then as wanted.
 
     Raises:
         SourceError: there is an edit that upright does not know, which may not be lost.
@@ -77,29 +91,7 @@ def merged(edits: Sequence[dict[str, Any]], turn: Turn) -> list[dict[str, Any]]:
             shown = shown.then(Turn.HALF if parameters["axis"] == "vertical" else Turn.NONE)
         else:
             raise SourceError(f"it has an edit that upright does not know, {action!r}", remedy="turn it in Immich")
-    shown = shown.then(turn)
+    shown = wanted.after(shown)
     mirror = [{"action": "mirror", "parameters": {"axis": "horizontal"}}] if shown.mirrored else []
     rotate = [{"action": "rotate", "parameters": {"angle": int(shown.turn)}}] if shown.turn else []
     return [*crops, *mirror, *rotate]
-
-
-def set_right(immich: Immich, detector: Detector, promise: Promise | str, dry_run: bool = False) -> Iterator[str]:
-    """Turn what lies wrong; a line for each picture that is turned, or fails.
-
-    A picture that somebody turned or mirrored in Immich is left as that person wanted it. Raises SourceError if
-    the list of pictures cannot be read.
-    """
-    for asset, name in immich.pictures():
-        try:
-            answer = detector.detect(immich.preview(asset), promise=promise)
-            if not answer.turn:
-                continue
-            edits = immich.edits(asset)
-            if any(edit["action"] != "crop" for edit in edits):
-                yield f"{name}: stays as it was edited in Immich (it would be turned by {int(answer.turn)}°)"
-                continue
-            if not dry_run:
-                immich.put_edits(asset, merged(edits, answer.turn))
-            yield f"{name}: {'would be turned' if dry_run else 'turned'} by {int(answer.turn)}°"
-        except UprightError as error:
-            yield f"{name}: {error}"

@@ -6,14 +6,12 @@ https://docs.photoprism.dev: ``PUT /api/v1/photos/{uid}/files/{fileuid}/orientat
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from upright import Turn, UprightError
+from upright import ExifOrientation
 
 from .http import Api
-
-if TYPE_CHECKING:
-    from upright import Detector, ExifOrientation, Promise
+from .photos import Wanted
 
 _PAGE = 500
 
@@ -51,7 +49,7 @@ class PhotoPrism:
                 return
             offset += _PAGE
 
-    def original(self, file: PrimaryFile) -> bytes:
+    def shown(self, file: PrimaryFile) -> bytes:
         """The file's bytes."""
         return self._api.bytes("GET", f"/api/v1/dl/{file.hash}?t={self._download}")[0]
 
@@ -60,25 +58,12 @@ class PhotoPrism:
         path = f"/api/v1/photos/{file.photo}/files/{file.uid}/orientation"
         self._api.json("PUT", path, {"Orientation": int(orientation)})
 
-
-def set_right(photos: PhotoPrism, detector: Detector, promise: Promise | str, dry_run: bool = False) -> Iterator[str]:
-    """Turn what lies wrong; a line for each picture that is turned, or fails.
-
-    Raises SourceError if the list of pictures cannot be read.
-    """
-    for file in photos.pictures():
-        try:
-            answer = detector.detect(photos.original(file), promise=promise)
-            if not answer.turn:
-                continue
-            # What the file says counts: the index may be older.
-            after = answer.exif.then(Turn(answer.turn))
-            if not dry_run:
-                photos.put_orientation(file, after)
-            done = "would be turned" if dry_run else "turned"
-            yield f"{file.name}: {done} by {int(answer.turn)}° (EXIF {int(answer.exif)} to {int(after)})"
-        except UprightError as error:
-            yield f"{file.name}: {error}"
+    def change(self, file: PrimaryFile, exif: ExifOrientation, wanted: Wanted, dry_run: bool) -> str:
+        """By the EXIF orientation. What the file says counts: the index may be older."""
+        after = wanted.after(exif)
+        if not dry_run:
+            self.put_orientation(file, after)
+        return f"{'would be ' * dry_run}{wanted} (EXIF {int(exif)} to {int(after)})"
 
 
 def _file(photo: dict[str, Any], file: dict[str, Any]) -> PrimaryFile:
