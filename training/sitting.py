@@ -196,9 +196,7 @@ def _content(tar: tarfile.TarFile, name: str) -> bytes:
 
 
 class Sitting(Trainer):
-    """A run whose length may be changed while it goes on, in the layout that is fastest on this device."""
-
-    layout = torch.channels_last
+    """A run whose length may be changed while it goes on."""
 
     def progress(self) -> float:
         changed = self.run_folder / "minutes"
@@ -207,36 +205,7 @@ class Sitting(Trainer):
         return super().progress()
 
     def forward(self, views: Tensor) -> network.Heads:
-        return super().forward(views.contiguous(memory_format=self.layout))
-
-    def choose_layout(self) -> None:
-        """Tries the layouts of memory and cuDNN's search for algorithms, six steps each, at a rate of nothing."""
-        found: dict[tuple[bool, bool], float] = {}
-        for search in (False, True):
-            for last in (True, False):
-                self.lay_out(last, search)
-                for _ in range(4):
-                    self.net_only()
-                torch.cuda.synchronize()
-                began = time.monotonic()
-                for _ in range(4):
-                    self.net_only()
-                torch.cuda.synchronize()
-                found[last, search] = time.monotonic() - began
-                self.log(f"channels last {last}, search {search}: {found[last, search] / 4:.3f} s a step")
-        self.lay_out(*min(found, key=lambda way: found[way]))
-
-    def lay_out(self, last: bool, search: bool) -> None:
-        torch.backends.cudnn.benchmark = search
-        self.layout = torch.channels_last if last else torch.contiguous_format
-        self.net.to(memory_format=self.layout)  # type: ignore[call-overload]
-
-    def net_only(self) -> None:
-        """Forward and backward of all groups over views of noise."""
-        for group in self.recipe.group:
-            views = torch.rand(group.views, 3, group.size_px, group.size_px, device=self.device) * 255
-            self.forward(views).turn.sum().backward()  # type: ignore[no-untyped-call]
-        self.optimiser.zero_grad(set_to_none=True)
+        return super().forward(views.contiguous(memory_format=torch.channels_last))
 
 
 class HeadsSitting(Sitting, HeadsTrainer):
@@ -247,11 +216,8 @@ def train(options: argparse.Namespace) -> None:
     recipe = Recipe.read(options.recipe, minutes=options.minutes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pictures = Arriving(options.pieces, recipe, device)
-    recipe = Recipe.read(options.recipe, minutes=options.minutes, start=str(pictures.weights))
-    trainer = (HeadsSitting if options.heads else Sitting)(recipe, pictures, options.run, device)
-    if device.type == "cuda":
-        trainer.choose_layout()
-    run(trainer, resume=False)
+    recipe = Recipe.read(options.recipe, minutes=options.minutes, start=str(options.start or pictures.weights))
+    run((HeadsSitting if options.heads else Sitting)(recipe, pictures, options.run, device), resume=False)
 
 
 def main() -> None:
@@ -275,6 +241,7 @@ def main() -> None:
     training.add_argument("--recipe", required=True, type=Path)
     training.add_argument("--minutes", type=float, help="instead of the recipe's")
     training.add_argument("--run", required=True, type=Path)
+    training.add_argument("--start", type=Path, help="weights instead of those in the first piece")
     training.add_argument("--heads", action="store_true", help="train the second network, by recipes/heads-gpu.toml")
     options = parser.parse_args()
     {"pack": pack, "train": train, "decode": decode}[options.command](options)
