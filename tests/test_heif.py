@@ -229,6 +229,9 @@ def test_what_cannot_be_turned_by_boxes_says_why() -> None:
     picture().save(animated, "AVIF", save_all=True, append_images=[picture().transpose(0)])
     data, done = corrected_bytes(animated.getvalue(), Turn.RIGHT)
     assert (data, done.method, done.note) == (animated.getvalue(), Method.KEEP, "it is an animation")
+    for options in ({"method": Method.REENCODE}, {"pixels": True}):
+        with pytest.raises(NotLossless, match="it is an animation, and one frame would be kept; use --sidecar"):
+            corrected_bytes(animated.getvalue(), Turn.RIGHT, **options)
     source = SOURCES["avif"]()
     at = source.index(b"ipco") - 4
     data, done = corrected_bytes(source[:at] + b"\0\0\0\0free" + source[at + 8 :], Turn.RIGHT)

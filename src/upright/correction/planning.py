@@ -266,6 +266,8 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
     # In place a picture stays what it is, whatever its name promises.
     form = tag.format if request.in_place else _promised(target) or tag.format or "JPEG"
     row, note = format_in(window), ""
+    if is_animation(window):
+        raise NotLossless("it is an animation, and one frame would be kept", remedy=_remedy(row, window, kept.turn))
     if row and row.container and not row.extra and (count := row.container.pages(window)) > 1:
         held = row.holds or "frames"
         if held == "frames" or form == row.name:
