@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageOps
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from upright import Detector
 from upright.carriers import read_exif_orientation
@@ -214,6 +214,23 @@ def test_it_is_accessible_and_fits(
         page.screenshot(path=screenshots / f"review-{name}-{scheme}-{size[0]}.png")
     stage = page.locator("#stage").bounding_box()
     assert stage and stage["height"] >= 0.25 * size[1]
+
+
+def test_a_tab_asks_before_it_closes_over_decisions_that_are_not_written(
+    review: Server, opened: Opening, tmp_path: Path
+) -> None:
+    page, held = opened(review.url), list[Route]()
+    page.route("**/decide", lambda route: held.append(route))  # the method of a list cannot be one
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator("#name")).to_have_text("disc_1.jpg")
+    with page.expect_event("dialog") as asked:
+        page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    held[0].continue_()
+    expect(page.locator("#undo")).to_be_enabled()
+    assert tag(tmp_path / "pictures" / "disc_0.jpg") == 6
 
 
 def test_a_finger_does_it_too(review: Server, opened: Opening, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ let picked = new Set();
 let changes = 0;
 let complete = false;
 let sending = Promise.resolve();
+// How many decisions are not answered yet; those behind the first are not even sent.
+let waiting = 0;
 
 function shown(entry) {
   return tried.get(entry.id) ?? { turn: entry.turn, mirrored: entry.mirror };
@@ -278,6 +280,7 @@ async function finish() {
 
 // One after the other, so that versions stay true; kept alive when the tab is closed.
 function post(path, body) {
+  waiting += 1;
   const sent = sending.then(async () => {
     try {
       const headers = { "Content-Type": "application/json" };
@@ -290,6 +293,8 @@ function post(path, body) {
     } catch {
       gone();
       return undefined;
+    } finally {
+      waiting -= 1;
     }
   });
   sending = sent;
@@ -391,4 +396,7 @@ $("#before").addEventListener("click", () => step(-1));
 $("#all").addEventListener("click", () => keep(members(list)));
 $("#undo").addEventListener("click", undo);
 $("#finish").addEventListener("click", finish);
+addEventListener("beforeunload", (event) => {
+  if (waiting) event.preventDefault();
+});
 poll();
