@@ -30,6 +30,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from upright.carriers import read_exif_orientation
+from upright.machine import processors
 from upright.turns import ExifOrientation, Turn, show_pillow
 
 OUT = Path(__file__).parent / "out"
@@ -93,6 +94,8 @@ def reviewed(folder: Path, needed: dict[str, Turn]) -> dict[str, Any]:
             keys += _settle(page, name, folder, needed)
         page.wait_for_function("() => document.querySelector('#nothing-head').textContent.startsWith('Everything')")
         page.locator("#nothing-acts button").click()
+        # The decisions that are on their way are written first.
+        page.wait_for_function("() => document.querySelector('#nothing-head').textContent === 'Done.'", timeout=60_000)
         browser.close()
         said = process.stderr.read()
     return {"seconds": time.perf_counter() - started, "keys": keys, "said": said}
@@ -150,6 +153,7 @@ def main() -> None:
         needed = made(options.evaluation, folder, options.pictures)
         before = {path.name: path.read_bytes() for path in folder.iterdir()}
         rows: dict[str, Any] = {"pictures": len(needed), "turned": sum(map(bool, needed.values()))}
+        before_load = os.getloadavg()[0]
         rows["look_s"], said = run(folder)
         print(said)
         rows["correct_s"], said = run("correct", folder, "--in-place", "--together")
@@ -166,10 +170,11 @@ def main() -> None:
         after = {path.name: path.read_bytes() for path in folder.iterdir()}
         rows |= {"undo_s": seconds, "changed_after_undo": sum(after.get(name) != data for name, data in before.items())}
         rows["kinds"] = Counter(Path(name).suffix for name in needed)
+        rows["processors"], rows["load"] = processors(), [round(each, 1) for each in (before_load, os.getloadavg()[0])]
         rows["total_s"] = sum(rows[name] for name in ("look_s", "correct_s", "review_s", "undo_s"))
     print(json.dumps(rows, indent=1))
     OUT.mkdir(exist_ok=True)
-    (OUT / "archive.json").write_text(json.dumps(rows, indent=1))
+    (OUT / "archive.json").write_text(json.dumps({"runs": [rows]}, indent=1))
     if rows["wrong"] or rows["lost"] or rows["changed_after_undo"] or rows["total_s"] > 300:
         sys.exit("not every picture is right, whole and back in time")
 
