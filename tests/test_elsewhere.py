@@ -27,6 +27,16 @@ def without(file, *arguments, **options):
     return real(file, *arguments, **options)
 io.open = builtins.open = without
 """
+#: Files of tests of the core, without those that try what Linux alone has (extended attributes, modes).
+CORE = ("steps", "journal", "sources", "carriers")
+#: What runs the tests is imported before anything is taken away: it asks Linux for the user's folders. With it comes
+#: shutil, which copies extended attributes where os has them when it is imported.
+RUNNER = """
+import platformdirs, pytest, shutil
+from _pytest import tmpdir
+shutil._copyxattr, shutil._USE_CP_SENDFILE = lambda *_, **options: None, False
+tmpdir.get_user_id = lambda: None
+"""
 #: Every module is imported, then the commands run one after the other in one process.
 WORK = """
 import importlib, pkgutil
@@ -65,3 +75,16 @@ def test_the_core_without_what_linux_has(taken: str, tmp_path: Path) -> None:
     assert "3 turned, 0 unsure, 0 failed" in done.stderr
     assert journal.stat().st_size > 0
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("taken", [MACOS + NO_PROC, MACOS + WINDOWS + NO_PROC], ids=["macOS", "Windows"])
+def test_the_tests_of_the_core_pass_there(taken: str) -> None:
+    """Those of files, journals, formats and sources in their own process; what needs Linux itself says so."""
+    here = Path(__file__).parent
+    files = [here / f"test_{name}.py" for name in CORE]
+    run = f"{RUNNER}{taken}sys.exit(pytest.main(['-x', '-m', 'not slow', '-p', 'no:cacheprovider', *sys.argv[1:]]))"
+    done = subprocess.run(
+        [sys.executable, "-c", run, *map(str, files)], capture_output=True, text=True, cwd=here.parent, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
