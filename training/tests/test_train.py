@@ -48,6 +48,9 @@ def test_recipes_are_whole(path: Path) -> None:
     recipe = Recipe.read(path)
     assert recipe.variant in network.VARIANTS and recipe.group
     assert abs(sum(group.weight for group in recipe.group) - 1) < 1e-9 or path.stem == "finetune"
+    if "read" in path.stem:  # what teaches to read: 40 % of the views of text are windows at reading size
+        views = {group.wear: group.views for group in recipe.group}
+        assert views["read"] >= 0.4 * (views["read"] + views["text"])
 
 
 def test_unknown_fields_are_refused(tmp_path: Path) -> None:
