@@ -34,8 +34,8 @@ PICTURES = "-pictures"
 #: What the tensor ``turn`` says for an unsure picture; no turn is negative.
 UNSURE = -1
 
-#: Of Triton's extensions those that are here; of the repository the index alone, as models stay as they are loaded.
-_EXTENSIONS = ["binary_tensor_data", "model_configuration", "statistics", "model_repository"]
+#: Of Triton's extensions those that are here. "model_repository" promises loading, too, and here it is the index alone.
+_EXTENSIONS = ["binary_tensor_data", "model_configuration", "statistics"]
 _VERSIONS = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 _BODY = {
     "requestBody": {
