@@ -80,10 +80,6 @@ class Block(nn.Module):
         self.residual = stride == 1 and inner == outer
         self.drop_path = drop_path
 
-    def said(self, x: Tensor) -> Heads:
-        """All outputs for views [n, 3, s, s]."""
-        return self.heads(self.features(self.front(x, 0), 0))
-
     def forward(self, x: Tensor) -> Tensor:
         y = x
         if self._expand_conv is not None and self._bn0 is not None:
