@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from ..errors import Damaged
 from .container import Blocks, Container
@@ -31,6 +31,11 @@ class Link(NamedTuple):
 
     essential: bool
     number: int
+
+
+def pages_of(images: Iterable[Any]) -> list[Any]:
+    """The pictures that pi_heif finds, in the order of `Meta.masters`: the primary one first."""
+    return sorted(images, key=lambda image: not image.info["primary"])
 
 
 def boxes(window: Window, start: int = 0, end: int | None = None) -> Iterator[Box]:

@@ -12,6 +12,7 @@ from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixel
 from ..errors import NotLossless, UprightError
 from ..formats import Format, Window, cost, format_in, format_of
 from ..formats.bmp import has_profile
+from ..formats.heif import pages_of
 from ..formats.jpeg import segments
 from ..formats.jpeg2000 import would_lose
 from ..limits import Limits
@@ -207,8 +208,7 @@ def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., Non
     if form == "HEIC":
         import pi_heif
 
-        pictures = sorted(pi_heif.open_heif(io.BytesIO(data)), key=lambda each: not each.info["primary"])
-        return pictures[page].to_pillow()
+        return pages_of(pi_heif.open_heif(io.BytesIO(data)))[page].to_pillow()
     if form == "TIFF" and read_exif_orientation(data, page=page).present:
         # Pillow turns a tagged TIFF while it loads.
         data = patch_exif_orientation(data, ExifOrientation.TOP_LEFT, page=page)

@@ -11,6 +11,7 @@ from ..carriers import jxl
 from ..errors import Damaged, UsageError
 from ..extras import need
 from ..formats import FORMATS, Window
+from ..formats.heif import pages_of
 from ..formats.jxl import Jxl
 from ..turns import ExifOrientation
 from .colour import to_8_bits, to_srgb
@@ -85,7 +86,7 @@ def open_heif(source: OpenSource) -> Picture:
     source.file.seek(0)
     file = pi_heif.open_heif(source.file)
     source.check_pages(len(file))
-    image = sorted(file, key=lambda each: not each.info["primary"])[source.page]
+    image = pages_of(file)[source.page]
     source.check_whole(image.size, len(image.mode))
     return WholePicture(source, image.size, image.to_pillow, len(file))
 
