@@ -43,6 +43,7 @@ _ELSEWHERE = {
     "benchmark": "benchmark/README.md",
     "benchmark-methods": "benchmark/METHODS.md",
     "benchmark-data": "benchmark/DATACARD.md",
+    "benchmark-results": "benchmark/RESULTS.md",
     "examples": "examples/README.md",
     "npm": "web/package/README.md",
     "model-card": "src/upright/models/upright-1/README.md",
