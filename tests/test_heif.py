@@ -112,7 +112,10 @@ def payloads(data: bytes) -> dict[int, bytes]:
     return {item: window.at(span.start, span.end - span.start) for item, span in spans.items() if span}
 
 
-@pytest.mark.parametrize("turn", [Turn.RIGHT, Turn.HALF, Turn.LEFT])
+@pytest.mark.parametrize(
+    "turn",
+    [Turn.RIGHT, pytest.param(Turn.HALF, marks=pytest.mark.slow), pytest.param(Turn.LEFT, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_program_shows_it_turned_and_no_pixel_has_changed(name: str, turn: Turn, tmp_path: Path) -> None:
     source = SOURCES[name]()

@@ -59,7 +59,7 @@ def shown(data: bytes, folder: Path) -> np.ndarray:
         return np.asarray(image.convert("RGBA")).astype(int)
 
 
-@pytest.mark.parametrize("container", ["0", "1"])
+@pytest.mark.parametrize("container", [pytest.param("0", marks=pytest.mark.slow), "1"])
 @pytest.mark.parametrize("name", KINDS)
 def test_djxl_shows_it_turned_and_every_pixel_is_the_same(
     small: Image.Image, tmp_path: Path, name: str, container: str

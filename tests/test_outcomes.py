@@ -7,11 +7,8 @@ import io
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 from PIL import Image
@@ -19,7 +16,7 @@ from PIL import Image
 from upright import Detector
 from upright.results import Group
 
-from .conftest import DEMO
+from .conftest import DEMO, upright
 
 EXPECTED = {
     "already upright": 1,
@@ -31,15 +28,10 @@ EXPECTED = {
 SUMMARY = "1 already upright, 1 turned, 2 cannot be turned, 1 unsure, 1 failed; skipped: 1 empty, 1 not a picture"
 
 
-def upright(*words: object) -> CompletedProcess[str]:
-    command = [sys.executable, "-m", "upright", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
-
 def lying(path: Path, **options: object) -> Path:
     """A page on its side, which needs a turn by 270."""
     with Image.open(DEMO / "page.jpg") as page:
-        page.convert("RGB").save(path, **options)
+        page.convert("RGB").reduce(2).save(path, **options)
     return path
 
 

@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,15 +22,10 @@ from upright.run import work
 from upright.sources import find_items
 from upright.turns import ExifOrientation, Turn, show_pillow
 
-from .conftest import DEMO
+from .conftest import DEMO, upright
 
 #: How far each page is turned before it goes into a document.
 GIVEN = (Turn.NONE, Turn.RIGHT, Turn.HALF, Turn.NONE, Turn.LEFT)
-
-
-def upright(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "upright", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 def sheets() -> list[Image.Image]:
@@ -64,7 +58,10 @@ def heic(path: Path) -> None:
 MAKERS: dict[str, Callable[[Path], None]] = {"scan.pdf": pdf, "scan.tif": tiff, "scan.heic": heic}
 
 
-@pytest.fixture(scope="module", params=MAKERS)
+@pytest.fixture(
+    scope="module",
+    params=["scan.pdf", "scan.tif", pytest.param("scan.heic", marks=pytest.mark.slow)],  # 7 s to encode
+)
 def document(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path: Path = tmp_path_factory.mktemp("document") / request.param
     MAKERS[request.param](path)

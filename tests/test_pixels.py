@@ -193,6 +193,7 @@ def test_browsers_ignore_the_tag_of_a_webp_and_it_is_said(browser: Any, lossless
     assert corners(by_browser(browser, data, "webp")) == wanted
 
 
+@pytest.mark.slow  # Tesseract takes many seconds for a page that is upside down
 @pytest.mark.skipif(not shutil.which("tesseract"), reason="tesseract is not installed")
 def test_tesseract_reads_upright_pixels_and_no_tag(tmp_path: Path) -> None:
     with Image.open(DEMO / "page.jpg") as page:
@@ -201,7 +202,7 @@ def test_tesseract_reads_upright_pixels_and_no_tag(tmp_path: Path) -> None:
     def words(data: bytes) -> set[str]:
         (tmp_path / "page").write_bytes(data)
         command = ["tesseract", tmp_path / "page", "-", "--psm", "3"]
-        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        text = subprocess.run(command, capture_output=True, text=True, check=True, env={"OMP_THREAD_LIMIT": "1"}).stdout
         return {word for word in text.split() if len(word) > 3 and word.isalpha()}
 
     upright = words(corrected_bytes(lying, Turn.HALF, pixels=True)[0])

@@ -128,6 +128,7 @@ def test_a_report_that_cannot_be_written_is_an_upright_error(tmp_path: Path) -> 
         write_report([], tmp_path / "file" / "r.html")
 
 
+@pytest.mark.slow
 def test_a_report_of_a_thousand_is_small_and_shows_a_sample_of_each_group(tmp_path: Path) -> None:
     with Image.open(DEMO / "coffee.jpg") as image:
         noisy = Image.effect_noise((400, 300), 90).convert("RGB")

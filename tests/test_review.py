@@ -149,7 +149,7 @@ def test_an_incomplete_line_of_decisions_is_no_decision(folder: Path, detector: 
             read_decisions(tmp_path / "other.txt")
 
 
-@pytest.mark.parametrize("name", ["pages.pdf", "pages.tif"])
+@pytest.mark.parametrize("name", ["pages.pdf", pytest.param("pages.tif", marks=pytest.mark.slow)])
 def test_pages_of_a_document_are_decided_one_by_one(folder: Path, detector: Detector, name: str) -> None:
     path = folder / name
     with Image.open(DEMO / "page.jpg") as image:

@@ -7,7 +7,6 @@ import json
 import shutil
 import struct
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +26,7 @@ from upright.pictures import open_picture
 from upright.results import Method
 from upright.turns import ExifOrientation, Turn
 
-from .conftest import DEMO
+from .conftest import DEMO, upright
 
 
 def page() -> Image.Image:
@@ -94,6 +93,7 @@ def _tagged(orientation: int) -> bytes:
     return exif.tobytes()
 
 
+@pytest.mark.slow
 def test_a_raw_file_of_nothing_but_beginnings_costs_no_time() -> None:
     data = b"IIRO" + b"\xff\xd8\xff\xe0\0\x10" * 2_000_000
     started = time.process_time()
@@ -111,11 +111,6 @@ def test_tiffs_of_scanners_and_pyramids_are_no_raw_photographs() -> None:
     image = pyvips.Image.new_from_file(str(DEMO / "page.jpg"))
     for data in (out.getvalue(), image.tiffsave_buffer(**tiles), image.tiffsave_buffer(**tiles, subifd=True)):
         assert sniff(data[:1024]) == "TIFF"
-
-
-def upright(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "upright", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.parametrize("name", ["a.nef", "a.cr3"])

@@ -100,7 +100,9 @@ def test_a_picture_comes_out_straight_in_its_own_format(kind: str) -> None:
         assert np.median(image.numpy()) == 65301  # as it was: 8 bits would have made 65278 or 65535 of it
 
 
-@pytest.mark.parametrize("orientation", ExifOrientation)
+@pytest.mark.parametrize(
+    "orientation", [pytest.param(each, marks=[pytest.mark.slow] * (each not in (1, 5, 6))) for each in ExifOrientation]
+)
 def test_what_is_shown_is_straightened_however_it_is_stored(orientation: ExifOrientation) -> None:
     shown, exif = crooked(TILT, Turn.RIGHT), Image.Exif()
     exif[0x0112] = int(orientation)

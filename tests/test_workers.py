@@ -50,6 +50,7 @@ def test_what_takes_too_long_is_killed(worker):
     assert time.monotonic() - started < 20 and not worker.alive
 
 
+@pytest.mark.slow
 def test_what_needs_too_much_memory_fails_alone(worker):
     little, much = Limits(max_memory_mb=64), Limits(max_memory_mb=512)
     with pytest.raises(MemoryError):

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from upright import Overloaded, UsageError
+from upright.service import jobs_file
 from upright.service.jobs_store import JobsStore
 from upright.service.problems import BodyTooLarge, JobsUnusable, NotHere, StorageFull
 
@@ -57,7 +58,9 @@ def test_a_full_file_takes_no_job_and_takes_some_again_when_one_is_deleted(path)
     assert isinstance(store.trouble, StorageFull), "it is as good as full"
 
 
-def test_a_locked_file_is_overloaded_and_recovers(store, path):
+def test_a_locked_file_is_overloaded_and_recovers(path, monkeypatch):
+    monkeypatch.setattr(jobs_file, "_WAIT_S", 0.2)
+    store = JobsStore(str(path), max_mb=100)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Overloaded, match="locked"):
@@ -134,6 +137,7 @@ def test_the_service_says_what_is_wrong_with_its_file_and_goes_on_with_requests(
     assert service.terminate() == 0
 
 
+@pytest.mark.slow
 def test_jobs_can_be_deleted_on_a_full_disk(tmp_path):
     """A real small disk, in a mount namespace that ends with the service."""
     small = ["unshare", "--user", "--map-root-user", "--mount"]

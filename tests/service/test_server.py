@@ -35,6 +35,7 @@ def test_a_port_in_use_is_told(served):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_is_told_which_address_to_open():
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "upright", "serve", "--port", "0"]

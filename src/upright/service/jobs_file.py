@@ -18,6 +18,8 @@ from .problems import BodyTooLarge, JobsUnusable, StorageFull
 _RESERVE_BYTES = 16 << 20
 #: With less room than this, jobs are refused soon.
 _ROOM_BYTES = 256 << 10
+#: How long a transaction waits for another program's.
+_WAIT_S = 5.0
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -122,7 +124,7 @@ class JobsFile:
     def _db(self) -> sqlite3.Connection:
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
         if db is None:
-            db = sqlite3.connect(self._path, timeout=5, isolation_level=None)
+            db = sqlite3.connect(self._path, timeout=_WAIT_S, isolation_level=None)
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or never
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA journal_size_limit = 16777216")
