@@ -253,7 +253,10 @@ def test_a_killed_review_goes_on(outcomes: tuple[Path, list[Outcome]], opened: O
     def started() -> tuple[subprocess.Popen[str], str]:
         command = [sys.executable, "-m", "upright", "review", str(folder), "--no-browser"]
         environment = os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")}
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+        # In the background of a shell a program is started with SIGINT ignored.
+        process = subprocess.Popen(
+            ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command], stderr=subprocess.PIPE, text=True, env=environment
+        )
         assert process.stderr is not None
         return process, re.search(r"http://\S+", process.stderr.readline())[0]  # type: ignore[index]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import webbrowser
 from collections.abc import Iterable, Iterator
@@ -73,6 +74,9 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
     looking = threading.Thread(target=_look, args=(session, sources, options, stop), daemon=True)
     looking.start()
     try:
+        # A shell that starts a program in the background has it ignore Ctrl-C, and SIGTERM would end it without a word.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
         server.finished.wait()
     except KeyboardInterrupt:
         click.echo(err=True)
