@@ -68,11 +68,11 @@ def by_browser(folder: Path, names: list[str]) -> tuple[dict[str, Any], dict[str
             took_s += time.perf_counter() - started
             edge |= (found := read_cards(page))
             asked += sum(answer["turn"] is None for answer in found.values())
-            page.get_by_role("switch").check()
+            page.locator("#server").check()
             expect(account).to_have_attribute("data-answered", str(asked), timeout=600_000)
             page.wait_for_timeout(300)
             both |= read_cards(page)
-            page.get_by_role("switch").uncheck()
+            page.locator("#server").uncheck()
             page.get_by_role("button", name="Clear").click()
         sent = int(account.get_attribute("data-bytes") or 0)
         browser.close()

@@ -7,8 +7,8 @@ const [dist, folder] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(join(dist, name)).href);
 const { resize, BILINEAR, LANCZOS } = await load("resize.js");
 const { patchExifOrientation, readExifOrientation } = await load("exif.js");
-const [{ climb }, { STEPS }, { textStrokes }, { lookOf }] = await Promise.all(
-  ["decide.js", "steps.js", "strokes.js", "view.js"].map(load),
+const [{ climb }, { STEPS }, { textStrokes }, { tiltOf }, { lookOf }] = await Promise.all(
+  ["decide.js", "steps.js", "strokes.js", "tilt.js", "view.js"].map(load),
 );
 const cases = JSON.parse(readFileSync(join(folder, "cases.json"), "utf-8"));
 
@@ -41,6 +41,11 @@ const strokes = cases.texts.map((each) => {
   return { ...found, counts: [...counts] };
 });
 
+const tilts = cases.tilts.map((each) => {
+  const picture = readPicture(each);
+  return tiltOf(picture, (width, height) => resize(picture, width, height));
+});
+
 const decisions = cases.decide.map(({ logits, turns, promise }) => {
   const looks = [];
   for (;;) {
@@ -49,4 +54,4 @@ const decisions = cases.decide.map(({ logits, turns, promise }) => {
     looks.push(lookOf(turns[answer].map((turn) => ({ turn })), logits[answer]));
   }
 });
-writeFileSync(join(folder, "answers.json"), JSON.stringify({ tags, strokes, decisions }));
+writeFileSync(join(folder, "answers.json"), JSON.stringify({ tags, strokes, tilts, decisions }));

@@ -37,7 +37,7 @@ def test_package_in_node(package_dist: Path) -> None:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0 and "# pass 10" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "# pass 11" in done.stdout, done.stdout + done.stderr
 
 
 def test_package_in_a_browser(visit: Callable[..., Visit], plain_site: str, package_dist: Path) -> None:

@@ -16,9 +16,11 @@ from playwright.sync_api import expect
 
 from upright import Detector
 from upright.carriers import read_exif_orientation
+from upright.pictures import open_picture
+from upright.tilt import measured
 
 from .conftest import MODEL, Visit
-from .pictures import sky, turned
+from .pictures import page, sky, turned
 from .reference import DEMO, answers, kept_answers
 
 Visiting = Callable[..., Visit]
@@ -252,9 +254,30 @@ def test_nothing_leaves_the_device(visit: Visiting, tiny_site: str, pictures: Pa
     assert all(url.startswith((tiny_site, "blob:")) for url in opened.requests)
 
 
+def test_tilts_are_shown_when_asked(visit: Visiting, tiny_site: str, pictures: Path, tmp_path: Path) -> None:
+    crooked = tmp_path / "crooked.jpg"
+    page(900, 1200, 1).rotate(-4.2, Image.Resampling.BICUBIC, fillcolor="white").save(crooked, quality=90)
+    with open_picture(crooked) as picture:
+        wanted = measured(picture)
+    assert wanted and wanted.degrees == pytest.approx(-4.2, abs=0.1)
+    opened = visit(tiny_site)
+    opened.add(crooked, pictures / "blank.png")
+    opened.wait_decided(2)
+    details = opened.page.locator(".detail")
+    assert not any("tilt" in text for text in details.all_inner_texts()), "nothing is measured unasked"
+    opened.page.get_by_role("switch", name="Show how crooked text lies").check()
+    told = f"tilt −{-wanted.degrees:.2f}° ± {wanted.error:.2f}°"
+    expect(details.nth(0)).to_contain_text(told)
+    expect(details.nth(1)).to_contain_text("no tilt to tell")
+    opened.page.reload()
+    expect(details.nth(0)).to_contain_text(told)
+    opened.page.locator("#tilts").uncheck()
+    expect(details.nth(0)).not_to_contain_text("tilt")
+
+
 def test_without_a_server_the_switch_goes_back(visit: Visiting, tiny_site: str) -> None:
     opened = visit(tiny_site)
-    switch = opened.page.get_by_role("switch")
+    switch = opened.page.locator("#server")
     expect(switch).not_to_be_checked()
     switch.click()
     expect(opened.page.get_by_role("alert")).to_contain_text("no upright server")

@@ -22,6 +22,7 @@ from upright.model import load_model
 from upright.pictures import open_picture
 from upright.results import Promise
 from upright.steps import LADDER, Looks, View, close, render
+from upright.tilt import measured
 from upright.turns import ExifOrientation
 
 from .pictures import page, sign, sky, turned
@@ -39,6 +40,7 @@ def run(package_dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "exif": list(_exif_cases(folder)),
         "views": list(_view_cases(folder)),
         "texts": [{"name": f"close-{name}", "from": image.size} for name, image in _texts().items()],
+        "tilts": list(_tilt_cases(folder)),
         "decide": list(_decide_cases()),
         "calibration": calibration,
     }
@@ -147,6 +149,28 @@ def _newspaper(width: int, height: int, text_px: int) -> Image.Image:
     return image
 
 
+def _tilt_cases(folder: Path) -> Iterator[dict[str, Any]]:
+    for name, image in _tilted().items():
+        np.asarray(image).tofile(folder / f"tilt-{name}")
+        yield {"name": f"tilt-{name}", "from": list(image.size)}
+
+
+@cache
+def _tilted() -> dict[str, Image.Image]:
+    """Pages that lie crooked, in each direction and size, and pictures that have no tilt to tell."""
+
+    def crooked(image: Image.Image, degrees: float) -> Image.Image:
+        return image.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=(250, 249, 245))
+
+    pages = {
+        f"{name}{degrees:+}": crooked(_texts()[name], degrees)
+        for name in ("letter", "on-its-side", "newspaper", "screen", "receipt")
+        for degrees in (-13.3, -0.7, 4.2, 19.5)
+    }
+    plain = ("letter", "light-on-dark", "fine", "strip", "sign", "sky", "tiny", "noise")
+    return pages | {name: _texts()[name] for name in plain}
+
+
 def _decide_cases() -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(11)
     for number in range(180):
@@ -204,6 +228,19 @@ def test_strokes_are_pythons(run: tuple[dict[str, Any], Path]) -> None:
         width_px, counts = close.text_strokes(image.convert("L"))
         assert found["width"] == pytest.approx(width_px, rel=1e-12), name
         assert found["counts"] == counts.ravel().tolist(), name
+
+
+def test_tilts_are_pythons(run: tuple[dict[str, Any], Path]) -> None:
+    cases, _ = run
+    told = 0
+    for (name, image), found in zip(_tilted().items(), cases["tilts"], strict=True):
+        with open_picture(np.asarray(image)) as picture:
+            wanted = measured(picture)
+        assert (found is None) == (wanted is None), name
+        if wanted:
+            assert (found["degrees"], found["error"]) == pytest.approx((wanted.degrees, wanted.error), abs=1e-4), name
+            told += 1
+    assert 18 <= told < len(_tilted()), "pages tell their tilt, and other pictures do not"
 
 
 def test_tags_are_read_and_written_as_in_python(run: tuple[dict[str, Any], Path]) -> None:

@@ -43,7 +43,7 @@ def test_server_is_asked_about_unsure_pictures_alone(visit: Callable[..., Visit]
     opened.add(pictures / "large-90.jpg", pictures / "blank.png")
     opened.wait_decided(2)
     assert (opened.cards()["blank.png"]["group"], sent) == ("unsure", [])
-    opened.page.get_by_role("switch").check()
+    opened.page.locator("#server").check()
     account = opened.page.locator("#server-account")
     expect(account).to_contain_text("Views sent: 1 (")
     opened.add(pictures / "letter-180.jpg", pictures / "sign-90.png")
@@ -67,9 +67,9 @@ def test_a_server_with_keys_is_asked_with_one(
         page = opened.page
         opened.add(pictures / "blank.png")
         opened.wait_decided(1)
-        page.get_by_role("switch").check()
+        page.locator("#server").check()
         expect(page.get_by_role("alert")).to_contain_text("wants an API key")
-        expect(page.get_by_role("switch")).not_to_be_checked()
+        expect(page.locator("#server")).not_to_be_checked()
         page.get_by_label("API key").fill("wrong")
         page.get_by_role("button", name="Ask with it").click()
         expect(page.get_by_role("alert")).to_contain_text("does not know this API key")
@@ -78,6 +78,6 @@ def test_a_server_with_keys_is_asked_with_one(
         account = page.locator("#server-account")
         expect(account).to_have_attribute("data-answered", "1")
         expect(page.get_by_role("alert")).to_be_hidden()
-        expect(page.get_by_role("switch")).to_be_checked()
+        expect(page.locator("#server")).to_be_checked()
         # The browser itself reports the refused requests.
         opened.complaints[:] = [text for text in opened.complaints if "401" not in text]

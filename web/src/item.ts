@@ -1,4 +1,5 @@
 import { climb, type Ladder, type Promised } from "../package/src/decide.js";
+import type { Tilt } from "../package/src/tilt.js";
 import type { Turn } from "../package/src/turns.js";
 import type { Looked, Wanted } from "./protocol.js";
 import type { KeptAnswer } from "./store.js";
@@ -13,6 +14,8 @@ export interface ServerAnswer {
   turn: Turn | null;
   best: Turn;
   confidence: number;
+  tilt?: number;
+  tilt_error?: number;
 }
 
 /** A file that the user handed in: one item, or one for each of its pages. */
@@ -47,6 +50,8 @@ export class Item {
   /** The model that looked, by its sha256. */
   model = "";
   server: ServerAnswer | undefined;
+  /** How far its text is tilted; `null` where nothing tells it, `undefined` where that was not measured. */
+  tilt: Tilt | null | undefined;
   /** The user's own turn, if there is one. */
   hand: Turn | undefined;
   /** Why it failed; of a file that cannot be opened, what it is ("" where nobody knows). */
@@ -116,6 +121,21 @@ export class Item {
 
   /** The badge and the words beside it. */
   verdict(): [badge: string, detail: string] {
+    const [badge, detail] = this.decided();
+    return [badge, [detail, this.tiltInWords].filter(Boolean).join(" · ")];
+  }
+
+  private get tiltInWords(): string {
+    if (this.tilt === undefined || this.state !== "done") return "";
+    // What the server's second network sees in a photograph counts where no lines of text tell more.
+    const { tilt: degrees, tilt_error: error = 0 } = this.server ?? {};
+    const found = this.tilt ?? (degrees === undefined ? undefined : { degrees, error });
+    if (!found) return say("tiltUnknown");
+    const sign = found.degrees < 0 ? "−" : "+";
+    return say("tilt", { degrees: sign + Math.abs(found.degrees).toFixed(2), error: found.error.toFixed(2) });
+  }
+
+  private decided(): [badge: string, detail: string] {
     if (this.state === "waiting" || this.state === "working") return [say(this.state), ""];
     if (this.state === "failed") return [say("failed"), this.whyFailed];
     if (this.hand !== undefined) return [say(this.hand === 0 ? "handKept" : "hand"), this.hand ? say(degrees(this.hand)) : ""];

@@ -8,7 +8,7 @@ import { currentLanguage, say, setLanguage, type Language } from "./texts.js";
 
 const SAMPLES = ["astronaut.jpg", "receipt.png", "camera.jpg", "coffee.jpg", "settings.png", "rocket.jpg"];
 const started = performance.now();
-const pictures = new Pictures(recall("promise", PROMISES) ?? "balanced", open);
+const pictures = new Pictures(recall("promise", PROMISES) ?? "balanced", recall("tilts", ["on", "off"]) === "on", open);
 let opened: { model: OpenedModel; seconds: number } | undefined;
 let keptOffline = false;
 
@@ -73,6 +73,12 @@ find("#promise").addEventListener("change", (event) => {
   void pictures.change(promise);
 });
 
+find<HTMLInputElement>("#tilts").addEventListener("change", (event) => {
+  const tilts = (event.target as HTMLInputElement).checked;
+  remember("tilts", tilts ? "on" : "off");
+  void pictures.showTilts(tilts);
+});
+
 find<HTMLInputElement>("#server").addEventListener("change", async ({ target }) => {
   const box = target as HTMLInputElement;
   show("#trouble", "");
@@ -123,6 +129,7 @@ find("#cards").addEventListener("keydown", (event) => {
 const theme = recall("theme", ["light", "dark"]);
 if (theme) chooseTheme(theme);
 find<HTMLInputElement>(`#promise [value="${pictures.promise}"]`).checked = true;
+find<HTMLInputElement>("#tilts").checked = pictures.tilts;
 find<HTMLInputElement>("#server").checked = false;
 speak(recall("language", ["en", "zh"]) ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
 takeIn(find("#drop"), [find<HTMLInputElement>("#files"), find<HTMLInputElement>("#folder")], (found) => void pictures.add(found));

@@ -35,12 +35,15 @@ export class Pictures {
     ({ item }, side) => this.pool.call("view", [item.source.file, item.page, side]),
   );
   private readonly asking = new Set<Item>();
+  private readonly measured = new Set<Item>();
   private model: OpenedModel | undefined;
   private running = false;
+  private measuring = false;
   private lastLarge: Promise<unknown> = Promise.resolve();
 
   constructor(
     public promise: Promised,
+    public tilts: boolean,
     private readonly open: () => Promise<OpenedModel | undefined>,
   ) {}
 
@@ -83,6 +86,7 @@ export class Pictures {
       await Promise.all(Array.from({ length: size }, () => this.runOne()));
     }
     this.running = false;
+    void this.measure();
     const items = this.cards.map(({ item }) => item);
     const unsure = items.filter((item) => item.unsure).length;
     find("#news").textContent = items.length ? say("news", { done: items.length, all: items.length, unsure }) : "";
@@ -97,6 +101,38 @@ export class Pictures {
     }
     await this.askAll();
     await this.run();
+  }
+
+  /** Whether tilts are shown. */
+  async showTilts(tilts: boolean): Promise<void> {
+    this.tilts = tilts;
+    if (tilts) return this.measure();
+    this.measured.clear();
+    this.cards.forEach((card) => {
+      card.item.tilt = undefined;
+      card.update();
+    });
+    this.viewer.update();
+  }
+
+  private async measure(): Promise<void> {
+    if (this.measuring || !this.tilts) return;
+    this.measuring = true;
+    await Promise.all(Array.from({ length: this.pool.size }, () => this.measureOne()));
+    this.measuring = false;
+  }
+
+  private async measureOne(): Promise<void> {
+    for (;;) {
+      const card = this.cards.find(({ item }) => item.state === "done" && !this.measured.has(item));
+      if (!card || !this.tilts) return;
+      const { item } = card;
+      this.measured.add(item);
+      const found = await this.pool.call("tilt", [item.source.file, item.page]).catch(() => null);
+      if (this.tilts) item.tilt = found;
+      card.update();
+      this.viewer.update();
+    }
   }
 
   async askAll(): Promise<void> {
@@ -222,7 +258,7 @@ export class Pictures {
     this.asking.add(item);
     try {
       const view = await this.pool.call("view", [item.source.file, item.page, SERVER_VIEW_PX]);
-      item.server = await this.server.ask(view, this.promise);
+      item.server = await this.server.ask(view, this.promise, this.tilts);
     } catch (error) {
       box.checked = false;
       const { status } = error as ServerFailed;

@@ -1,6 +1,7 @@
 /** What the page asks its workers, and what it gets. */
 import type { Orientation, Promised } from "../package/src/decide.js";
 import type { Model } from "../package/src/model.js";
+import type { Tilt } from "../package/src/tilt.js";
 import type { Turn } from "../package/src/turns.js";
 import type { Looks } from "../package/src/view.js";
 import type { Writing } from "./page.js";
@@ -39,6 +40,8 @@ export interface Calls {
   open(parts: Parts): Promise<{ model: Pick<Model, "name" | "version" | "calibration" | "sha256">; parts: Parts }>;
   /** Decide a picture; `looks` are those that were taken before, for another promise. */
   look(file: File, page: number, promise: Promised, looks: Looks): Promise<Looked>;
+  /** How far text is tilted; `null` where no lines of text tell it. */
+  tilt(file: File, page: number): Promise<Tilt | null>;
   /** The picture as a JPEG, upright by its own tag, with sides of at most so many pixels. */
   view(file: File, page: number, side: number): Promise<Blob>;
   save(wanted: Wanted): Promise<Saved>;

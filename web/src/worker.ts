@@ -1,7 +1,8 @@
 /** Everything that takes time: decoding, deciding, writing. Each worker has one picture at a time, to bound memory. */
 import { unzipped } from "../package/src/bytes.js";
 import { Detector } from "../package/src/detector.js";
-import type { DecodedPicture } from "../package/src/pixels.js";
+import { squashedPicture, type DecodedPicture } from "../package/src/pixels.js";
+import { tiltOf } from "../package/src/tilt.js";
 import { partsOf, then, type Turn } from "../package/src/turns.js";
 import { fetchKept, forgetKept } from "./kept.js";
 import { openPage, type Wasm } from "./open.js";
@@ -32,6 +33,15 @@ const calls: Calls = {
       const { width, height } = picture;
       const thumbnail = await drawn(picture, THUMBNAIL_PX);
       return { orientation, looks, width, height, writing, pages, thumbnail };
+    } finally {
+      picture.pixels.close();
+    }
+  },
+
+  async tilt(file, page) {
+    const { picture } = await openPage(file, page, decoder);
+    try {
+      return tiltOf(picture, (width, height) => squashedPicture(picture, width, height));
     } finally {
       picture.pixels.close();
     }

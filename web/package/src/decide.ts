@@ -30,6 +30,10 @@ export interface Orientation {
   step: string;
   /** How many views the model was shown. */
   views: number;
+  /** Degrees clockwise that straighten the picture after the turn, where it was asked for and lines of text tell it. */
+  tilt?: number;
+  /** The standard error of `tilt`. */
+  tilt_error?: number;
 }
 
 /** The answer that these looks amount to, or the name of the step that has to be taken first. */

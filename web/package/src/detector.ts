@@ -5,6 +5,7 @@ import { loadModel, type Fetch, type Model } from "./model.js";
 import { openPicture, squashedPicture, squashedPixels, type ImageDataLike, type Picture } from "./pixels.js";
 import type { Rgb } from "./resize.js";
 import { STEPS } from "./steps.js";
+import { tiltOf } from "./tilt.js";
 import { lookOf, type Look, type Looks, type Shape, type Squash } from "./view.js";
 
 export interface DetectorOptions {
@@ -18,6 +19,8 @@ export interface DetectorOptions {
 export interface DetectOptions {
   /** How sure an answer has to be. Default: balanced. */
   promise?: Promised;
+  /** Whether the answer also says by how much text is tilted. */
+  tilt?: boolean;
   /** What was seen of the same picture before, as `detectPicture` gives it: these looks are not taken again. */
   looks?: Looks;
 }
@@ -71,14 +74,14 @@ export class Detector {
   }
 
   private decide(shape: Shape, squash: Squash, options: DetectOptions): Promise<[Orientation, Looks]> {
-    const { promise = "balanced", looks: before = [] } = options;
+    const { promise = "balanced", tilt = false, looks: before = [] } = options;
     const answer = this.last.then(async (): Promise<[Orientation, Looks]> => {
       const { input_size_px: side, calibration } = this.model;
       const looks: Look[] = [...before];
       const kept = once(squash);
       for (;;) {
         const next = climb(looks, calibration, promise);
-        if (typeof next !== "string") return [next, looks];
+        if (typeof next !== "string") return [tilt ? tilted(next, shape, kept) : next, looks];
         const views = STEPS[next]!.views(shape, kept, side);
         looks.push(lookOf(views, await this.engine.infer(views.map(({ pixels }) => pixels))));
       }
@@ -86,6 +89,11 @@ export class Detector {
     this.last = answer.catch(() => undefined);
     return answer;
   }
+}
+
+function tilted(answer: Orientation, shape: Shape, squash: Squash): Orientation {
+  const found = tiltOf(shape, squash);
+  return found ? { ...answer, tilt: found.degrees, tilt_error: found.error } : answer;
 }
 
 /** Several steps show the whole picture at one size. */
@@ -99,8 +107,8 @@ function once(squash: Squash): Squash {
 }
 
 function checkOptions(options: DetectOptions): void {
-  const unknown = Object.keys(options).filter((name) => name !== "promise" && name !== "looks");
-  if (unknown.length) throw new TypeError(`detect has no option ${unknown.join()}; it has promise`);
+  const unknown = Object.keys(options).filter((name) => !["promise", "tilt", "looks"].includes(name));
+  if (unknown.length) throw new TypeError(`detect has no option ${unknown.join()}; it has promise and tilt`);
   const { promise } = options;
   if (promise === undefined || PROMISES.includes(promise)) return;
   throw new RangeError(`no promise is called ${String(promise)}; choose one of ${PROMISES.join(", ")}`);

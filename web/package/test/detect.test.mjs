@@ -31,6 +31,26 @@ test("each turn of pixels is told", async () => {
   await detector.close();
 });
 
+test("the tilt of lines is told when asked", async () => {
+  const detector = await Detector.open({ model: tiny });
+  const [width, height] = [600, 500];
+  const data = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      // Lines of letters, 8 pixels high and 20 apart, that fall by 3 degrees to the right.
+      const down = y - x * Math.tan((3 * Math.PI) / 180) + 40;
+      const line = Math.floor(down / 20);
+      const letter = Math.abs(Math.sin(line * 12.9898 + Math.floor(x / 4) * 78.233) * 43758.5453) % 1 > 0.5;
+      if (down - line * 20 < 8 && letter) data.fill(20, (y * width + x) * 4, (y * width + x) * 4 + 3);
+    }
+  }
+  const found = await detector.detect({ data, width, height }, { tilt: true });
+  assert.ok(Math.abs(found.tilt + 3) < 0.1 && found.tilt_error < 0.1, JSON.stringify(found));
+  assert.ok(!("tilt" in (await detector.detect({ data, width, height }))));
+  assert.ok(!("tilt" in (await detector.detect(sky(0), { tilt: true }))));
+  await detector.close();
+});
+
 test("calls at the same time do not disturb each other", async () => {
   const detector = await Detector.open({ model: tiny });
   const turns = [90, 270, 0, 180, 90];
