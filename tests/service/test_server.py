@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
+import pypdfium2
 import pytest
 
 
@@ -33,6 +39,36 @@ def test_a_port_in_use_is_told(served):
     assert done.returncode == 2
     assert "cannot listen there" in done.stderr and "choose another" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc which processes live")
+def test_worker_processes_end_when_their_parent_is_killed(serve):
+    service = serve("--processes", "2")
+    with pypdfium2.PdfDocument.new() as document:
+        document.new_page(200, 200)
+        document.save(page := io.BytesIO())
+    service.client.post("/v1/orientation", content=page.getvalue())  # a worker has a process of its own for it
+    assert len(living(service.process.pid)) >= 4, "the parent, two workers, and the one that draws a PDF"
+    service.process.kill()
+    service.process.wait()
+    until = time.monotonic() + 30
+    while left := living(service.process.pid):
+        assert time.monotonic() < until, left
+        time.sleep(0.05)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", service.port), timeout=5)
+
+
+def living(session: int) -> list[str]:
+    """The names of the processes of a session that have not ended."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            name, _, rest = path.read_text().partition("(")[2].rpartition(")")
+            state, _, _, of = rest.split()[:4]
+            if int(of) == session and state != "Z":
+                found.append(name)
+    return found
 
 
 @pytest.mark.slow

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
 import os
 import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -31,9 +33,17 @@ def worker_app() -> Any:
 
     settings = Settings.from_environment()
     log.configure()
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_with, args=[parent], name="upright-parent", daemon=True).start()
     Connection.head_timeout_s = settings.head_timeout_s
     Connection.most, _ = room_for(settings.max_connections)
     return create_app(settings)
+
+
+def _end_with(parent: Any) -> None:
+    """Stop in order when the process that started this one is gone, even killed: the port would stay taken."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def serve(settings: Settings, host: str, port: int, workers: int) -> None:
