@@ -246,12 +246,23 @@ def test_views_are_freed_when_they_are_answered(make: Make) -> None:
 
 
 def test_runs_and_the_queue_are_told(make: Make) -> None:
-    runs: list[int] = []
+    runs: list[tuple[int, set[str]]] = []
     queue: list[int] = []
-    batcher, engine = make(2, on_run=runs.append, on_queue=queue.append)
+    batcher, engine = make(2, on_run=lambda *run: runs.append(run), on_queue=queue.append)
     engine.go.release(10)
     batcher.infer(views(1, 2, 3))
-    assert runs == [2, 1] and queue == [3, 1, 0]
+    assert runs == [(2, {""}), (1, {""})] and queue == [3, 1, 0]
+
+
+def test_a_run_is_told_with_the_models_of_all_its_requests(make: Make) -> None:
+    runs: list[tuple[int, set[str]]] = []
+    batcher, engine = make(4, on_run=lambda *run: runs.append(run))
+    asked = [batcher.submit(views(0), "a")]
+    wait_for(lambda: engine.batches == [1])
+    asked += [batcher.submit(views(number), model) for number, model in enumerate("abc")]
+    engine.go.release(10)
+    assert all(each.result(20) for each in asked)
+    assert runs == [(1, {"a"}), (3, {"a", "b", "c"})]
 
 
 class Small:

@@ -152,6 +152,7 @@ def test_configuration_and_index_name_both_models(client):
 
 def test_statistics_count_the_requests_of_all_worker_processes(serve):
     service = serve("--processes", "2")
+    before = service.metric("upright_batch_views_count")
     views = np.zeros((3, 224, 224, 3), np.uint8)
     tensor = triton.InferInput("views", list(views.shape), "UINT8")
     tensor.set_data_from_numpy(views)
@@ -162,16 +163,42 @@ def test_statistics_count_the_requests_of_all_worker_processes(serve):
             client.infer("upright-1", [tensor])
             with pytest.raises(InferenceServerException):
                 client.infer("upright-1-pictures", [broken])
+    runs = service.metric("upright_batch_views_count") - before
     with triton.InferenceServerClient(service.url.removeprefix("http://")) as client:
         alone = client.get_inference_statistics("upright-1")["model_stats"]
         both = client.get_inference_statistics()["model_stats"]
     assert alone == both[:1]
     assert [each["name"] for each in both] == ["upright-1", "upright-1-pictures"]
-    assert [(each["inference_count"], each["execution_count"]) for each in both] == [(18, 6), (0, 0)]
+    assert [(each["inference_count"], each["execution_count"]) for each in both] == [(18, runs), (0, 0)]
     done, failed = (each["inference_stats"] for each in both)
     assert (done["success"]["count"], done["fail"]["count"], failed["fail"]["count"]) == (6, 0, 6)
     assert min(done[part]["ns"] for part in ("success", "compute_infer", "compute_output")) > 0
     assert abs(both[0]["last_inference"] / 1000 - time.time()) < 60 and both[1]["last_inference"] == 0
+
+
+def test_executions_are_runs_of_the_engine_not_requests(serve):
+    service = serve()
+    before = service.metric("upright_batch_views_count")
+    with triton.InferenceServerClient(service.url.removeprefix("http://")) as client:
+        views = np.zeros((70, 224, 224, 3), np.uint8)
+        tensor = triton.InferInput("views", list(views.shape), "UINT8")
+        tensor.set_data_from_numpy(views)
+        client.infer("upright-1", [tensor])
+        photos = triton.InferInput("pictures", [2], "BYTES")
+        photos.set_data_from_numpy(
+            np.array([(DEMO / name).read_bytes() for name in ("coffee.jpg", "page.jpg")], object)
+        )
+        client.infer("upright-1-pictures", [photos])
+        runs = service.metric("upright_batch_views_count") - before
+        service.client.post("/v1/orientation", content=(DEMO / "coffee.jpg").read_bytes())
+        assert service.metric("upright_batch_views_count") > before + runs, (
+            "others run the engine, too, and do not count here"
+        )
+        many, few = client.get_inference_statistics()["model_stats"]
+    assert (many["inference_count"], few["inference_count"]) == (70, 2)
+    assert many["execution_count"] > 1, "an engine takes no 70 views at once"
+    assert few["execution_count"] >= 2 and many["execution_count"] + few["execution_count"] == runs
+    assert [each["inference_stats"]["success"]["count"] for each in (many, few)] == [1, 1]
 
 
 def test_many_at_once_by_the_asynchronous_client(client, detector):

@@ -43,6 +43,7 @@ class _Asked:
 
     pixels: Pixels
     since: float
+    model: str
     future: Future[Answer] = field(default_factory=Future)
     taken: int = 0
     over: bool = False
@@ -60,7 +61,8 @@ class Batcher:
         workers: runs side by side. On a CPU a batch of 1 with one worker for each processor is best: a batch of 8
             costs 17 % more for each picture.
         max_views, max_bytes: what may wait; more is `Overloaded`.
-        on_run, on_queue: called with the views of each run, and with the views that wait whenever that changes.
+        on_run: called with the views of each run, and the models that its requests named.
+        on_queue: called with the views that wait whenever that changes.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class Batcher:
         workers: int = 1,
         max_views: int | None = None,
         max_bytes: int | None = None,
-        on_run: Callable[[int], object] = lambda views: None,
+        on_run: Callable[[int, set[str]], object] = lambda views, models: None,
         on_queue: Callable[[int], object] = lambda views: None,
     ) -> None:
         self.engine, self.name, self.device = engine, engine.name, engine.device
@@ -101,8 +103,10 @@ class Batcher:
         """Logits ``[n, 4]`` for views ``[n, S, S, 3]``; waits for the runs that they become part of."""
         return self.submit(pixels).result().logits
 
-    def submit(self, pixels: Pixels) -> Future[Answer]:
+    def submit(self, pixels: Pixels, model: str = "") -> Future[Answer]:
         """Queue views ``[n, S, S, 3]``; a cancelled future takes those that still wait out of the queue.
+
+        ``model`` is what the request calls the engine, for ``on_run``.
 
         Raises:
             UsageError: they are no views.
@@ -110,7 +114,7 @@ class Batcher:
         """
         if pixels.ndim != 4 or not len(pixels):
             raise UsageError(f"views of shape {list(pixels.shape)}", remedy="send [n, S, S, 3] with n of at least 1")
-        asked = _Asked(pixels, time.perf_counter())
+        asked = _Asked(pixels, time.perf_counter(), model)
         with self._changed:
             if self._closed:
                 raise Overloaded("the engine is being closed")
@@ -157,7 +161,7 @@ class Batcher:
         infer_s, views = time.perf_counter() - started, sum(map(len, parts))
         if not error:
             self._view_s += 0.1 * (infer_s / views - self._view_s)
-            self._on_run(views)
+            self._on_run(views, {asked.model for asked, _, _ in batch})
         with self._changed:
             for asked, start, stop in batch:
                 if error:

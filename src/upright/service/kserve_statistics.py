@@ -27,8 +27,12 @@ _PARTS = {
 
 @contextmanager
 def counted(metrics: Metrics, trace: Trace, model: str, elements: int) -> Iterator[None]:
-    """Count a request to a model as done, or as failed where it raises; ``elements`` are its views or pictures."""
+    """Count a request to a model as done, or as failed where it raises; ``elements`` are its views or pictures.
+
+    The runs of the engine that serve it count for the model, too: `Metrics.ran`.
+    """
     started, outcome = time.perf_counter(), "fail"
+    trace.model = model
     try:
         yield
         outcome = "success"
@@ -59,7 +63,7 @@ def statistics(metrics: Metrics, model: str, version: str) -> ModelStatistics:
         version=version,
         last_inference=int(value("upright_v2_last_timestamp_seconds") * 1000),
         inference_count=int(value("upright_v2_elements_total")),
-        execution_count=parts["success"].count,
+        execution_count=int(value("upright_v2_runs_total")),
         inference_stats=InferenceStatistics(**parts, cache_hit=Duration(), cache_miss=Duration()),
         batch_stats=[],
     )

@@ -70,6 +70,12 @@ class Metrics:
         self.v2_elements = Counter(
             "upright_v2_elements", "Views or pictures of the v2 protocol's requests", ["model"], registry=registry
         )
+        self.v2_runs = Counter(
+            "upright_v2_runs",
+            "Runs of the engine with views of the v2 protocol's requests",
+            ["model"],
+            registry=registry,
+        )
         self.v2_last = Gauge(
             "upright_v2_last_timestamp_seconds", "When the last request of the v2 protocol was done",
             ["model"], multiprocess_mode="max", registry=registry,
@@ -96,6 +102,12 @@ class Metrics:
         for stage, stage_s in trace.stages.items():
             self.stage_seconds.labels(stage).observe(stage_s)
         self.measure_memory()
+
+    def ran(self, views: int, models: set[str]) -> None:
+        """Count one run of the engine, once for each model of the v2 protocol that its views were sent to."""
+        self.batch_views.observe(views)
+        for model in models - {""}:
+            self.v2_runs.labels(model).inc()
 
     def decided(self, orientation: Orientation) -> None:
         """Count one answer."""

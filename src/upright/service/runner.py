@@ -111,7 +111,7 @@ class Runner:
 
     async def infer(self, pixels: NDArray[np.uint8], trace: Trace) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` of views ``[n, S, S, 3]``. Raises `Overloaded`, `EngineError`."""
-        found = await asyncio.wrap_future(self._submit(pixels))
+        found = await asyncio.wrap_future(self._submit(pixels, trace))
         return self._noted(pixels, found, trace)
 
     async def orient_many(
@@ -192,7 +192,7 @@ class Runner:
         def infer(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             nonlocal infer_s
             started = time.perf_counter()
-            found = self._submit(pixels).result()
+            found = self._submit(pixels, trace).result()
             infer_s += time.perf_counter() - started
             return self._noted(pixels, found, trace)
 
@@ -207,9 +207,9 @@ class Runner:
         finally:
             trace.add("decode", time.perf_counter() - opened - infer_s)
 
-    def _submit(self, pixels: NDArray[np.uint8]) -> Future[Answer]:
+    def _submit(self, pixels: NDArray[np.uint8], trace: Trace) -> Future[Answer]:
         try:
-            return self.batcher.submit(pixels)
+            return self.batcher.submit(pixels, trace.model)
         except Overloaded:
             self.metrics.overloads.labels("batcher").inc()
             raise

@@ -64,7 +64,7 @@ def open_state(settings: Settings) -> State:
         workers=settings.engine_workers or (processors() if engine.batch_size == 1 else 1),
         max_views=_MOST_VIEWS,
         max_bytes=_MOST_VIEW_BYTES,
-        on_run=metrics.batch_views.observe,
+        on_run=metrics.ran,
         on_queue=metrics.queue_views.set,
     )
     # Threads that wait for a batch do not decode meanwhile.

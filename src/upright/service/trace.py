@@ -17,10 +17,12 @@ class Trace:
     """Seconds by stage, and facts for the log line, of one request.
 
     ``client`` is who sent it: the name of a key, or an address. ``until`` is when its time is up, by `time.monotonic`.
+    ``model`` is the model of the v2 protocol that it names.
     """
 
     request_id: str
     client: str = ""
+    model: str = ""
     started: float = field(default_factory=time.perf_counter)
     until: float = math.inf
     stages: dict[str, float] = field(default_factory=dict)
