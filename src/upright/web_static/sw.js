@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "cce7eaf3a73c";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-CX56fK_1.js","assets/index-B1pChPUA.css","assets/index-C0u7_j19.js","assets/libheif-C2AtIKQT.js","assets/pdf-C6k8UgoK.js","assets/tiff-D2JTb73r.js","assets/worker-Cs_2YlrE.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "44192d97b76b";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-CtfeCTDO.js","assets/index-B1pChPUA.css","assets/index-XaTXYP3w.js","assets/libheif-C2AtIKQT.js","assets/pdf-CqrxWJdo.js","assets/tiff-h2-uqq4y.js","assets/worker-i_fg84cP.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

@@ -5,6 +5,7 @@ import { Unreadable } from "../page.js";
 interface Decoded {
   get_width(): number;
   get_height(): number;
+  is_primary(): boolean;
   display(pixels: ImageData, done: (pixels: ImageData | null) => void): void;
   free(): void;
 }
@@ -19,6 +20,8 @@ export async function openHeic(file: Blob, page: number, wasm: () => Promise<Arr
   opened ??= open(wasm);
   const { HeifDecoder } = await opened;
   const images = new HeifDecoder().decode(new Uint8Array(await file.arrayBuffer()));
+  // Page 1 is the primary picture, wherever it is in the file, as in upright's `formats/heif.py`.
+  images.sort((a, b) => Number(b.is_primary()) - Number(a.is_primary()));
   const image = images[page];
   try {
     if (!image) throw new Unreadable("");

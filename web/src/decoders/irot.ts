@@ -1,42 +1,68 @@
 /**
  * The turn of a HEIC or AVIF is its property `irot` (ISO/IEC 23008-12, 6.5.10): a byte, in quarters counterclockwise.
  * It is changed, and with it that of thumbnails, depth and gain maps, and an EXIF orientation that said the same.
- * What is not that simple (no `irot`, mirrored, several pictures) is refused; upright's `carriers/heif.py` does more.
+ * Where there is none it is added, as in upright's `carriers/heif.py`, which also does what is not that simple and is
+ * refused here: what is mirrored, several pictures, pictures that others are made of.
  */
 import { DamagedMetadata } from "../../package/src/exif.js";
 import { compose, partsOf, then, turnOf, type ExifOrientation, type Turn } from "../../package/src/turns.js";
 
 interface Box {
   kind: string;
+  /** Of the box itself. */
+  at: number;
   /** Of what it holds. */
   start: number;
   end: number;
 }
 
+/** The number of a property that an item has, from 1, and whether a reader has to understand it. */
+interface Link {
+  number: number;
+  essential: boolean;
+}
+
+/** A number in the file. */
+interface Place {
+  at: number;
+  size: number;
+  value: number;
+}
+
+/** Where the bytes of an item are: in the file (`method` 0) or elsewhere. Offsets count from `base`. */
+interface Extents {
+  item: number;
+  method: number;
+  base: Place;
+  offsets: Place[];
+}
+
 /** Kinds of references from what goes with a picture to it. */
 const FOLLOWERS = ["thmb", "auxl"];
 
-/** The same file, turned clockwise. Throws `DamagedMetadata` where that takes more than a changed byte. */
+/** The same file, turned clockwise. Throws `DamagedMetadata` where that takes more. */
 export function turnHeif(file: Uint8Array, turn: Turn): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(file);
   try {
-    new Heif(bytes).turn(turn);
+    return new Heif(bytes).turned(turn);
   } catch (error) {
     if (error instanceof RangeError) throw new DamagedMetadata("the boxes are cut short");
     throw error;
   }
-  return bytes;
 }
 
 class Heif {
   private readonly view: DataView;
   private readonly meta: Box[];
   private readonly properties: Box[];
-  private readonly associations: Map<number, number[]>;
+  private readonly ipco: Box;
+  private readonly ipma: Box;
+  private readonly parents: Box[];
+  private readonly associations: Map<number, Link[]>;
   private readonly references: { kind: string; from: number; to: number[] }[];
   private readonly primary: number;
 
-  constructor(private readonly bytes: Uint8Array) {
+  constructor(private readonly bytes: Uint8Array<ArrayBuffer>) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const meta = this.only(this.boxes(0, bytes.length), "meta");
     this.meta = this.boxes(meta.start + 4, meta.end);
@@ -44,20 +70,25 @@ class Heif {
     this.primary = this.id(pitm.start + 4, this.version(pitm) > 0);
     const iprp = this.only(this.meta, "iprp");
     const parts = this.boxes(iprp.start, iprp.end);
-    const ipco = this.only(parts, "ipco");
-    this.properties = this.boxes(ipco.start, ipco.end);
-    this.associations = this.readAssociations(this.only(parts, "ipma"));
+    this.ipco = this.only(parts, "ipco");
+    this.ipma = this.only(parts, "ipma");
+    this.parents = [meta, iprp, this.ipco];
+    this.properties = this.boxes(this.ipco.start, this.ipco.end);
+    this.associations = this.readAssociations(this.ipma);
     this.references = this.readReferences(this.meta.find(({ kind }) => kind === "iref"));
   }
 
-  turn(turn: Turn): void {
+  turned(turn: Turn): Uint8Array<ArrayBuffer> {
     const items = [this.primary];
     for (const { kind, from, to } of this.references) if (FOLLOWERS.includes(kind) && to.includes(this.primary)) items.push(from);
-    const indices = new Set(items.map((item) => this.turnOfItem(item)));
+    const turns = items.map((item) => this.turnOfItem(item));
+    if (turns.every((index) => index === undefined)) return this.withTurn(items, turn);
+    if (turns.includes(undefined)) throw new DamagedMetadata("thumbnails are turned otherwise");
+    const indices = new Set(turns as number[]);
     const angles = new Set([...indices].map((index) => this.bytes[this.properties[index - 1]!.start]! & 3));
     if (angles.size !== 1) throw new DamagedMetadata("thumbnails are turned otherwise");
     for (const [item, own] of this.associations) {
-      if (!items.includes(item) && own.some((index) => indices.has(index))) throw new DamagedMetadata("a turn is shared");
+      if (!items.includes(item) && own.some(({ number }) => indices.has(number))) throw new DamagedMetadata("a turn is shared");
     }
     const [angle] = [...angles] as [number];
     const before = turnOf(4 - angle);
@@ -66,16 +97,77 @@ class Heif {
       this.bytes[at] = (this.bytes[at]! & ~3) | ((4 - then(before, turn) / 90) & 3);
     }
     this.followInExif(before, turn);
+    return this.bytes;
   }
 
-  /** The number of the property by which an item is turned. */
-  private turnOfItem(item: number): number {
+  /** The same with a turn that these items did not have, in a property of its own behind all others. */
+  private withTurn(items: number[], turn: Turn): Uint8Array<ArrayBuffer> {
+    if (this.references.some(({ kind, to }) => kind === "dimg" && to.includes(this.primary))) {
+      throw new DamagedMetadata("another picture is made of it");
+    }
+    this.followInExif(0, turn);
+    const irot = Uint8Array.of(0, 0, 0, 9, ...ascii("irot"), (4 - turn / 90) & 3);
+    for (const item of items) {
+      const link = { number: this.properties.length + 1, essential: true };
+      this.associations.set(item, [...(this.associations.get(item) ?? []), link]);
+    }
+    const ipma = this.packedAssociations();
+    const growth = irot.length + ipma.length - (this.ipma.end - this.ipma.at);
+    const behind = this.parents[0]!.end;
+    this.parents.forEach((box) => this.grow(box, box === this.ipco ? irot.length : growth));
+    for (const { method, base, offsets } of this.extents()) {
+      if (method !== 0) continue;
+      const late = offsets.filter(({ value }) => base.value + value >= behind);
+      const together = late.length === offsets.length && base.size > 0 && base.value > 0;
+      if (late.length) (together ? [base] : late).forEach((place) => this.raise(place, growth));
+    }
+    const [first, second] = [
+      { at: this.ipco.end, end: this.ipco.end, by: irot },
+      { at: this.ipma.at, end: this.ipma.end, by: ipma },
+    ].sort((a, b) => a.at - b.at) as [{ at: number; end: number; by: Uint8Array }, { at: number; end: number; by: Uint8Array }];
+    const { bytes } = this;
+    const pieces = [bytes.subarray(0, first.at), first.by, bytes.subarray(first.end, second.at), second.by, bytes.subarray(second.end)];
+    const out = new Uint8Array(bytes.length + growth);
+    let to = 0;
+    for (const piece of pieces) {
+      out.set(piece, to);
+      to += piece.length;
+    }
+    return out;
+  }
+
+  private packedAssociations(): Uint8Array {
+    const { start } = this.ipma;
+    const [long, flags] = [this.bytes[start]! > 0, this.view.getUint32(start) & 0xffffff];
+    const all = [...this.associations].sort(([a], [b]) => a - b);
+    const wide = (flags & 1) !== 0 || all.some(([, own]) => own.some(({ number }) => number > 0x7f));
+    const numbers = all.flatMap(([item, own]) => [
+      ...packed(item, long ? 4 : 2),
+      own.length,
+      ...own.flatMap(({ number, essential }) => packed(number + (essential ? (wide ? 0x8000 : 0x80) : 0), wide ? 2 : 1)),
+    ]);
+    const head = [...packed(16 + numbers.length, 4), ...ascii("ipma"), this.bytes[start]!, ...packed(flags | Number(wide), 3)];
+    return Uint8Array.of(...head, ...packed(all.length, 4), ...numbers);
+  }
+
+  private grow({ at }: Box, by: number): void {
+    const size = this.view.getUint32(at);
+    // Without a size a box goes on to the end of the file.
+    if (size) this.raise(size === 1 ? this.place(at + 8, 8) : this.place(at, 4), by);
+  }
+
+  private raise({ at, size, value }: Place, by: number): void {
+    if (value + by >= 2 ** (8 * size)) throw new DamagedMetadata("its offsets have no room for more");
+    if (size === 8) this.view.setBigUint64(at, BigInt(value + by));
+    else this.bytes.set(packed(value + by, size), at);
+  }
+
+  /** The number of the property by which an item is turned; none where it has no turn. */
+  private turnOfItem(item: number): number | undefined {
     const own = this.associations.get(item) ?? [];
-    const kinds = own.map((index) => this.properties[index - 1]?.kind);
+    const kinds = own.map(({ number }) => this.properties[number - 1]?.kind);
     if (kinds.includes("imir")) throw new DamagedMetadata("the picture is mirrored");
-    const at = kinds.indexOf("irot");
-    if (at < 0) throw new DamagedMetadata("the picture has no turn that could be changed");
-    return own[at]!;
+    return own[kinds.indexOf("irot")]?.number;
   }
 
   private followInExif(before: Turn, turn: Turn): void {
@@ -106,37 +198,44 @@ class Heif {
 
   /** Where an item lies that is in one piece. */
   private placeOf(item: number): number | undefined {
+    const found = this.extents().find((each) => each.item === item);
+    return found?.method === 0 && found.offsets.length === 1 ? found.base.value + found.offsets[0]!.value : undefined;
+  }
+
+  private extents(): Extents[] {
     const iloc = this.only(this.meta, "iloc");
     const version = this.version(iloc);
     const sizes = this.view.getUint16(iloc.start + 4);
     const [offset, length, base, index] = [12, 8, 4, 0].map((shift) => (sizes >> shift) & 15) as [number, number, number, number];
     const wide = version > 1;
     let at = iloc.start + (wide ? 10 : 8);
-    for (let count = this.id(iloc.start + 6, wide); count > 0; count--) {
-      const id = this.id(at, wide);
+    return Array.from({ length: this.id(iloc.start + 6, wide) }, () => {
+      const item = this.id(at, wide);
       at += wide ? 4 : 2;
       const method = version > 0 ? this.view.getUint16(at) & 15 : 0;
-      at += (version > 0 ? 2 : 0) + 2;
-      const from = this.sized(at, base);
-      const extents = this.view.getUint16(at + base);
-      at += base + 2;
+      at += version > 0 ? 2 : 0;
+      const elsewhere = this.view.getUint16(at) !== 0;
+      const from = this.place(at + 2, base);
+      const count = this.view.getUint16(at + 2 + base);
+      at += 4 + base + (version > 0 ? index : 0);
       const each = (version > 0 ? index : 0) + offset + length;
-      if (id === item) return method === 0 && extents === 1 ? from + this.sized(at + each - offset - length, offset) : undefined;
-      at += extents * each;
-    }
-    return undefined;
+      const offsets = Array.from({ length: count }, (_, part) => this.place(at + part * each, offset));
+      at += count * each - (version > 0 ? index : 0);
+      return { item, method: elsewhere ? -1 : method, base: from, offsets };
+    });
   }
 
-  private readAssociations({ start, end }: Box): Map<number, number[]> {
+  private readAssociations({ start, end }: Box): Map<number, Link[]> {
     const [wide, large] = [this.bytes[start]! > 0, (this.bytes[start + 3]! & 1) !== 0];
-    const found = new Map<number, number[]>();
+    const found = new Map<number, Link[]>();
     let at = start + 8;
     for (let count = this.view.getUint32(start + 4); count > 0 && at < end; count--) {
       const item = this.id(at, wide);
       at += wide ? 4 : 2;
-      const own = Array.from({ length: this.view.getUint8(at) }, (_, each) =>
-        large ? this.view.getUint16(at + 1 + each * 2) & 0x7fff : this.view.getUint8(at + 1 + each) & 0x7f,
-      );
+      const own = Array.from({ length: this.view.getUint8(at) }, (_, each) => {
+        const [value, top] = large ? [this.view.getUint16(at + 1 + each * 2), 0x8000] : [this.view.getUint8(at + 1 + each), 0x80];
+        return { number: value % top, essential: value >= top };
+      });
       at += 1 + own.length * (large ? 2 : 1);
       found.set(item, own);
     }
@@ -161,7 +260,7 @@ class Heif {
       if (size === 1) [size, head] = [Number(this.view.getBigUint64(at + 8)), 16];
       if (size === 0) size = end - at;
       if (size < head || at + size > end) throw new DamagedMetadata("the boxes are cut short");
-      found.push({ kind: this.text(at + 4), start: at + head, end: at + size });
+      found.push({ kind: this.text(at + 4), at, start: at + head, end: at + size });
       at += size;
     }
     return found;
@@ -186,7 +285,19 @@ class Heif {
     return size === 8 ? Number(this.view.getBigUint64(at)) : this.view.getUint32(at);
   }
 
+  private place(at: number, size: number): Place {
+    return { at, size, value: this.sized(at, size) };
+  }
+
   private text(at: number): string {
     return String.fromCharCode(...this.bytes.subarray(at, at + 4));
   }
+}
+
+function packed(value: number, size: number): number[] {
+  return Array.from({ length: size }, (_, at) => (value >>> (8 * (size - 1 - at))) & 0xff);
+}
+
+function ascii(text: string): number[] {
+  return [...text].map((letter) => letter.charCodeAt(0));
 }
