@@ -40,7 +40,6 @@ def run_on_ray(
     exclude: Sequence[str] = (),
     address: str | None = None,
     gpus: float = 0.0,
-    actors: int | None = None,
     task_rows: int = TASK_ROWS,
     detector: dict[str, Any] | None = None,
     tally: Tally | None = None,
@@ -55,7 +54,6 @@ def run_on_ray(
         exclude: patterns of what is passed over.
         address: of the cluster; ``None`` starts Ray on this machine.
         gpus: GPUs, or a part of one, for each actor; 0 is one processor instead.
-        actors: the most to start; by default as many as the cluster has room for.
         task_rows: pictures of one task.
         detector: keywords of `upright.Detector`.
         tally: counts what is passed over.
@@ -79,7 +77,7 @@ def run_on_ray(
         _Worker,
         batch_size=task_rows,
         batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=actors or _room(ray, gpus)),
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=_room(ray, gpus)),
         num_cpus=0 if gpus else 1,
         num_gpus=gpus or None,
         fn_constructor_kwargs={"options": detector or {}, "threads": 4 * processors() if gpus else 1},

@@ -277,8 +277,9 @@ class _Places:
         if os.path.lexists(path) or gone == path:
             return path
         with suppress(OSError):
-            beside = [each for each in gone.parent.iterdir() if each.is_dir()]
-            fitting = [each for each in beside if _is_one_of(each / path.relative_to(gone), intent)]
+            beside = [each for each in gone.parent.iterdir() if (each / path.relative_to(gone)).is_file()]
+            known = (intent.before, intent.after)
+            fitting = [each for each in beside if sha256(each / path.relative_to(gone)) in known]
             if len(fitting) > 1:
                 names = ", ".join(printable(each.name) for each in sorted(fitting))
                 raise JournalError(f"it is gone, and several folders have such a file: {names}", source=path)
@@ -286,10 +287,6 @@ class _Places:
                 self._moved.append((gone, fitting[0]))
                 return fitting[0] / path.relative_to(gone)
         return path
-
-
-def _is_one_of(path: Path, intent: Intent) -> bool:
-    return path.is_file() and sha256(path) in (intent.before, intent.after)
 
 
 def _removed(intent: Intent) -> str:

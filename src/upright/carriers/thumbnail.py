@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
+from itertools import islice
 
 from ..errors import Damaged
 from ..formats import Edit, Span, Window
-from ..formats.tiff import Directory, directories
+from ..formats.tiff import Directory, readable
 from ..turns import ExifOrientation
 from . import exif
 from .moved import Moved
@@ -42,16 +43,7 @@ def present(window: Window, span: Span) -> bool:
 
 def _directories(window: Window, span: Span) -> list[Directory]:
     """The first directory of a block, and that of its thumbnail where there is one."""
-    found = []
-    try:
-        for each in directories(window, span):
-            found.append(each)
-            if len(found) == 2:
-                break
-    except Damaged:
-        if not found:
-            raise
-    return found
+    return list(islice(readable(window, span), 2))
 
 
 def _pixels(

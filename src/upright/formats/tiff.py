@@ -107,6 +107,17 @@ def directories(window: Window, span: Span) -> Iterator[Directory]:
         pointer = found.next_pointer
 
 
+def readable(window: Window, span: Span) -> Iterator[Directory]:
+    """The directories before one that cannot be read. `Damaged` where that is the first."""
+    found = None
+    try:
+        for found in directories(window, span):
+            yield found
+    except Damaged:
+        if not found:
+            raise
+
+
 def directory(window: Window, span: Span, page: int = 0) -> Directory:
     """The directory of a page. `Damaged` where there is none."""
     return next(found for number, found in enumerate(directories(window, span)) if number == page)
@@ -171,14 +182,7 @@ class Tiff(Container):
 
     def pages(self, window: Window) -> int:
         """The directories that can be read, smaller forms of a page among them."""
-        found = 0
-        try:
-            for _ in directories(window, Span(0, window.size)):
-                found += 1
-        except Damaged:
-            if not found:
-                raise
-        return found
+        return sum(1 for _ in readable(window, Span(0, window.size)))
 
     def find(self, window: Window, page: int = 0) -> Blocks:
         """The whole file; XMP is an entry of the page."""

@@ -203,12 +203,10 @@ class Session:
                 if not 0 <= choice.id < len(self.entries) or self.entries[choice.id].version != choice.version:
                     raise UsageError("it was changed elsewhere", remedy="look at it again")
             touched = [self.entries[choice.id] for choice in choices]
-            self._steps.append(_Step([replace(entry) for entry in touched], self._intents()))
+            intents = len(read_journal(self.journal.path)) if self.journal.path.exists() else 0
+            self._steps.append(_Step([replace(entry) for entry in touched], intents))
             found = [self._decided(self.entries[choice.id], choice) for choice in choices]
             append(self.decisions, [decision for decision in found if decision])
-
-    def _intents(self) -> int:
-        return len(read_journal(self.journal.path)) if self.journal.path.exists() else 0
 
     def _decided(self, entry: Entry, choice: Choice) -> Decision | None:
         self._touch(entry)
