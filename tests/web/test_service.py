@@ -58,6 +58,21 @@ def test_server_is_asked_about_unsure_pictures_alone(visit: Callable[..., Visit]
     assert float(told[1]) + float(told[2]) == pytest.approx(files / 1000, abs=2)
 
 
+def test_the_server_is_asked_for_tilts_where_they_are_shown(
+    visit: Callable[..., Visit], service: str, pictures: Path
+) -> None:
+    opened = visit(service)
+    sent: list[str] = []
+    opened.page.context.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    opened.page.get_by_role("switch", name="Show how crooked text lies").check()
+    opened.page.locator("#server").check()
+    opened.add(pictures / "blank.png")
+    opened.wait_decided(1)
+    expect(opened.page.locator("#server-account")).to_have_attribute("data-answered", "1")
+    assert sent == [f"{service}v1/orientation?promise=balanced&tilt=true"]
+    expect(opened.page.locator(".detail")).to_contain_text("no tilt to tell")
+
+
 def test_a_server_with_keys_is_asked_with_one(
     visit: Callable[..., Visit], pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
