@@ -58,13 +58,18 @@ class HeadsTrainer(Trainer):
         return loss + TILT_SHARE * tilt_loss(heads.tilt, tilts), (leads > 0).float().mean()
 
     def judge(self, limit: int) -> dict[str, object]:
-        """By kind: share of pairs in the right order, and the median error of the tilt in degrees, up to 20."""
+        """By kind: share of pairs in the right order, and the median error of the tilt in degrees, up to 20.
+
+        Their `mean`, by which weights are kept, is of the kinds that train: nobody can read whole pages in one view.
+        """
+        text = [group for group in self.recipe.group if group.wear == "text"]
+        reads = {kind for group in text for kind in (*group.kinds, group.synth)}
         judgement: dict[str, object] = {}
         mirror = []
         for kind, pixels in self.pictures.tune.items():
             figures = accuracy(self.average, pixels[: min(limit, len(pixels))], self.recipe.group[0].judge_px)
             judgement[kind] = figures
-            mirror += [figures["mirror"]] * (kind != "photo")
+            mirror += [figures["mirror"]] * (kind in reads)
         judgement["mean"] = sum(mirror) / max(1, len(mirror))
         return judgement
 

@@ -137,6 +137,17 @@ def test_the_last_step_keeps_its_promise_among_strange_sources() -> None:
     assert 1500 <= int((confidence >= strict["quarters"]["balanced"]).sum()) <= 1700
 
 
+def test_a_mistake_that_more_looks_would_make_as_well_is_no_reason_to_climb() -> None:
+    """Of 3,000 sure turns by one look one picture is wrong; the eight looks are as wrong about it, or they are not."""
+    one, right = sorted_answers(3000, {10, 11, 12})
+    mended = one.copy()
+    mended[10:13, 0] = 20
+    kinds, strange = ["document"] * 3000, np.arange(3000) >= 1500
+    shared, better = (calibrate({"glance": one, "quarters": all_}, right, kinds, strange) for all_ in (one, mended))
+    assert shared["glance"]["careful"] is None and shared["glance"]["balanced"] is not None
+    assert better["glance"]["balanced"] is None and better["quarters"]["balanced"] is not None
+
+
 def test_rows_show_every_picture_all_four_ways() -> None:
     said = says(Sky(), pictures(3))
     steps, labels, kinds = rows(said, ["a", "b", "c"])

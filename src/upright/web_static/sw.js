@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "44192d97b76b";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-CtfeCTDO.js","assets/index-B1pChPUA.css","assets/index-XaTXYP3w.js","assets/libheif-C2AtIKQT.js","assets/pdf-CqrxWJdo.js","assets/tiff-h2-uqq4y.js","assets/worker-i_fg84cP.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "08f3fa38e1c9";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-tPDOHU-z.js","assets/index-B1pChPUA.css","assets/index-BZMkcXYm.js","assets/libheif-C2AtIKQT.js","assets/pdf-D-UGQ1I9.js","assets/tiff-QOH6a80Y.js","assets/worker-CCEsZ6Ep.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

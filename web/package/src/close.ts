@@ -8,12 +8,12 @@ const BASE_PX = 2048;
 /** How many times as large as in the file windows may show it. */
 const MOST_ENLARGED = 1.5;
 /** At a reading size of this many times a view's side, or less, windows show nothing that the quarters did not. */
-const LEAST_VIEWS = 2.5;
+const LEAST_VIEWS = 3;
 /** How wide strokes are in a window. */
 const STROKE_PX = 3.5;
 const MOST_WINDOWS = 12;
 /** `n` windows together weigh `WEIGHT` times the root of `n` where the eight looks together weigh 1. */
-const WEIGHT = 0.35;
+const WEIGHT = 0.42;
 /** A window with text in a smaller share of its cells is passed over. */
 const LEAST_TEXT = 0.12;
 
