@@ -99,8 +99,8 @@ test("a step without views is passed over, and windows of text add to what was s
   const without = climb([...looks, []], ladder, "balanced");
   assert.deepEqual([without.step, without.turn, without.views], ["quarters", null, 8]);
   const found = climb([...looks, Array(4).fill(says(0, 3))], ladder, "balanced");
-  // 1 + 0.35 * sqrt(4) * 3 against 0.
-  const wanted = Math.exp(3.1) / (Math.exp(3.1) + 3);
+  // 1 + 0.42 * sqrt(4) * 3 against 0.
+  const wanted = Math.exp(3.52) / (Math.exp(3.52) + 3);
   assert.ok(Math.abs(found.confidence - wanted) < 1e-9, `${found.confidence} is not ${wanted}`);
   assert.deepEqual([found.step, found.best, found.views], ["close", 0, 12]);
 });
