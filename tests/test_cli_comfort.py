@@ -2,7 +2,6 @@
 
 import os
 import pty
-import re
 import shutil
 import signal
 import subprocess
@@ -84,7 +83,7 @@ def test_quiet_verbose_and_colours(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     quiet = run("detect", "-q", DEMO / "page.jpg", tmp_path / "broken.jpg")
     assert quiet.exit_code == 1 and "broken.jpg" in quiet.output
     assert "failed" in quiet.output and "would turn" not in quiet.output
-    assert re.search(r"step (glance, 1 view|[a-z]+, \d+ views)\)", run("detect", "-v", DEMO / "chart.tif").stdout)
+    assert "step glance, 1 view" in run("detect", "-v", DEMO / "chart.tif").stdout
     assert "\x1b[" not in run("detect", DEMO / "page.jpg").stdout
     assert "\x1b[" in run("detect", "--color", "always", DEMO / "page.jpg").stdout
     monkeypatch.setenv("NO_COLOR", "1")
