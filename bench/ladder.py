@@ -80,11 +80,12 @@ def measured(cases: Iterator[Case]) -> dict[str, dict[str, Any]]:
 def opened(setting: str) -> Detector:
     """A detector that climbs so far; `always` by a calibration with which no step below the last is ever enough."""
     step, _, number = setting.partition(" ")
-    detector = Detector(effort=STEPS.index(step) if number == "always" else int(number))
-    if number == "always":
-        last = detector.effort
-        detector.ladder = [(s, c if i == last else replace(c, careful=None, balanced=None))
-                           for i, (s, c) in enumerate(detector.ladder)]  # fmt: skip
+    if number != "always":
+        return Detector(effort=int(number))
+    detector = Detector()
+    upto = STEPS.index(step)
+    below = [(s, replace(c, careful=None, balanced=None)) for s, c in detector.ladder[:upto]]
+    detector.ladder = [*below, detector.ladder[upto]]
     return detector
 
 

@@ -21,12 +21,13 @@ from upright.turns import Turn
 
 CALIBRATION = Calibration(1.0, 0.999, 0.9, 0.0)
 NAMES = [step.name for step in LADDER]
-GLANCE, TURNED, QUARTERS, CLOSE = LADDER
+GLANCE, OPPOSITE, TURNED, QUARTERS, CLOSE = LADDER
 SURE, UNSURE = 12.0, 0.5
 #: What each step shows of a picture that is large enough for all of them.
 VIEWS: dict[str, Sequence[View]] = {
     "glance": [View()],
-    "turned": [View(turn=turn) for turn in Turn if turn],
+    "opposite": [View(turn=Turn.HALF)],
+    "turned": [View(turn=Turn.RIGHT), View(turn=Turn.LEFT)],
     "quarters": [View(turn=turn, squashed=(8, 8)) for turn in Turn],
     "close": [View((64 * i, 0, 64 * i + 64, 64), t, 1 - i / 2) for t in (Turn.NONE, Turn.HALF) for i in range(2)],
 }
@@ -82,13 +83,16 @@ def test_every_effort_finds_every_turn(effort: int, needs: Turn) -> None:
 
 
 def test_habit_of_the_model_cancels_out() -> None:
-    """A model that prefers one output is misled by one view and not by four."""
-    seen = {name: looks(name, Turn.LEFT, 2.0, habit=0) for name in ("glance", "turned")}
-    once, four = (judge(step, seen, CALIBRATION, Promise.BEST) for step in (GLANCE, TURNED))
+    """A model that prefers one output is misled by one view and not by four; two look as wrong as each other."""
+    seen = {name: looks(name, Turn.LEFT, 2.0, habit=0) for name in ("glance", "opposite", "turned")}
+    once, twice, four = (judge(step, seen, CALIBRATION, Promise.BEST) for step in (GLANCE, OPPOSITE, TURNED))
     assert (once.turn, four.turn) == (Turn.NONE, Turn.LEFT)
+    assert twice.scores.values[0] == pytest.approx(twice.scores.values[2]), "what it prefers of each view, as often"
 
 
-@pytest.mark.parametrize(("stop_at", "views"), [("glance", 1), ("turned", 4), ("quarters", 8), ("close", 12)])
+@pytest.mark.parametrize(
+    ("stop_at", "views"), [("glance", 1), ("opposite", 2), ("turned", 4), ("quarters", 8), ("close", 12)]
+)
 def test_it_climbs_only_while_unsure(stop_at: str, views: int) -> None:
     strength = {name: SURE if NAMES.index(name) >= NAMES.index(stop_at) else UNSURE for name in NAMES}
     answer, asked = climbed(Turn.RIGHT, strength)
@@ -99,7 +103,7 @@ def test_it_climbs_only_while_unsure(stop_at: str, views: int) -> None:
 @pytest.mark.parametrize(("effort", "step", "views"), [(0, "glance", 1), (1, "turned", 4), (2, "quarters", 8)])
 def test_effort_bounds_the_looks(effort: int, step: str, views: int) -> None:
     answer, asked = climbed(Turn.HALF, UNSURE, effort=effort)
-    assert (answer.step, answer.views, asked) == (step, views, NAMES[: effort + 1])
+    assert (answer.step, answer.views, asked) == (step, views, NAMES[: NAMES.index(step) + 1])
     assert (answer.turn, answer.best, answer.reason) == (None, Turn.HALF, Reason.BELOW_THRESHOLD)
 
 
@@ -115,7 +119,7 @@ def test_a_step_that_has_nothing_to_show_leaves_the_answer_of_the_one_before() -
 
 def test_quarters_count_like_the_four_looks() -> None:
     """Eight looks, each as much: three quarters that say LEFT cannot outvote four whole views as sure as they are."""
-    seen = {name: looks(name, Turn.RIGHT, 4.0) for name in ("glance", "turned")}
+    seen = {name: looks(name, Turn.RIGHT, 4.0) for name in ("glance", "opposite", "turned")}
     says = [Turn.RIGHT, Turn.LEFT, Turn.LEFT, Turn.LEFT]
     rows = [logits_for(view, turn, 4.0) for view, turn in zip(VIEWS["quarters"], says, strict=True)]
     seen["quarters"] = Looks.of(VIEWS["quarters"], np.array(rows, np.float32))
@@ -153,7 +157,7 @@ def test_a_promise_that_a_step_cannot_keep_is_never_met() -> None:
         answer, _ = climbed(Turn.LEFT, 1000.0, on=ladder(never), effort=0, promise=promise)
         assert (answer.confidence, answer.turn, answer.reason) == (1.0, None, Reason.BELOW_THRESHOLD)
     answer, asked = climbed(Turn.LEFT, 1000.0, on=ladder(CALIBRATION, glance=never))
-    assert (answer.step, answer.turn, asked) == ("turned", Turn.LEFT, NAMES[:2])
+    assert (answer.step, answer.turn, asked) == ("opposite", Turn.LEFT, NAMES[:2])
     assert climbed(Turn.LEFT, UNSURE, on=ladder(never), effort=1, promise=Promise.BEST)[0].turn is Turn.LEFT
 
 
@@ -170,20 +174,29 @@ def test_the_ladder_of_the_default_model_is_the_whole_one() -> None:
 
 def test_a_model_may_know_the_first_steps_only() -> None:
     model = load_model()
-    short = ladder_of(replace(model, calibration={name: model.calibration[name] for name in NAMES[:2]}))
+    short = ladder_of(replace(model, calibration={name: model.calibration[name] for name in NAMES[:3]}))
     answer, asked = climbed(Turn.LEFT, UNSURE, on=short)
-    assert (answer.step, asked) == ("turned", NAMES[:2])
+    assert (answer.step, asked) == ("turned", NAMES[:3])
+
+
+def test_a_step_that_a_model_is_not_calibrated_for_is_climbed_through() -> None:
+    """So a model folder from before a step was there answers as it did."""
+    older = ladder_of(replace(load_model(), calibration=dict.fromkeys(["glance", "turned", "quarters"], CALIBRATION)))
+    assert [step.name for step, _ in older] == NAMES[:4]
+    strength = {"glance": UNSURE, "opposite": 1000.0, "turned": SURE}
+    answer, asked = climbed(Turn.LEFT, strength, on=older)
+    assert (answer.step, answer.views, answer.turn, asked) == ("turned", 4, Turn.LEFT, NAMES[:3])
 
 
 @pytest.mark.parametrize("names", [[], ["turned"], ["turned", "glance"], ["glance", "whole"], [*NAMES, "more"]])
 def test_a_calibration_that_does_not_fit_the_ladder_is_refused(names: list[str]) -> None:
     model = replace(load_model(), calibration=dict.fromkeys(names, CALIBRATION))
-    with pytest.raises(ModelError, match=r"the ladder is glance, turned, quarters, close; calibrate these steps"):
+    with pytest.raises(ModelError, match=r"the ladder is glance, opposite, turned, quarters, close; calibrate"):
         ladder_of(model)
 
 
 def test_a_new_step_is_one_entry_and_its_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
-    again = Step("again", lambda picture, size_px: [View()], lambda seen: seen["again"].log_probabilities[0])
+    again = Step("again", 4, lambda picture, size_px: [View()], lambda seen: seen["again"].log_probabilities[0])
     monkeypatch.setattr(steps, "LADDER", (*LADDER, again))
     monkeypatch.setitem(VIEWS, "again", [View()])
     model = load_model()
@@ -197,7 +210,7 @@ def test_each_step_shows_what_it_is_named_for() -> None:
     with open_picture(pixels) as picture:
         shown = {step.name: step.views(picture, 224) for step in LADDER}
     assert shown["glance"] == [View()]
-    assert [view.turn for view in shown["turned"]] == [90, 180, 270]
+    assert [view.turn for step in ("opposite", "turned") for view in shown[step]] == [180, 90, 270]
     assert len({view.corner for view in shown["quarters"]}) == len({view.turn for view in shown["quarters"]}) == 4
     assert len(shown["close"]) > 4 and {view.turn for view in shown["close"]} == set(Turn)
 

@@ -52,7 +52,7 @@ def test_a_model_that_does_not_fit_the_ladder_is_a_problem(tmp_path: Path) -> No
     facts["calibration"] = {"whole": facts["calibration"]["glance"]}
     (folder / "model.json").write_text(json.dumps(facts))
     (found,) = [finding for finding in examine(str(folder)) if finding.topic == "model"]
-    assert found.state == "problem" and "the ladder is glance, turned, quarters, close" in found.text
+    assert found.state == "problem" and "the ladder is glance, opposite, turned, quarters, close" in found.text
 
 
 def test_two_onnxruntimes_are_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:

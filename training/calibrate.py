@@ -82,8 +82,8 @@ def calibrate(
         step: {name: None if value == NEVER else value for name, value in values.items()}
         for step, values in found.items()
     }
-    above = [step.name for step in LADDER][len(calibration) :]
-    return calibration | {step: dict(calibration[list(steps)[-1]]) for step in above}
+    names = [step.name for step in LADDER]
+    return calibration | {step: dict(calibration[last]) for step in names[names.index(last) + 1 :]}
 
 
 def _of(rows: Mask, logits: Floats, labels: Ints, kinds: Sequence[str]) -> tuple[Floats, Ints, list[str]]:

@@ -25,7 +25,7 @@ from upright.steps import LADDER, Looks
 from upright.turns import ExifOrientation, Turn, turn_array
 
 #: The steps that any picture has views for; those above need one that is large enough.
-STEPS = ("glance", "turned", "quarters")
+STEPS = ("glance", "opposite", "turned", "quarters")
 
 #: What was seen of one picture shown one way, by the names of the steps.
 Seen = Mapping[str, Looks]

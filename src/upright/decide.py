@@ -27,39 +27,45 @@ Ladder: TypeAlias = Sequence[tuple[Step, Calibration]]
 Climb: TypeAlias = Generator[Step, Looks, Orientation]
 #: How far up the ladder a decision may climb: 0 one look, 1 four, 2 the quarters as well, 3 parts at reading size too.
 DEFAULT_EFFORT = 3
+_NEVER = Calibration(temperature=1.0, careful=None, balanced=None, best=0.0)
 EFFORT_HELP = "How closely to look where that is needed: 0 one look, 1 four, 2 eight, 3 windows of text too."
 
 
 def efforts() -> range:
     """Every effort that can be asked for."""
-    return range(len(steps.LADDER))
+    return range(steps.LADDER[-1].effort + 1)
 
 
 def ladder_of(model: Model) -> Ladder:
-    """The ladder with a model's calibration: all steps, or the first ones that it knows.
+    """The ladder with a model's calibration, up to the last step that it names.
+
+    One that it passes over is never enough: the decision climbs through it.
 
     Raises:
-        ModelError: its calibration names other steps, or these in another order.
+        ModelError: its calibration does not begin with the first step, or names others, or these in another order.
     """
     wanted, found = [step.name for step in steps.LADDER], list(model.calibration)
-    if not found or found != wanted[: len(found)]:
+    if found[:1] != wanted[:1] or found != [name for name in wanted if name in found]:
         raise ModelError(
             f"model.json: calibration has the steps {', '.join(found) or 'none'}; the ladder is {', '.join(wanted)}",
             source=model.folder,
-            remedy="calibrate these steps in this order; the later ones may be left out (docs/models.md)",
+            remedy="calibrate these steps in this order; all but the first may be left out (docs/models.md)",
         )
-    return list(zip(steps.LADDER, model.calibration.values(), strict=False))
+    upto = wanted.index(found[-1]) + 1
+    return [(step, model.calibration.get(step.name, _NEVER)) for step in steps.LADDER[:upto]]
 
 
 def climb(ladder: Ladder, effort: int, promise: Promise, may_go_on: Callable[[], bool] = lambda: True) -> Climb:
-    """Take one step after the other until one is sure, or ``effort`` steps beyond the first are taken.
+    """Take one step after the other until one is sure, or none is left that ``effort`` allows.
 
     A step without views is passed over: it would show nothing new of this picture. ``may_go_on()`` turns false when the
     time budget is spent.
     """
     looks: dict[str, Looks] = {}
     answer: Orientation | None = None
-    for step, calibration in ladder[: effort + 1]:
+    for step, calibration in ladder:
+        if step.effort > effort:
+            break
         seen = yield step
         if not seen.views:
             continue

@@ -23,7 +23,7 @@ def with_middle(looks):
     return (eight_looks(looks) + looks["middle"].log_probabilities[0]).astype(np.float32) / 2
 
 
-MIDDLE = Step("middle", middle, with_middle)
+MIDDLE = Step("middle", steps.LADDER[-1].effort + 1, middle, with_middle)
 
 if __name__ == "__main__":
     steps.LADDER = (*steps.LADDER, MIDDLE)
@@ -33,7 +33,7 @@ if __name__ == "__main__":
         from upright.service.app import create_app
         from upright.service.settings import Settings
 
-        with TestClient(create_app(Settings(model=sys.argv[2], effort=len(steps.LADDER) - 1))) as client:
+        with TestClient(create_app(Settings(model=sys.argv[2], effort=MIDDLE.effort))) as client:
             print(client.post("/v1/orientation", content=Path(sys.argv[3]).read_bytes()).text)
             print(client.get("/v1/model").text)
     else:

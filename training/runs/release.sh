@@ -36,7 +36,7 @@ folder() {
         --version "$version" --size "$size" --training-data "$training_data" --commit "$commit" --out "$build/folder" "$@"
 }
 folder
-$python -m training.evaluate --model "$build/folder" --eval "$eval" --steps "${STEPS:-glance,turned,quarters,close,climb}" \
+$python -m training.evaluate --model "$build/folder" --eval "$eval" --steps "${STEPS:-glance,opposite,turned,quarters,close,climb}" \
     ${DOUBTS:+--doubts "$DOUBTS"} \
     --threads "$threads" --json "$build/report.json" --sheet "$build/worst.png" > "$build/report.md"
 set -- --report "$build/report.json" --figure "$build/reliability.png" --figure "$build/risk_coverage.png"

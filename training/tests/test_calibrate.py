@@ -110,11 +110,12 @@ def test_one_picture_does_not_decide_for_its_kind() -> None:
 def test_a_calibration_has_every_step_and_key_and_keeps_its_order() -> None:
     whole, labels = answers(4000, 1.0)
     calm, _ = answers(4000, 1.0)
-    settings = calibrate({"glance": whole, "turned": 2 * calm, "quarters": calm}, labels, ["document"] * 4000)
+    steps = {"glance": whole, "opposite": 3 * calm, "turned": 2 * calm, "quarters": calm}
+    settings = calibrate(steps, labels, ["document"] * 4000)
     assert list(settings) == [step.name for step in LADDER]
     assert settings["close"] == settings["quarters"], "what has no views here is as sure as the step before"
-    wanted = [[settings[step][p] or NEVER for p in PROMISED] for step in ("glance", "turned", "quarters")]
-    assert wanted[0] >= wanted[1] >= wanted[2]
+    wanted = [[settings[step][p] or NEVER for p in PROMISED] for step in steps]
+    assert wanted[0] >= wanted[1] >= wanted[2] >= wanted[3]
     for step in settings.values():
         assert list(step) == ["temperature", "careful", "balanced", "best"] and step["best"] == 0.0
         balanced, careful = step["balanced"] or NEVER, step["careful"] or NEVER

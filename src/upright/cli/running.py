@@ -119,7 +119,8 @@ def _about(
     model, threshold = "by hand", None
     if not isinstance(detector, ByHand):
         model = f"{detector.model.name} {detector.model.version}"
-        threshold = getattr(detector.ladder[: options["effort"] + 1][-1][1], options["promise"])
+        taken = [calibration for step, calibration in detector.ladder if step.effort <= options["effort"]]
+        threshold = getattr(taken[-1], options["promise"])
     journal = corrector.writer.journal if corrector else None
     undo = f"upright undo {shlex.quote(str(journal.path))}" if journal else ""
     return About(

@@ -173,4 +173,4 @@ def evidence(looks: Mapping[str, Looks]) -> Logits:
     return total
 
 
-CLOSE = Step("close", windows, evidence)
+CLOSE = Step("close", 3, windows, evidence)

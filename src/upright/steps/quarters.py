@@ -1,4 +1,4 @@
-"""The third step: the picture's four quarters at twice the size, for what is too small in one view of the whole.
+"""The fourth step: the picture's four quarters at twice the size, for what is too small in one view of the whole.
 
 One look at each quarter is worth more than it costs: of 60 drawn pages too small for one view the four looks had
 88 % right, with the quarters 97 %, with four tiles of 1,024 pixels, twice each, instead of them 93 %.
@@ -63,4 +63,4 @@ def eight_looks(looks: Mapping[str, Looks]) -> Logits:
     return mean
 
 
-QUARTERS = Step("quarters", quarters, eight_looks)
+QUARTERS = Step("quarters", 2, quarters, eight_looks)

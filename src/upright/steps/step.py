@@ -20,6 +20,7 @@ class Step:
 
     Attributes:
         name: by which ``model.json`` calibrates it and answers name it.
+        effort: the least effort at which it is taken.
         views: what to show next, planned from the picture, whose pixels it may read, and the view's side in pixels;
             none where this step would show nothing that those before did not.
         combine: the log-probabilities ``[4]`` of the picture's turns that all looks so far amount to, by name of their
@@ -27,5 +28,6 @@ class Step:
     """
 
     name: str
+    effort: int
     views: Callable[[Picture, int], Sequence[View]]
     combine: Callable[[Mapping[str, Looks]], NDArray[np.float32]]

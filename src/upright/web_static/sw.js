@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "08f3fa38e1c9";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-tPDOHU-z.js","assets/index-B1pChPUA.css","assets/index-BZMkcXYm.js","assets/libheif-C2AtIKQT.js","assets/pdf-D-UGQ1I9.js","assets/tiff-QOH6a80Y.js","assets/worker-CCEsZ6Ep.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "7d8880a86f3c";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-DeLHMOO5.js","assets/index-B1pChPUA.css","assets/index-D0nAIBwF.js","assets/libheif-C2AtIKQT.js","assets/pdf-Bg6cFamc.js","assets/tiff-0k_D0YqP.js","assets/worker-GKepAaJp.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

@@ -36,6 +36,9 @@ export interface Orientation {
   tilt_error?: number;
 }
 
+/** A step that a model is not calibrated for is climbed through. */
+const NEVER: Calibration = { temperature: 1, careful: null, balanced: null, best: 0 };
+
 /** The answer that these looks amount to, or the name of the step that has to be taken first. */
 export function climb(looks: Looks, ladder: Ladder, promise: Promised): Orientation | string {
   let answer: Orientation | undefined;
@@ -43,18 +46,18 @@ export function climb(looks: Looks, ladder: Ladder, promise: Promised): Orientat
     const seen = looks[at];
     if (!seen) return name;
     if (seen.length === 0) continue;
-    answer = judge(name, looks.slice(0, at + 1), ladder[name]!, promise);
-    if (isEnough(answer, ladder[name]!)) break;
+    const calibration = ladder[name] ?? NEVER;
+    answer = judge(name, looks.slice(0, at + 1), calibration, promise);
+    if (isEnough(answer, calibration)) break;
   }
   if (answer) return answer;
   throw new Error(`model.json: calibration has no step that is known here, but ${Object.keys(ladder).join()}`);
 }
 
-/** The steps of a model's ladder, up to the first that is not known here. */
+/** The steps up to the last that is known here and that the model is calibrated for. */
 function stepsOf(ladder: Ladder): string[] {
-  const names = Object.keys(ladder);
-  const unknown = names.findIndex((name) => !(name in STEPS));
-  return unknown < 0 ? names : names.slice(0, unknown);
+  const names = Object.keys(STEPS);
+  return names.slice(0, 1 + Math.max(...Object.keys(ladder).map((name) => names.indexOf(name))));
 }
 
 function judge(step: string, looks: Looks, calibration: Calibration, promise: Promised): Orientation {

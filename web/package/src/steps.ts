@@ -6,16 +6,18 @@ import { mean, windowOf, type Looks, type Step } from "./view.js";
 /** Which of four windows along a wide and along a high picture each quarter is, counted from the left or the top. */
 const ACROSS = [2, 3, 1, 0];
 const DOWN = [0, 2, 3, 1];
-const TURNED: readonly Turn[] = [90, 180, 270];
+const TURNED: readonly Turn[] = [90, 270];
 
 /** All looks count alike. */
 const combine = (looks: Looks) => mean(looks.flat());
 
-/** By the names that `model.json` has for them; their order is that of its calibration. */
+/** By the names that `model.json` has for them, in the order of the ladder. */
 export const STEPS: Record<string, Step> = {
   /** The whole picture. */
   glance: { combine, views: (_, squash, side) => [{ pixels: squash(side, side), turn: 0 }] },
-  /** The whole picture, turned. */
+  /** The whole picture upside down. */
+  opposite: { combine, views: (_, squash, side) => [{ pixels: turnPixels(squash(side, side), 180), turn: 180 }] },
+  /** The other two ways. */
   turned: {
     combine,
     views: (_, squash, side) => TURNED.map((turn) => ({ pixels: turnPixels(squash(side, side), turn), turn })),

@@ -82,20 +82,20 @@ test("weights that are not those of model.json are refused", async () => {
 /** Logits of one view, by which the model is so sure that this turn sets the picture upright. */
 const says = (turn, sure) => [0, 90, 180, 270].map((each) => (each === turn ? sure : 0));
 const step = (least) => ({ temperature: 1, careful: null, balanced: least, best: 0 });
-const ladder = { glance: step(0.99), turned: step(0.9), quarters: step(0.9), close: step(0.9) };
+const ladder = { glance: step(0.99), opposite: step(0.98), turned: step(0.9), quarters: step(0.9), close: step(0.9) };
 
 test("looks that were taken answer for every promise, with as many of them as it takes", () => {
-  // One look is unsure, four are sure enough for balanced; the quarters were looked at for careful.
-  const looks = [[says(0, 4)], Array(3).fill(says(0, 9)), Array(4).fill(says(180, 2))];
+  // Two looks are unsure, four are sure enough for balanced; the quarters were looked at for careful.
+  const looks = [[says(0, 4)], [says(0, 4)], Array(2).fill(says(0, 9)), Array(4).fill(says(180, 2))];
   assert.equal(climb(looks, ladder, "careful"), "close");
   const balanced = climb(looks, ladder, "balanced");
   assert.deepEqual([balanced.step, balanced.turn, balanced.views], ["turned", 0, 4]);
-  assert.equal(climb(looks.slice(0, 1), ladder, "balanced"), "turned", "the step to take next");
+  assert.equal(climb(looks.slice(0, 2), ladder, "balanced"), "turned", "the step to take next");
   assert.equal(climb([], ladder, "best"), "glance");
 });
 
 test("a step without views is passed over, and windows of text add to what was seen", () => {
-  const looks = [[says(0, 1)], Array(3).fill(says(0, 1)), Array(4).fill(says(0, 1))];
+  const looks = [[says(0, 1)], [says(0, 1)], Array(2).fill(says(0, 1)), Array(4).fill(says(0, 1))];
   const without = climb([...looks, []], ladder, "balanced");
   assert.deepEqual([without.step, without.turn, without.views], ["quarters", null, 8]);
   const found = climb([...looks, Array(4).fill(says(0, 3))], ladder, "balanced");
@@ -107,16 +107,19 @@ test("a step without views is passed over, and windows of text add to what was s
 
 test("a promise that cannot be kept is never met", () => {
   const never = { glance: step(null), turned: step(null) };
-  const looks = [[says(0, 2000)], Array(3).fill(says(0, 2000))];
-  assert.equal(climb(looks.slice(0, 1), never, "balanced"), "turned");
+  const looks = [[says(0, 2000)], [says(0, 2000)], Array(2).fill(says(0, 2000))];
+  assert.equal(climb(looks.slice(0, 2), never, "balanced"), "turned");
   const found = climb(looks, never, "balanced");
   assert.deepEqual([found.confidence, found.turn, found.step], [1, null, "turned"]);
   assert.equal(climb(looks, never, "best").turn, 0);
 });
 
-test("names and order of the steps are those of model.json", () => {
-  const other = { glance: step(0.99), quarters: step(0.9) };
-  assert.equal(climb([[says(0, 1)]], other, "balanced"), "quarters");
+test("a step that the model is not calibrated for is climbed through, and none beyond its last is taken", () => {
+  const older = { glance: step(0.99), turned: step(0.9) };
+  assert.equal(climb([[says(0, 1)]], older, "balanced"), "opposite");
+  assert.equal(climb([[says(0, 1)], [says(0, 2000)]], older, "balanced"), "turned");
+  const looks = [[says(0, 1)], [says(0, 1)], Array(2).fill(says(0, 1))];
+  assert.deepEqual([climb(looks, older, "balanced").step, climb(looks, older, "balanced").turn], ["turned", null]);
   assert.throws(() => climb([], { whole: step(0.9) }, "balanced"), /no step that is known here, but whole/);
 });
 
