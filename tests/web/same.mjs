@@ -10,6 +10,7 @@ const { patchExifOrientation, readExifOrientation } = await load("exif.js");
 const [{ climb }, { STEPS }, { textStrokes }, { tiltOf }, { lookOf }] = await Promise.all(
   ["decide.js", "steps.js", "strokes.js", "tilt.js", "view.js"].map(load),
 );
+const { Detector } = await load("node.js");
 const cases = JSON.parse(readFileSync(join(folder, "cases.json"), "utf-8"));
 
 for (const { name, from, to, filter } of cases.resize) {
@@ -54,4 +55,16 @@ const decisions = cases.decide.map(({ logits, turns, promise }) => {
     looks.push(lookOf(turns[answer].map((turn) => ({ turn })), logits[answer]));
   }
 });
-writeFileSync(join(folder, "answers.json"), JSON.stringify({ tags, strokes, tilts, decisions }));
+
+// Leads of the same views, which are squashed from the same pixels; answers about the files.
+const detector = await Detector.open({ model: pathToFileURL(`${cases.model}/`) });
+const heads = await detector.openHeads();
+const found = [];
+for (const { plain, mirrored, ...each } of cases.mirrors) {
+  const picture = readPicture(each);
+  const squash = (width, height) => resize(picture, width, height);
+  const { lead } = await heads.read((step) => STEPS[step].views(picture, squash, 224), plain, mirrored);
+  found.push({ lead, answer: await detector.detect(join(folder, `${each.name}.png`), { mirror: true, tilt: true }) });
+}
+await detector.close();
+writeFileSync(join(folder, "answers.json"), JSON.stringify({ tags, strokes, tilts, decisions, found }));

@@ -160,6 +160,7 @@ const array = new Uint8Array(bytes).buffer;
 const good = { path, url: pathToFileURL(path), buffer: bytes, array, blob: new Blob([bytes]) };
 const answers = {};
 for (const [name, source] of Object.entries(good)) answers[name] = (await detector.detect(source)).best;
+const [alone, asked] = [await detector.detect(path), await detector.detect(path, { mirror: true })];
 const pixels = (length) => ({ data: new Uint8Array(length), width: 20, height: 10 });
 const bad = {
   nothing: [undefined], number: [7], object: [{}], "no file": ["nowhere.jpg"], text: [Buffer.from("no picture")],
@@ -173,7 +174,7 @@ for (const [name, given] of Object.entries(bad)) {
   errors[name] = await detector.detect(...given).then((answer) => `answered ${answer.turn}`, (error) => String(error));
 }
 await detector.close();
-console.log(JSON.stringify({ answers, errors }));
+console.log(JSON.stringify({ answers, errors, best: asked.best, looks: asked.views - alone.views }));
 """
 
 
@@ -183,6 +184,9 @@ def test_node_takes_files_in_every_form_and_refuses_what_is_none(project: Path) 
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120, check=True)
     found = json.loads(done.stdout)
     assert found["answers"] == dict.fromkeys(["path", "url", "buffer", "array", "blob"], 180)
+    with Detector() as detector:
+        alone, asked = (detector.detect(DEMO / "receipt.png", mirror=mirror) for mirror in (False, True))
+    assert (found["best"], found["looks"]) == (180, asked.views - alone.views), "the second network is packed, too"
     errors = found["errors"]
     assert not [error for error in errors.values() if error.startswith("answered")], errors
     assert "a Blob or pixels { data, width, height }, not undefined" in errors["nothing"]

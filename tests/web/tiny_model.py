@@ -1,4 +1,4 @@
-"""Makes ``tiny_model/``: a model of a kilobyte that turns the bright side up.
+"""Makes ``tiny_model/``: a model of a kilobyte that turns the bright side up, and reads what is bright on its left.
 
 It stands in for the real one where a test is about hundreds of pictures and not about one decision, and shows that
 nothing about a model is built into the page. Needs ``pip install onnx``: ``python tests/web/tiny_model.py``.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 SIDE = 32
 
 
 def make(folder: Path) -> None:
-    from onnx import TensorProto, helper, save
+    from onnx import TensorProto, helper
 
     half = SIDE // 2
     # Which half has to be the bright one for turns of 0, 90, 180 and 270: top, left, bottom, right.
@@ -32,16 +33,18 @@ def make(folder: Path) -> None:
     columns = [f"column{i}" for i in range(4)]
     nodes.append(helper.make_node("Concat", columns, ["means"], axis=1))
     nodes.append(helper.make_node("Div", ["means", "softness"], ["logits"]))
-    shape = ["n", SIDE, SIDE, 3]
-    graph = helper.make_graph(
-        nodes,
-        "bright-side-up",
-        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, shape)],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 4])],
-        constants,
-    )
     folder.mkdir(exist_ok=True)
-    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), folder / "model.onnx")
+    _save(folder / "model.onnx", "bright-side-up", nodes, constants, 4)
+    # Differences of the four means: the left half against the right one, and nothing of a tilt.
+    weights = helper.make_tensor("weights", TensorProto.FLOAT, [4, 3], [0, 0, 0, 1, 0, 0, 0, 0, 0, -1, 0, 0])
+    nodes.append(helper.make_node("MatMul", ["logits", "weights"], ["said"]))
+    _save(folder / "heads.onnx", "bright-on-the-left", nodes, [*constants, weights], 3)
+    heads = {
+        "sha256": hashlib.sha256((folder / "heads.onnx").read_bytes()).hexdigest(),
+        "mirror": {"growth": 0.5, "mirrored": 2.0, "plain": -1.0},
+        "tilt": {"factor": 1.0, "least": 1.0, "most": 0.0},
+    }
+    (folder / "heads.json").write_text(json.dumps(heads, indent=1) + "\n", "utf-8")
     step = {"temperature": 1.0, "careful": 0.99, "balanced": 0.9, "best": 0.0}
     facts = {
         "name": "bright-side-up",
@@ -58,6 +61,19 @@ def make(folder: Path) -> None:
         "commit": "",
     }
     (folder / "model.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+
+
+def _save(path: Path, name: str, nodes: list[Any], constants: list[Any], answers: int) -> None:
+    from onnx import TensorProto, helper, save
+
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", SIDE, SIDE, 3])],
+        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, ["n", answers])],
+        constants,
+    )
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
 
 
 if __name__ == "__main__":

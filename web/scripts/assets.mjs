@@ -7,15 +7,19 @@ import { modelFiles } from "./model.mjs";
 
 const web = join(dirname(fileURLToPath(import.meta.url)), "..");
 const assets = join(web, "package/assets");
-const { folder, weights } = modelFiles();
+const { folder, weights, heads } = modelFiles();
 const json = JSON.parse(readFileSync(join(folder, "model.json"), "utf-8"));
 // What it was trained on and how it was judged is in the model's card.
 const { name, version, sha256, int8_sha256, licence, input_size_px, fit, turns, calibration } = json;
 const facts = { name, version, sha256, int8_sha256, licence, input_size_px, fit, turns, calibration };
 const text = (bytes) => JSON.stringify(bytes.toString("base64"));
-writeFileSync(
-  join(assets, "model.js"),
-  `export const json = ${JSON.stringify(facts)};\nexport const weights = ${text(readFileSync(join(folder, weights)))};\n`,
-);
+const write = (name, json, file) =>
+  writeFileSync(
+    join(assets, name),
+    `export const json = ${JSON.stringify(json)};\nexport const weights = ${text(readFileSync(join(folder, file)))};\n`,
+  );
+write("model.js", facts, weights);
+// The second network has a module of its own: it is imported where somebody asks for what is mirrored.
+write("heads.js", JSON.parse(readFileSync(join(folder, heads[0]), "utf-8")), heads[1]);
 const wasm = readFileSync(join(web, "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm"));
 writeFileSync(join(assets, "wasm.js"), `export const wasm = ${text(gzipSync(wasm, { level: 9 }))};\n`);

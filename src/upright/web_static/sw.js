@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "7d8880a86f3c";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-DeLHMOO5.js","assets/index-B1pChPUA.css","assets/index-D0nAIBwF.js","assets/libheif-C2AtIKQT.js","assets/pdf-Bg6cFamc.js","assets/tiff-0k_D0YqP.js","assets/worker-GKepAaJp.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "87dd4f105789";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-BGY9SXHi.js","assets/index-B1pChPUA.css","assets/index-BEHW3QSA.js","assets/libheif-C2AtIKQT.js","assets/pdf-KDluc_1e.js","assets/tiff-Cn10HD6D.js","assets/worker-duS8jqtS.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

@@ -30,6 +30,8 @@ export interface Orientation {
   step: string;
   /** How many views the model was shown. */
   views: number;
+  /** Whether left and right are exchanged, to be undone before the turn, where it was asked for and text tells it. */
+  mirrored?: boolean;
   /** Degrees clockwise that straighten the picture after the turn, where it was asked for and lines of text tell it. */
   tilt?: number;
   /** The standard error of `tilt`. */

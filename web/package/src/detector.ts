@@ -1,42 +1,61 @@
 /** Tells which way up pictures belong, by any model folder. */
 import { climb, PROMISES, type Orientation, type Promised } from "./decide.js";
 import { Engine, type WasmOptions } from "./engine.js";
-import { loadModel, type Fetch, type Model } from "./model.js";
+import { Heads, isOf, mirroring, ofMirrorImage, told, type Infer, type InMirror, type Seen } from "./heads.js";
+import { loadHeads, loadModel, type Fetch, type Model } from "./model.js";
 import { openPicture, squashedPicture, squashedPixels, type ImageDataLike, type Picture } from "./pixels.js";
-import type { Rgb } from "./resize.js";
 import { STEPS } from "./steps.js";
 import { tiltOf } from "./tilt.js";
-import { lookOf, type Look, type Looks, type Shape, type Squash } from "./view.js";
+import { lookOf, type Look, type Looks, type Shape, type Squash, type View } from "./view.js";
 
 export interface DetectorOptions {
-  /** Folder with `model.json` and its weights. */
+  /** Folder with `model.json` and its weights; `heads.json` and its weights are read when `mirror` is first asked for. */
   model: URL | string;
   wasm?: WasmOptions;
   /** How files are read. Default: `fetch`, and the file system for `file:` addresses in Node. */
   fetch?: Fetch;
 }
 
-export interface DetectOptions {
+/** `looks` and `inMirror` are what was seen of the same picture before, as `detectPicture` gives it: those are not taken again. */
+export interface DetectOptions extends Partial<Seen> {
   /** How sure an answer has to be. Default: balanced. */
   promise?: Promised;
   /** Whether the answer also says by how much text is tilted. */
   tilt?: boolean;
-  /** What was seen of the same picture before, as `detectPicture` gives it: these looks are not taken again. */
-  looks?: Looks;
+  /** Whether it also says if the picture is mirrored: twice the time, and two looks at each window more. */
+  mirror?: boolean;
 }
+
+/** An answer, and what was seen for it. */
+export type Decided = [Orientation, Looks, InMirror | undefined];
 
 /** Tells which way up pictures belong. One call at a time: calls wait for each other. */
 export class Detector {
   private last: Promise<unknown> = Promise.resolve();
+  private heads: Promise<Heads> | undefined;
 
   protected constructor(
     readonly model: Model,
     private readonly engine: Engine,
+    private readonly loadHeads: () => Promise<Heads>,
   ) {}
 
-  static async open(options: DetectorOptions): Promise<Detector> {
-    const { model, weights } = await loadModel(new URL(options.model), options.fetch ?? read);
-    return new this(model, await Engine.open(model, weights, options.wasm));
+  static async open({ model: address, wasm, fetch = read }: DetectorOptions): Promise<Detector> {
+    const folder = new URL(address);
+    const { model, weights } = await loadModel(folder, fetch);
+    return new this(model, await Engine.open(model, weights, wasm), async () => {
+      const { facts, weights } = await loadHeads(folder, model, fetch);
+      return new Heads(facts, await Engine.open(model, weights, wasm));
+    });
+  }
+
+  /** Load the model's second network now, not when `mirror` is first asked for. Throws where it has none. */
+  openHeads(): Promise<Heads> {
+    this.heads ??= this.loadHeads().catch((error: unknown) => {
+      this.heads = undefined;
+      throw error;
+    });
+    return this.heads;
   }
 
   get threads(): number {
@@ -64,51 +83,71 @@ export class Detector {
   }
 
   /** The same for a decoded picture; gives what was seen, too, from which `climb` can answer for another promise. */
-  detectPicture(picture: Picture, options: DetectOptions = {}): Promise<[Orientation, Looks]> {
+  detectPicture(picture: Picture, options: DetectOptions = {}): Promise<Decided> {
     return this.decide(picture, (...size) => squashedPicture(picture, ...size), options);
   }
 
   async close(): Promise<void> {
     await this.last.catch(() => undefined);
     await this.engine.close();
+    await (await this.heads?.catch(() => undefined))?.close();
   }
 
-  private decide(shape: Shape, squash: Squash, options: DetectOptions): Promise<[Orientation, Looks]> {
-    const { promise = "balanced", tilt = false, looks: before = [] } = options;
-    const answer = this.last.then(async (): Promise<[Orientation, Looks]> => {
-      const { input_size_px: side, calibration } = this.model;
-      const looks: Look[] = [...before];
+  private decide(shape: Shape, squash: Squash, options: DetectOptions): Promise<Decided> {
+    const { promise = "balanced", tilt = false, mirror = false, looks: before = [], inMirror } = options;
+    const decided = this.last.then(async (): Promise<Decided> => {
       const kept = once(squash);
-      for (;;) {
-        const next = climb(looks, calibration, promise);
-        if (typeof next !== "string") return [tilt ? tilted(next, shape, kept) : next, looks];
-        const views = STEPS[next]!.views(shape, kept, side);
-        looks.push(lookOf(views, await this.engine.infer(views.map(({ pixels }) => pixels))));
-      }
+      const views = once((step: string) => STEPS[step]!.views(shape, kept, this.model.input_size_px));
+      const infer: Infer = (pixels) => this.engine.infer(pixels);
+      const [plain, looks] = await this.climbed(views, before, promise, infer);
+      const result = (answer: Orientation, seen = inMirror): Decided => [tilt ? tilted(answer, shape, kept) : answer, looks, seen];
+      if (!mirror) return result(plain);
+      const heads = await this.openHeads();
+      const [found, mirrorLooks] = await this.climbed(views, inMirror?.looks ?? [], promise, mirroring(infer));
+      const other = ofMirrorImage(found);
+      const known = inMirror && isOf(inMirror.reading, plain, other) ? inMirror.reading : undefined;
+      const reading = known ?? (await heads.read(views, plain.best, other.best));
+      return result(told(plain, other, reading), { looks: mirrorLooks, reading });
     });
-    this.last = answer.catch(() => undefined);
-    return answer;
+    this.last = decided.catch(() => undefined);
+    return decided;
+  }
+
+  /** Take the steps that are missing until one is sure, or there is no further one. */
+  private async climbed(
+    views: (step: string) => View[],
+    before: Looks,
+    promise: Promised,
+    infer: Infer,
+  ): Promise<[Orientation, Looks]> {
+    const looks: Look[] = [...before];
+    for (;;) {
+      const next = climb(looks, this.model.calibration, promise);
+      if (typeof next !== "string") return [next, looks];
+      const shown = views(next);
+      looks.push(lookOf(shown, await infer(shown.map(({ pixels }) => pixels))));
+    }
   }
 }
 
 function tilted(answer: Orientation, shape: Shape, squash: Squash): Orientation {
   const found = tiltOf(shape, squash);
-  return found ? { ...answer, tilt: found.degrees, tilt_error: found.error } : answer;
+  return found ? { ...answer, tilt: answer.mirrored ? -found.degrees : found.degrees, tilt_error: found.error } : answer;
 }
 
-/** Several steps show the whole picture at one size. */
-function once(squash: Squash): Squash {
-  const kept = new Map<string, Rgb>();
-  return (width, height) => {
-    const key = `${width},${height}`;
-    if (!kept.has(key)) kept.set(key, squash(width, height));
-    return kept.get(key)!;
+/** Keeps what was made: several steps show the whole picture at one size, and both images have the same views. */
+function once<Key extends (string | number)[], Value>(make: (...key: Key) => Value): (...key: Key) => Value {
+  const kept = new Map<string, Value>();
+  return (...key) => {
+    const name = key.join();
+    if (!kept.has(name)) kept.set(name, make(...key));
+    return kept.get(name)!;
   };
 }
 
 function checkOptions(options: DetectOptions): void {
-  const unknown = Object.keys(options).filter((name) => !["promise", "tilt", "looks"].includes(name));
-  if (unknown.length) throw new TypeError(`detect has no option ${unknown.join()}; it has promise and tilt`);
+  const unknown = Object.keys(options).filter((name) => !["promise", "tilt", "mirror", "looks", "inMirror"].includes(name));
+  if (unknown.length) throw new TypeError(`detect has no option ${unknown.join()}; it has promise, tilt and mirror`);
   const { promise } = options;
   if (promise === undefined || PROMISES.includes(promise)) return;
   throw new RangeError(`no promise is called ${String(promise)}; choose one of ${PROMISES.join(", ")}`);

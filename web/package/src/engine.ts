@@ -15,7 +15,7 @@ export interface WasmOptions {
   script?: string;
 }
 
-/** Runs a model by WebAssembly. */
+/** Runs a network of a model by WebAssembly. */
 export class Engine {
   private constructor(
     private readonly session: ort.InferenceSession,
@@ -42,10 +42,15 @@ export class Engine {
   }
 
   private async inferOne(view: Rgb): Promise<Scores> {
+    const logits = await this.run(view);
+    return [0, 90, 180, 270].map((turn) => logits[this.model.turns.indexOf(turn)]!) as Scores;
+  }
+
+  /** What the network answers of one view. */
+  async run(view: Rgb): Promise<Float32Array> {
     const pixels = new ort.Tensor("uint8", view.data, [1, view.height, view.width, 3]);
     const answer = await this.session.run({ [this.session.inputNames[0]!]: pixels });
-    const logits = answer[this.session.outputNames[0]!]!.data as Float32Array;
-    return [0, 90, 180, 270].map((turn) => logits[this.model.turns.indexOf(turn)]!) as Scores;
+    return answer[this.session.outputNames[0]!]!.data as Float32Array;
   }
 
   async close(): Promise<void> {
@@ -53,7 +58,7 @@ export class Engine {
   }
 }
 
-function isBlank(view: Rgb): boolean {
+export function isBlank(view: Rgb): boolean {
   let low = 255;
   let high = 0;
   for (const value of view.data) {

@@ -10,6 +10,7 @@ export type { Orientation, Promised } from "./decide.js";
 export type { WasmOptions } from "./engine.js";
 export type { Fetch, Model } from "./model.js";
 export type { ImageDataLike, Picture } from "./pixels.js";
+export type { InMirror } from "./heads.js";
 export type { Looks } from "./view.js";
 
 /** All that `AnyDetector` takes. Default for `model` and `wasm.binary`: those that come with this package. */
@@ -47,7 +48,7 @@ export async function detect(source: Blob | ImageDataLike, options: DetectOption
  */
 
 async function readPackaged(address: string): Promise<Response> {
-  const { json, weights } = await import("../assets/model.js");
+  const { json, weights } = await (address.includes("heads") ? import("../assets/heads.js") : import("../assets/model.js"));
   return address.includes(".json") ? Response.json(json) : new Response(fromBase64(weights));
 }
 

@@ -16,6 +16,11 @@ export function then(first: Turn, second: Turn): Turn {
   return turnOf((first + second) / 90);
 }
 
+/** The turn that takes another back. */
+export function inverse(turn: Turn): Turn {
+  return turnOf(-turn / 90);
+}
+
 const PARTS: Record<ExifOrientation, readonly [mirrored: boolean, turn: Turn]> = {
   1: [false, 0],
   2: [true, 0],

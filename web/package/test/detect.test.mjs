@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Detector } from "../dist/index.js";
 import { climb } from "../dist/decide.js";
+import { judge } from "../dist/heads.js";
 
-// A model of a kilobyte that turns the bright side up: tests/web/tiny_model.py.
+// A model of a kilobyte that turns the bright side up, and reads what is brighter on the left: tests/web/tiny_model.py.
 const tiny = new URL("../../../tests/web/tiny_model/", import.meta.url);
 
 /** A picture whose side at `turn` is bright, so that this turn sets it upright: top, left, bottom, right. */
@@ -48,6 +49,96 @@ test("the tilt of lines is told when asked", async () => {
   assert.ok(Math.abs(found.tilt + 3) < 0.1 && found.tilt_error < 0.1, JSON.stringify(found));
   assert.ok(!("tilt" in (await detector.detect({ data, width, height }))));
   assert.ok(!("tilt" in (await detector.detect(sky(0), { tilt: true }))));
+  await detector.close();
+});
+
+/** A picture that is upright and readable, brighter above and on the left, once it is mirrored or not and then turned. */
+function lying(mirrored, turn, [width, height] = [120, 90]) {
+  const data = new Uint8ClampedArray(width * height * 4);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const [right, down] = [mirrored ? 1 - x / width : x / width, y / height];
+      const [from, below] = { 0: [right, down], 90: [1 - down, right], 180: [1 - right, 1 - down], 270: [down, 1 - right] }[turn];
+      const grey = 240 - 150 * below - 60 * from;
+      data.set([grey, grey, grey, 255], (y * width + x) * 4);
+    }
+  }
+  return { data, width, height };
+}
+
+/** The addresses that a detector of the tiny model reads, some of them otherwise. */
+async function watched(otherwise = {}) {
+  const read = [];
+  const fetch = async (address) => {
+    const name = address.replace(/.*\/|\?.*/g, "");
+    read.push(name);
+    return otherwise[name]?.() ?? new Response(readFileSync(fileURLToPath(address.replace(/\?.*/, ""))));
+  };
+  return { read, detector: await Detector.open({ model: pathToFileURL(`${fileURLToPath(tiny)}/`), fetch }) };
+}
+
+test("each of the eight ways a picture can lie is told when asked", async () => {
+  const detector = await Detector.open({ model: tiny });
+  for (const mirrored of [false, true]) {
+    for (const turn of [0, 90, 180, 270]) {
+      const picture = lying(mirrored, turn);
+      const found = await detector.detect(picture, { mirror: true });
+      assert.deepEqual([found.mirrored, found.turn], [mirrored, turn]);
+      const alone = await detector.detect(picture);
+      assert.ok(!("mirrored" in alone) && found.views > alone.views);
+      // Turned without mirroring, the bright side is up as well.
+      assert.equal(alone.turn, mirrored ? (360 - turn) % 360 : turn);
+    }
+  }
+  const symmetrical = await detector.detect(sky(90), { mirror: true });
+  assert.equal(symmetrical.turn, 90);
+  assert.ok(!("mirrored" in symmetrical), "nothing tells it");
+  assert.equal((await detector.detect(sky(0, { alpha: 0 }), { mirror: true })).reason, "blank");
+  await detector.close();
+});
+
+test("the second network is read when it is first asked for, and once", async () => {
+  const { detector, read } = await watched();
+  await detector.detect(sky(0));
+  assert.deepEqual(read, ["model.json", "model.onnx"]);
+  await Promise.all([90, 180].map((turn) => detector.detect(lying(true, turn), { mirror: true })));
+  assert.deepEqual(read.slice(2), ["heads.json", "heads.onnx"]);
+  await detector.close();
+});
+
+test("a model without a second network, or with another's weights, says so", async () => {
+  const gone = { "heads.json": () => new Response(null, { status: 404 }) };
+  const { detector } = await watched(gone);
+  await assert.rejects(detector.detect(sky(0), { mirror: true }), /cannot tell what is mirrored: .*404; a model that can has heads/);
+  assert.equal((await detector.detect(sky(0))).turn, 0, "and goes on without");
+  delete gone["heads.json"];
+  assert.equal((await detector.detect(lying(true, 0), { mirror: true })).mirrored, true, "and tries again");
+  await detector.close();
+  const other = await watched({ "heads.onnx": () => new Response("other") });
+  await assert.rejects(other.detector.detect(sky(0), { mirror: true }), /not the weights that heads.json names/);
+  await other.detector.close();
+});
+
+test("both images are looked at again only where another promise takes it", async () => {
+  const detector = await Detector.open({ model: tiny });
+  const picture = { width: 120, height: 90 };
+  const squash = (width, height) => {
+    const { data } = lying(true, 90, [width, height]);
+    return { data: Uint8Array.from({ length: width * height * 3 }, (_, at) => data[Math.floor(at / 3) * 4]), width, height };
+  };
+  const [first, looks, inMirror] = await detector.decide(picture, squash, { mirror: true });
+  assert.deepEqual([first.mirrored, first.turn], [true, 90]);
+  let views = 0;
+  for (const engine of [detector.engine, (await detector.openHeads()).engine]) {
+    const before = engine.run.bind(engine);
+    engine.run = (view) => (views++, before(view));
+  }
+  const [again] = await detector.decide(picture, squash, { mirror: true, promise: "best", looks, inMirror });
+  assert.deepEqual([again.mirrored, again.turn, again.views, views], [true, 90, first.views, 0]);
+  assert.deepEqual(judge({ looks, inMirror }, detector.model.calibration, "best", true), again);
+  const alone = judge({ looks, inMirror }, detector.model.calibration, "best", false);
+  assert.deepEqual([alone.mirrored, alone.turn], [undefined, 270]);
+  assert.equal(judge({ looks }, detector.model.calibration, "best", true), undefined);
   await detector.close();
 });
 
