@@ -8,6 +8,7 @@ export default defineConfig({
   base: "./",
   define: {
     VERSIONS: JSON.stringify({
+      xnnpack: version("@tensorflow/tfjs-backend-wasm"),
       ort: version("onnxruntime-web"),
       pdfium: version("@embedpdf/pdfium"),
       libheif: version("libheif-js"),

@@ -1,4 +1,4 @@
-// Writes the default model and ONNX Runtime's WebAssembly as modules of the package: node scripts/assets.mjs
+// Writes the default model and the WebAssembly that runs it as modules of the package: node scripts/assets.mjs
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,5 +21,11 @@ const write = (name, json, file) =>
 write("model.js", facts, weights);
 // The second network has a module of its own: it is imported where somebody asks for what is mirrored.
 write("heads.js", JSON.parse(readFileSync(join(folder, heads[0]), "utf-8")), heads[1]);
-const wasm = readFileSync(join(web, "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm"));
-writeFileSync(join(assets, "wasm.js"), `export const wasm = ${text(gzipSync(wasm, { level: 9 }))};\n`);
+const modules = {
+  xnnpack: "@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm",
+  ort: "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
+};
+for (const [name, path] of Object.entries(modules)) {
+  const wasm = gzipSync(readFileSync(join(web, "node_modules", path)), { level: 9 });
+  writeFileSync(join(assets, `${name}.js`), `export const wasm = ${text(wasm)};\n`);
+}

@@ -1,4 +1,4 @@
-// After Vite: ONNX Runtime beside the page, the service worker with its list of files, and what it was all built from.
+// After Vite: what runs the model beside the page, the service worker with its list of files, and what it was all built from.
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -24,6 +24,8 @@ copyFileSync(join(ort, "ort-wasm-simd-threaded.mjs"), join(out, "ort/ort-wasm-si
 // Not brotli (2.4 MB for 3.7): browsers take that over https alone, and cannot unpack it by script.
 const pack = (from, to) => writeFileSync(join(out, to), gzipSync(readFileSync(from), { level: 9 }));
 pack(join(ort, "ort-wasm-simd-threaded.wasm"), "ort/ort-wasm-simd-threaded.wasm.gz");
+mkdirSync(join(out, "xnnpack"), { recursive: true });
+pack("node_modules/@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm", "xnnpack/xnnpack.wasm.gz");
 // Where PDFium would look for it by itself.
 for (const name of readdirSync(join(out, "assets"))) if (name.endsWith(".wasm")) rmSync(join(out, "assets", name));
 mkdirSync(join(out, "decoders"), { recursive: true });
@@ -34,7 +36,7 @@ const samples = readFileSync("src/main.ts", "utf-8").match(/^const SAMPLES = (\[
 mkdirSync(join(out, "samples"), { recursive: true });
 for (const name of JSON.parse(samples)) copyFileSync(join("../testdata/demo", name), join(out, "samples", name));
 
-// What the page contains, beside ONNX Runtime, whose package has no copy of its licence.
+// What the page contains, beside ONNX Runtime and XNNPACK, whose packages have no copy of their licences.
 const licences = [
   ["idb/LICENSE", "idb"],
   ["@embedpdf/pdfium/LICENSE", "embedpdf"],

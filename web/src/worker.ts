@@ -11,7 +11,7 @@ import { saved } from "./save.js";
 import type { Calls, Content, Parts, Reply, Request } from "./protocol.js";
 import { zipped } from "./zip.js";
 
-declare const VERSIONS: Record<"ort" | "pdfium" | "libheif", string>;
+declare const VERSIONS: Record<"xnnpack" | "ort" | "pdfium" | "libheif", string>;
 
 const THUMBNAIL_PX = 360;
 const base = new URL(/* @vite-ignore */ "../", import.meta.url);
@@ -78,11 +78,12 @@ function opened(): Promise<Detector> {
 
 async function open(): Promise<Detector> {
   try {
-    const binary = wasm(); // beside the model, not before it
+    const binary = unpacked(`xnnpack/xnnpack.wasm.gz?v=${VERSIONS.xnnpack}`); // beside the model, not before it
     binary.catch(() => undefined);
     const script = new URL("ort/ort-wasm-simd-threaded.mjs", base).href;
+    const ort = { binary: () => unpacked(`ort/ort-wasm-simd-threaded.wasm.gz?v=${VERSIONS.ort}`), script, threads: 1 };
     const read = async (address: string) => new Response(await part(address, (response) => response.arrayBuffer()));
-    return await Detector.open({ model: new URL("model/", base), fetch: read, wasm: { binary, script, threads: 1 } });
+    return await Detector.open({ model: new URL("model/", base), fetch: read, wasm: { binary, ort } });
   } catch (error) {
     detector = undefined;
     Object.keys(parts).forEach((address) => delete parts[address]);
@@ -95,17 +96,13 @@ async function open(): Promise<Detector> {
 async function part(address: string, read: (response: Response) => Promise<ArrayBuffer>): Promise<ArrayBuffer> {
   if (parts[address]) return parts[address];
   const response = await fetchKept(address);
-  if (!response.ok) throw new Error(`${address}: HTTP ${response.status}; the model and ONNX Runtime belong beside the page`);
+  if (!response.ok) throw new Error(`${address}: HTTP ${response.status}; the model and the WebAssembly that runs it belong beside the page`);
   return (parts[address] = await read(response));
-}
-
-function wasm(): Promise<ArrayBuffer> {
-  return unpacked(`ort/ort-wasm-simd-threaded.wasm.gz?v=${VERSIONS.ort}`);
 }
 
 const decoder: Wasm = (name) => unpacked(`decoders/${name}.wasm.gz?v=${VERSIONS[name]}`);
 
-/** Kept as gzip in a name of its own: no server has to know how to serve it, and 14 MB become 4. */
+/** Kept as gzip in a name of its own: no server has to know how to serve it, and PDFium's 5 MB become 2. */
 function unpacked(name: string): Promise<ArrayBuffer> {
   return part(new URL(name, base).href, async (response) => {
     const bytes = await response.arrayBuffer();

@@ -58,10 +58,6 @@ export class Detector {
     return this.heads;
   }
 
-  get threads(): number {
-    return this.engine.threads;
-  }
-
   /** Which way up a picture belongs: a file, or pixels. Throws TypeError or RangeError for what is neither. */
   async detect(source: Blob | ImageDataLike, options: DetectOptions = {}): Promise<Orientation> {
     checkOptions(options);

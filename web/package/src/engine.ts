@@ -1,5 +1,7 @@
-import * as ort from "onnxruntime-web/wasm";
 import type { Model } from "./model.js";
+import { Network } from "./network.js";
+import { Unsupported } from "./onnx.js";
+import type { OrtOptions } from "./ort.js";
 import type { Rgb } from "./resize.js";
 import type { Scores } from "./view.js";
 
@@ -7,30 +9,27 @@ import type { Scores } from "./view.js";
 const BLANK_RANGE = 10;
 
 export interface WasmOptions {
-  /** Threads; more than 1 needs a page that is cross-origin isolated. Default: up to 4 where it is, else 1. */
-  threads?: number;
-  /** ONNX Runtime's WebAssembly, when the page fetches it by itself. */
+  /** XNNPACK's WebAssembly, `tfjs-backend-wasm-simd.wasm`. Default: what this package has. */
   binary?: ArrayBuffer | Promise<ArrayBuffer>;
-  /** Address of `ort-wasm-simd-threaded.mjs`. Default: where the onnxruntime-web package has it. */
-  script?: string;
+  /** Of ONNX Runtime, which is fetched for a network that XNNPACK cannot run, and then only. */
+  ort?: OrtOptions;
+}
+
+/** A network that is open. */
+export interface Running {
+  run(view: Rgb): Float32Array | Promise<Float32Array>;
+  close(): void | Promise<void>;
 }
 
 /** Runs a network of a model by WebAssembly. */
 export class Engine {
   private constructor(
-    private readonly session: ort.InferenceSession,
+    private readonly network: Running,
     private readonly model: Model,
-    readonly threads: number,
   ) {}
 
-  static async open(model: Model, weights: Uint8Array, wasm: WasmOptions = {}): Promise<Engine> {
-    const isolated = globalThis.crossOriginIsolated === true;
-    const threads = wasm.threads ?? (isolated ? Math.min(4, navigator.hardwareConcurrency) : 1);
-    ort.env.wasm.numThreads = threads;
-    if (wasm.binary) ort.env.wasm.wasmBinary = await wasm.binary;
-    if (wasm.script) ort.env.wasm.wasmPaths = { mjs: wasm.script };
-    const session = await ort.InferenceSession.create(weights, { executionProviders: ["wasm"], logSeverityLevel: 3 });
-    return new Engine(session, model, threads);
+  static async open(model: Model, weights: Uint8Array, { binary, ort = {} }: WasmOptions = {}): Promise<Engine> {
+    return new Engine(await opened(weights, model.input_size_px, binary, ort), model);
   }
 
   /** Logits in the order of turn 0, 90, 180, 270 for each view; a blank view says nothing, so its logits are zero. */
@@ -48,13 +47,21 @@ export class Engine {
 
   /** What the network answers of one view. */
   async run(view: Rgb): Promise<Float32Array> {
-    const pixels = new ort.Tensor("uint8", view.data, [1, view.height, view.width, 3]);
-    const answer = await this.session.run({ [this.session.inputNames[0]!]: pixels });
-    return answer[this.session.outputNames[0]!]!.data as Float32Array;
+    return this.network.run(view);
   }
 
   async close(): Promise<void> {
-    await this.session.release();
+    await this.network.close();
+  }
+}
+
+async function opened(weights: Uint8Array, side: number, binary: WasmOptions["binary"], ort: OrtOptions): Promise<Running> {
+  if (!binary) throw new TypeError("wasm.binary is missing: the bytes of tfjs-backend-wasm-simd.wasm");
+  try {
+    return await Network.open(weights, side, await binary);
+  } catch (error) {
+    if (!(error instanceof Unsupported)) throw error;
+    return (await import("./ort.js")).openOrt(weights, ort);
   }
 }
 

@@ -13,7 +13,7 @@ export type { ImageDataLike, Picture } from "./pixels.js";
 export type { InMirror } from "./heads.js";
 export type { Looks } from "./view.js";
 
-/** All that `AnyDetector` takes. Default for `model` and `wasm.binary`: those that come with this package. */
+/** All that `AnyDetector` takes. Default for `model` and the WebAssembly: those that come with this package. */
 export type DetectorOptions = Partial<AnyOptions>;
 
 /** Where the packaged model is said to lie; nothing is read from there. */
@@ -24,9 +24,10 @@ export class Detector extends AnyDetector {
   static override async open(options: DetectorOptions = {}): Promise<Detector> {
     const unknown = Object.keys(options).filter((name) => !["model", "wasm", "fetch"].includes(name));
     if (unknown.length) throw new TypeError(`Detector.open has no option ${unknown.join()}; it has model, wasm, fetch`);
-    const wasm = { binary: packagedWasm(options), ...options.wasm };
-    const packaged = { model: PACKAGED, fetch: readPackaged };
-    return super.open({ ...(options.model ? {} : packaged), ...options, wasm } as AnyOptions);
+    const { binary, ort } = options.wasm ?? {};
+    const wasm = { binary: binary ?? packaged("xnnpack"), ort: { binary: () => packaged("ort"), ...ort } };
+    const ours = { model: PACKAGED, fetch: readPackaged };
+    return super.open({ ...(options.model ? {} : ours), ...options, wasm } as AnyOptions);
   }
 }
 
@@ -52,7 +53,7 @@ async function readPackaged(address: string): Promise<Response> {
   return address.includes(".json") ? Response.json(json) : new Response(fromBase64(weights));
 }
 
-async function packagedWasm({ wasm }: DetectorOptions): Promise<ArrayBuffer> {
-  if (wasm?.binary) return wasm.binary;
-  return unzipped(fromBase64((await import("../assets/wasm.js")).wasm));
+async function packaged(name: "xnnpack" | "ort"): Promise<ArrayBuffer> {
+  const { wasm } = await (name === "ort" ? import("../assets/ort.js") : import("../assets/xnnpack.js"));
+  return unzipped(fromBase64(wasm));
 }

@@ -1,0 +1,2 @@
+/** XNNPACK in WebAssembly, packed by gzip, in base64; made by scripts/assets.mjs. */
+export const wasm: string;
