@@ -281,8 +281,8 @@ def test_what_is_mirrored_is_pythons(run: tuple[dict[str, Any], Path]) -> None:
             with open_picture(folder / f"{case['name']}.png") as picture:
                 both = (replace(wanted, best=Turn(case[image])) for image in ("plain", "mirrored"))
                 lead, _ = heads.lead(picture, *both)
-            # Pages lead by 24 to 36, and int8 of WebAssembly rounds in its own way: 0.53 at the most.
-            assert found["lead"] == pytest.approx(lead, abs=0.8), case
+            # Pages lead by 24 to 36. Python rounds to 8 bits between layers, the package does not: test_network.py.
+            assert found["lead"] == pytest.approx(lead, abs=2.5), case
             answer, whole = found["answer"], wanted.to_dict()
             same = ("turn", "best", "mirrored", "reason", "step", "views")
             assert [answer.get(name) for name in same] == [whole.get(name) for name in same], case

@@ -22,7 +22,7 @@ def test_served_page_turns_the_demo_pictures(visit: Callable[..., Visit], servic
     assert {name: card["turn"] for name, card in opened.cards().items()} == {r["picture"]: r["turn"] for r in sure}
 
 
-def test_a_first_visit_loads_less_than_eight_megabytes(visit: Callable[..., Visit], service: str) -> None:
+def test_a_first_visit_loads_less_than_five_megabytes(visit: Callable[..., Visit], service: str) -> None:
     opened = visit("about:blank", ready=False)
     sizes: dict[str, int] = {}
     opened.page.context.on(
@@ -32,8 +32,9 @@ def test_a_first_visit_loads_less_than_eight_megabytes(visit: Callable[..., Visi
     opened.page.goto(service)
     expect(opened.page.locator("#engine")).to_contain_text("WebAssembly", timeout=60_000)
     opened.page.wait_for_timeout(500)
-    assert any("model-int8.onnx" in url for url in sizes) and any("ort-wasm" in url for url in sizes), sizes
-    assert 7e6 < sum(sizes.values()) < 8e6, sizes
+    assert any("model-int8.onnx" in url for url in sizes) and any("xnnpack.wasm" in url for url in sizes), sizes
+    assert not any(".wasm.gz" in url and "ort" in url for url in sizes), "ONNX Runtime is for other networks"
+    assert 4e6 < sum(sizes.values()) < 5e6, sizes
 
 
 def test_server_is_asked_about_unsure_pictures_alone(visit: Callable[..., Visit], service: str, pictures: Path) -> None:

@@ -1,4 +1,4 @@
-/** `fetch` for the model and ONNX Runtime: what was once fetched is kept, so that the page works without a network. */
+/** `fetch` for the model and what runs it: what was once fetched is kept, so that the page works without a network. */
 const CACHE = "upright-model";
 
 export async function fetchKept(address: string): Promise<Response> {

@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "399ab13d89f8";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-R2Hw4kEz.js","assets/index-B1pChPUA.css","assets/index-Cex5bJD0.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-CcjxicCb.js","assets/tiff-C-2jd-6e.js","assets/worker-mQtagEfv.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "18a7d692f952";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-DfaSBdEq.js","assets/index-B1pChPUA.css","assets/index-CdmAxb5n.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-DMv83AOJ.js","assets/tiff-CMoG7ruh.js","assets/worker-Dcng8btR.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

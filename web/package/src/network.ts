@@ -18,6 +18,7 @@ export interface Value {
 }
 
 type Step = () => void;
+type Fill = (to: Float32Array, ...from: Float32Array[]) => void;
 
 export class Network implements Running {
   private constructor(
@@ -81,11 +82,13 @@ export class Builder {
   add(node: Node, later: readonly Node[], output: string): void {
     OPERATORS[node.op]!(node, this);
     const needed = new Set([output, ...later.flatMap(({ inputs }) => inputs)]);
-    const kept = new Set([...this.values].filter(([name]) => needed.has(name)).map(([, { buffer }]) => buffer.at));
-    for (const [name, { buffer }] of this.values) {
-      if (needed.has(name)) continue;
-      this.values.delete(name);
-      if (!kept.has(buffer.at)) this.free.push(buffer);
+    const gone = [...this.values].filter(([name]) => !needed.has(name));
+    for (const [name] of gone) this.values.delete(name);
+    // Values of several names lie in one place.
+    const taken = new Set([...this.values.values()].map(({ buffer }) => buffer.at));
+    for (const [, { buffer }] of gone) {
+      if (!taken.has(buffer.at)) this.free.push(buffer);
+      taken.add(buffer.at);
     }
   }
 
@@ -117,7 +120,7 @@ export class Builder {
   }
 
   /** A value whose numbers `fill` makes of those of its inputs. */
-  computed(name: string, shape: number[], from: readonly Value[], fill: (to: Float32Array, ...from: Float32Array[]) => void): void {
+  computed(name: string, shape: number[], from: readonly Value[], fill: Fill): void {
     const to = this.value(shape);
     const view = (value: Value) => this.xnnpack.view(value.buffer);
     this.steps.push(() => fill(view(to), ...from.map(view)));

@@ -29,11 +29,15 @@ export interface Graph {
 
 export function readOnnx(bytes: Uint8Array): Graph {
   const graph = bytesOf(bytes, 7)[0];
-  if (!graph) throw new Error("no graph: not a network in ONNX's format");
+  if (!graph) throw damaged("no graph");
   const constants = new Map(bytesOf(graph, 5).map(tensorOf));
   const [inputs, outputs] = [11, 12].map((field) => bytesOf(graph, field).map((info) => text(bytesOf(info, 1)[0])));
   const input = inputs!.find((name) => !constants.has(name));
   return { input: input ?? "", output: outputs![0] ?? "", nodes: bytesOf(graph, 1).map(nodeOf), constants };
+}
+
+function damaged(why: string): Error {
+  return new Error(`not a whole network in ONNX's format: ${why}`);
 }
 
 function nodeOf(bytes: Uint8Array): Node {
@@ -48,7 +52,8 @@ function attributeOf(bytes: Uint8Array): [string, number[]] {
 
 function tensorOf(bytes: Uint8Array): [string, Constant] {
   const raw = bytesOf(bytes, 9)[0];
-  const data = raw ? numbersOf(integers(bytes, 2)[0]!, raw.slice().buffer) : [...floats(bytes, 4), ...integers(bytes, 5), ...integers(bytes, 7)];
+  const listed = () => [...floats(bytes, 4), ...integers(bytes, 5), ...integers(bytes, 7)];
+  const data = raw ? numbersOf(integers(bytes, 2)[0]!, raw.slice().buffer) : listed();
   return [text(bytesOf(bytes, 8)[0]), { shape: integers(bytes, 1), data: Float32Array.from(data) }];
 }
 
@@ -74,7 +79,8 @@ function numbersOf(type: number, raw: ArrayBuffer): Iterable<number> & ArrayLike
 /** A number of 16 bits in IEEE 754's form. */
 function half(bits: number): number {
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  const size = exponent === 0 ? fraction * 2 ** -24 : exponent === 31 ? (fraction ? NaN : Infinity) : (1024 + fraction) * 2 ** (exponent - 25);
+  const usual = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
+  const size = exponent < 31 ? usual : fraction ? NaN : Infinity;
   return bits & 0x8000 ? -size : size;
 }
 
@@ -85,19 +91,22 @@ function* fields(bytes: Uint8Array): Generator<Field> {
   const varint = (): bigint => {
     for (let value = 0n, shift = 0n; ; shift += 7n) {
       const byte = bytes[at++];
-      if (byte === undefined) throw new Error("it ends too early");
+      if (byte === undefined) throw damaged("it ends too early");
       value |= BigInt(byte & 127) << shift;
       if (byte < 128) return value;
     }
   };
-  const take = (length: number): Uint8Array => bytes.subarray(at, (at += length));
+  const take = (length: number): Uint8Array => {
+    if (at + length > bytes.length) throw damaged("it ends too early");
+    return bytes.subarray(at, (at += length));
+  };
   while (at < bytes.length) {
     const key = Number(varint());
     const wire = key & 7;
     if (wire === 0) yield [key >> 3, varint()];
     else if (wire === 1 || wire === 5) yield [key >> 3, take(wire === 1 ? 8 : 4)];
     else if (wire === 2) yield [key >> 3, take(Number(varint()))];
-    else throw new Error("not a protocol buffer");
+    else throw damaged("no protocol buffer");
   }
 }
 

@@ -59,9 +59,11 @@ function convolved({ inputs, output, attributes }: Node, builder: Builder): void
   if (kernel.length !== 2 || (depthwise ? group[0] !== channels || filters !== channels : per !== channels)) {
     throw new Unsupported("Conv in groups");
   }
-  const long = (axis: 0 | 1) =>
-    Math.floor(([height, width][axis]! + pads[axis]! + pads[axis + 2]! - dilations[axis]! * (kernel[axis] - 1) - 1) / strides[axis]!) + 1;
-  const to = builder.value([1, long(0), long(1), filters]);
+  const places = [height, width].map((side, axis) => {
+    const first = dilations[axis]! * (kernel[axis]! - 1) + 1;
+    return Math.floor((side + pads[axis]! + pads[axis + 2]! - first) / strides[axis]!) + 1;
+  });
+  const to = builder.value([1, ...places, filters]);
   // XNNPACK in TensorFlow.js takes [height, width, in, out], depthwise [height, width, in, 1].
   const filter = builder.kept(moved(weights, depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0]));
   const offset = bias && builder.kept(bias.data);
@@ -200,7 +202,8 @@ function softmax({ inputs, output, attributes }: Node, builder: Builder): void {
 function gathered({ inputs, output, attributes }: Node, builder: Builder): void {
   const [from, index] = [builder.get(inputs[0]!), builder.constant(inputs[1])];
   const [rows, columns] = from.shape as [number, number];
-  if (from.shape.length !== 2 || index.shape.length || attributes["axis"]?.[0] !== 1) throw new Unsupported("Gather, but of a column");
+  const isColumn = from.shape.length === 2 && index.shape.length === 0 && attributes["axis"]?.[0] === 1;
+  if (!isColumn) throw new Unsupported("Gather, but of a column");
   builder.computed(output, [rows], [from], (to, numbers) => {
     for (let row = 0; row < rows; row++) to[row] = numbers![row * columns + index.data[0]!]!;
   });
@@ -209,8 +212,9 @@ function gathered({ inputs, output, attributes }: Node, builder: Builder): void 
 function unsqueezed(node: Node, builder: Builder): void {
   const shape = [...builder.get(node.inputs[0]!).shape];
   const axes = node.attributes["axes"] ?? [...builder.constant(node.inputs[1]).data];
-  if (shape.length + axes.length > 3) throw new Unsupported("Unsqueeze to four dimensions");
-  for (const axis of axes.map((each) => (each + shape.length + axes.length) % (shape.length + axes.length)).sort()) shape.splice(axis, 0, 1);
+  const rank = shape.length + axes.length;
+  if (rank > 3) throw new Unsupported("Unsqueeze to four dimensions");
+  for (const axis of axes.map((each) => (each + rank) % rank).sort()) shape.splice(axis, 0, 1);
   same(node, builder, shape);
 }
 
@@ -234,9 +238,8 @@ function joined({ inputs, output, attributes }: Node, builder: Builder): void {
 function multiplied({ inputs, output, attributes }: Node, builder: Builder): void {
   const [from, weights, bias] = [builder.get(inputs[0]!), builder.constant(inputs[1]), builder.constants.get(inputs[2] ?? "")];
   const { alpha = [1], beta = [1], transA = [0], transB = [0] } = attributes;
-  if ([...alpha, ...beta, ...transB].some((value) => value !== 1) || transA[0] || from.shape.length !== 2 || from.shape[0] !== 1) {
-    throw new Unsupported("Gemm, but of a row and weights [out, in]");
-  }
+  const isUsual = [...alpha, ...beta, ...transB].every((value) => value === 1) && !transA[0];
+  if (!isUsual || from.shape.length !== 2 || from.shape[0] !== 1) throw new Unsupported("Gemm, but of a row, weights [out, in]");
   const [rows, columns] = weights.shape as [number, number];
   builder.computed(output, [1, rows], [from], (to, numbers) => {
     for (let row = 0; row < rows; row++) {
