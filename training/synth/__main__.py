@@ -10,6 +10,7 @@ import numpy as np
 from training.synth import KINDS
 from training.synth.degrade import SIZE_PX
 from training.synth.pool import contact_sheet, rendered
+from training.synth.scripts import BY_NAME
 from training.synth.windows import SIZE_PX as WINDOW_PX
 
 SHEET_PICTURES = 64
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="pool to write, uint8 [number, 288, 288, 3] .npy")
     parser.add_argument("--sheet", type=Path, help=f"contact sheet of the first {SHEET_PICTURES}, PNG")
     parser.add_argument("--kind", choices=sorted(KINDS), action="append", help="only these kinds, in turn")
+    parser.add_argument("--script", choices=sorted(BY_NAME), action="append", help="only these scripts, in turn")
     parser.add_argument("--photos", help="upright photographs for backgrounds, uint8 [n, s, s, 3] .npy")
     parser.add_argument("--windows", action="store_true", help="windows at reading size, 224 px, instead of the whole")
     parser.add_argument("--workers", type=int, default=1)
@@ -31,7 +33,8 @@ def main(arguments: list[str] | None = None) -> None:
     side = WINDOW_PX if a.windows else SIZE_PX
     pool = np.lib.format.open_memmap(a.out, "w+", np.uint8, (a.number, side, side, 3)) if a.out else None
     shown: list[np.ndarray] = []
-    for i, picture in enumerate(rendered(range(a.seed, a.seed + a.number), a.kind, a.photos, a.workers, a.windows)):
+    seeds = range(a.seed, a.seed + a.number)
+    for i, picture in enumerate(rendered(seeds, a.kind, a.photos, a.workers, a.windows, a.script)):
         if pool is not None:
             pool[i] = picture
         if len(shown) < SHEET_PICTURES:

@@ -20,19 +20,25 @@ def _open_photos(path: str | None) -> None:
     _photos = np.load(path, mmap_mode="r") if path else None
 
 
-def _render(task: tuple[int, str | None, bool]) -> np.ndarray:
-    seed, kind, windows = task
-    return (render_window if windows else render)(seed, kind, photos=_photos)
+def _render(task: tuple[int, str | None, str | None, bool]) -> np.ndarray:
+    seed, kind, script, windows = task
+    return (render_window if windows else render)(seed, kind, script, _photos)
 
 
 def rendered(
-    seeds: range, kinds: Sequence[str] | None, photos: str | None, workers: int, windows: bool = False
+    seeds: range,
+    kinds: Sequence[str] | None,
+    photos: str | None,
+    workers: int,
+    windows: bool = False,
+    scripts: Sequence[str] | None = None,
 ) -> Iterator[np.ndarray]:
     """The pictures of `seeds` in order, uint8 [288, 288, 3], or windows at reading size, [224, 224, 3].
 
-    `kinds` are taken in turn, `photos` is a .npy path."""
+    `kinds` and `scripts` are taken in turn, `photos` is a .npy path."""
     os.environ.setdefault("VIPS_CONCURRENCY", "1")  # inherited by the workers: one thread each
-    tasks = [(seed, kinds[i % len(kinds)] if kinds else None, windows) for i, seed in enumerate(seeds)]
+    kind, script = (lambda i, names=names: names[i % len(names)] if names else None for names in (kinds, scripts))
+    tasks = [(seed, kind(i), script(i), windows) for i, seed in enumerate(seeds)]
     with multiprocessing.get_context("spawn").Pool(workers, _open_photos, (photos,)) as pool:
         yield from pool.imap(_render, tasks, chunksize=8)
 
