@@ -27,6 +27,8 @@ PAGE = {f"/{path.relative_to(FOLDER)}" for path in FOLDER.rglob("*")} | {
     "/",
     "/model/model.json",
     "/model/model-int8.onnx",
+    "/model/heads.json",
+    "/model/heads.onnx",
 }
 #: Kept from strangers, and answered however busy the service is.
 FREE = {"/metrics"}

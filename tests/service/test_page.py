@@ -92,6 +92,8 @@ def test_types_and_the_model(page):
     weights = page.get("/model/model-int8.onnx")
     assert hashlib.sha256(weights.content).hexdigest() == model.int8_sha256
     assert page.get("/model/model.json").json()["name"] == model.name
+    heads = page.get("/model/heads.onnx")
+    assert hashlib.sha256(heads.content).hexdigest() == page.get("/model/heads.json").json()["sha256"]
 
 
 @pytest.mark.parametrize("path", ["/assets/", "/assets/none.js", "/assets/../index.html", "/%2e%2e/secret"])

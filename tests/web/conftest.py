@@ -126,8 +126,10 @@ def serving() -> Iterator[str]:
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{found[0]}/readyz", timeout=5):
                 break
             time.sleep(0.05)
-        yield f"{found[0]}/"
-        process.terminate()
+        try:
+            yield f"{found[0]}/"
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")

@@ -59,19 +59,34 @@ def test_server_is_asked_about_unsure_pictures_alone(visit: Callable[..., Visit]
     assert float(told[1]) + float(told[2]) == pytest.approx(files / 1000, abs=2)
 
 
-def test_the_server_is_asked_for_tilts_where_they_are_shown(
-    visit: Callable[..., Visit], service: str, pictures: Path
-) -> None:
+def test_the_server_is_asked_for_what_is_shown(visit: Callable[..., Visit], service: str, pictures: Path) -> None:
     opened = visit(service)
     sent: list[str] = []
     opened.page.context.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
     opened.page.get_by_role("switch", name="Show how crooked text lies").check()
+    opened.page.get_by_role("switch", name="Also look for mirrored pictures").check()
     opened.page.locator("#server").check()
     opened.add(pictures / "blank.png")
     opened.wait_decided(1)
     expect(opened.page.locator("#server-account")).to_have_attribute("data-answered", "1")
-    assert sent == [f"{service}v1/orientation?promise=balanced&tilt=true"]
-    expect(opened.page.locator(".detail")).to_contain_text("no tilt to tell")
+    assert sent == [f"{service}v1/orientation?promise=balanced&tilt=true&mirror=true"]
+    expect(opened.page.locator(".detail")).to_contain_text("mirrored or not: nothing tells · no tilt to tell")
+
+
+def test_what_the_server_finds_mirrored_is_shown_mirrored(
+    visit: Callable[..., Visit], service: str, pictures: Path
+) -> None:
+    opened = visit(service)
+    found = {"turn": 180, "best": 180, "confidence": 0.995, "mirrored": True, "tilt": 1.5, "tilt_error": 0.5}
+    opened.page.context.route("**/v1/orientation?*", lambda route: route.fulfill(json=found))
+    for name in ("crooked text lies", "mirrored pictures"):
+        opened.page.get_by_role("switch", name=name).check()
+    opened.page.locator("#server").check()
+    opened.add(pictures / "blank.png")
+    card = opened.page.locator(".card")
+    expect(card.locator(".badge")).to_have_text("Mirrored and turned by 180°")
+    expect(card).to_have_attribute("data-mirrored", "true")
+    expect(card.locator(".detail")).to_have_text("99.5 % sure, says the server · tilt +1.50° ± 0.50°")
 
 
 def test_a_server_with_keys_is_asked_with_one(
@@ -83,7 +98,7 @@ def test_a_server_with_keys_is_asked_with_one(
         page = opened.page
         opened.add(pictures / "blank.png")
         opened.wait_decided(1)
-        page.locator("#server").check()
+        page.locator("#server").click()  # goes back at once
         expect(page.get_by_role("alert")).to_contain_text("wants an API key")
         expect(page.locator("#server")).not_to_be_checked()
         page.get_by_label("API key").fill("wrong")

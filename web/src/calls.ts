@@ -59,10 +59,15 @@ export class Pool {
 
   /** Load the model. */
   async open() {
-    const { model, parts } = await this.first.call("open", [{}]);
+    const { model, parts } = await this.first.call("open", [{}, false]);
     this.parts = parts;
     this.growIfNeeded();
     return model;
+  }
+
+  /** Load its second network, which tells what is mirrored; workers that have begun find it in the cache. */
+  async openHeads(): Promise<void> {
+    this.parts = (await this.call("open", [{}, true])).parts;
   }
 
   /** Call a function of the next worker that is free. */
@@ -99,7 +104,7 @@ export class Pool {
       this.begun++;
       const worker = new Worked();
       // A device without memory for it does with those that it has.
-      void worker.call("open", [this.parts]).then(() => this.give(worker), () => undefined);
+      void worker.call("open", [this.parts, false]).then(() => this.give(worker), () => undefined);
     }
   }
 }

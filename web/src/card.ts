@@ -1,12 +1,13 @@
 import type { Item } from "./item.js";
 import { say, type Key } from "./texts.js";
 
-export type Act = "left" | "right" | "half" | "accept" | "undo" | "save" | "enlarge";
-const KEYS: Record<string, Act> = { l: "left", r: "right", u: "half", a: "accept", z: "undo", d: "save", e: "enlarge" };
+export type Act = "left" | "right" | "half" | "mirror" | "accept" | "undo" | "save" | "enlarge";
+const KEYS: Record<string, Act> = { l: "left", r: "right", u: "half", m: "mirror", a: "accept", z: "undo", d: "save", e: "enlarge" };
 const NAMED: Record<Act, Key> = {
   left: "left",
   right: "right",
   half: "half",
+  mirror: "mirror",
   accept: "acceptName",
   undo: "undoName",
   save: "saveName",
@@ -36,7 +37,9 @@ export class Card {
     const { item } = this;
     const [badge, detail] = item.verdict();
     this.element.dataset.group = item.group;
-    this.element.dataset.turn = String(item.turn);
+    const { mirrored, turn } = item.way;
+    this.element.dataset.turn = String(turn);
+    this.element.dataset.mirrored = String(mirrored);
     const answer = item.answer;
     if (answer) {
       this.element.dataset.best = String(answer.best);
@@ -82,8 +85,10 @@ export class Card {
       this.shownUrl = before.src = after.src = item.thumbnailUrl;
     }
     // The shortest way round, so that it turns as a hand would.
-    this.degrees += ((item.turn - this.degrees + 180) % 360 + 360) % 360 - 180;
+    const { mirrored, turn } = item.way;
+    this.degrees += ((turn - this.degrees + 180) % 360 + 360) % 360 - 180;
     after.style.rotate = `${this.degrees}deg`;
+    after.style.scale = mirrored ? "-1 1" : "";
   }
 
   private text(selector: string, text: string): HTMLElement {

@@ -1,6 +1,8 @@
-import { climb, type Ladder, type Promised } from "../package/src/decide.js";
+import type { Ladder, Promised } from "../package/src/decide.js";
+import { judge } from "../package/src/heads.js";
 import type { Tilt } from "../package/src/tilt.js";
-import type { Turn } from "../package/src/turns.js";
+import { isNothing, type Turn, type Way } from "../package/src/turns.js";
+import { writingFor, type Writing } from "./page.js";
 import type { Looked, Wanted } from "./protocol.js";
 import type { KeptAnswer } from "./store.js";
 import { say, type Key } from "./texts.js";
@@ -14,6 +16,7 @@ export interface ServerAnswer {
   turn: Turn | null;
   best: Turn;
   confidence: number;
+  mirrored?: boolean;
   tilt?: number;
   tilt_error?: number;
 }
@@ -30,9 +33,9 @@ export class Source {
     readonly name: string,
   ) {}
 
-  /** The file with the turns of all of its pages. */
+  /** The file with what is done to each of its pages. */
   get wanted(): Wanted {
-    return { file: this.file, name: this.name, turns: this.items.map(({ turn }) => turn) };
+    return { file: this.file, name: this.name, ways: this.items.map(({ way }) => way) };
   }
 
   /** Items for the pages after the first; those that are new. */
@@ -47,13 +50,13 @@ export class Source {
 export class Item {
   state: "waiting" | "working" | "done" | "failed" = "waiting";
   looked: Looked | undefined;
-  /** The model that looked, by its sha256. */
+  /** The model that looked, by its version and sha256. */
   model = "";
   server: ServerAnswer | undefined;
   /** How far its text is tilted; `null` where nothing tells it, `undefined` where that was not measured. */
   tilt: Tilt | null | undefined;
-  /** The user's own turn, if there is one. */
-  hand: Turn | undefined;
+  /** What the user wants done to it, if that was said. */
+  hand: Way | undefined;
   /** Why it failed; of a file that cannot be opened, what it is ("" where nobody knows). */
   error: { message: string; kind?: string } = { message: "" };
   thumbnailUrl = "";
@@ -74,8 +77,9 @@ export class Item {
     return this.server ?? this.looked?.orientation;
   }
 
-  get turn(): Turn {
-    return this.hand ?? this.answer?.turn ?? 0;
+  /** What is done to it. */
+  get way(): Way {
+    return this.hand ?? { mirrored: this.answer?.mirrored === true, turn: this.answer?.turn ?? 0 };
   }
 
   get unsure(): boolean {
@@ -86,15 +90,19 @@ export class Item {
     if (this.state === "failed") return "failed";
     if (this.state !== "done") return "waiting";
     if (this.unsure) return "unsure";
-    if (this.turn === 0) return "kept";
-    return this.looked!.writing.method === "cannot" ? "cannot" : "turned";
+    if (isNothing(this.way)) return "kept";
+    return this.writing.method === "cannot" ? "cannot" : "turned";
+  }
+
+  private get writing(): Writing {
+    return writingFor(this.looked!.writing, [this.way]);
   }
 
   /** What is done to the file, in words. */
   get note(): Key | undefined {
     if (this.state !== "done") return undefined;
-    const { method, why } = this.looked!.writing;
-    if (this.turn === 0) return method === "cannot" || this.source.items.length > 1 ? undefined : "saveKeep";
+    const { method, why } = this.writing;
+    if (isNothing(this.way)) return method === "cannot" || this.source.items.length > 1 ? undefined : "saveKeep";
     return why ?? NOTES[method];
   }
 
@@ -109,43 +117,51 @@ export class Item {
     if (looked) this.thumbnailUrl = URL.createObjectURL(looked.thumbnail);
   }
 
-  /** Answer again for another promise from what was seen; false where that takes another look at the picture. */
-  judge(ladder: Ladder, promise: Promised): boolean {
+  /** Answer another question from what was seen; false where that takes another look at the picture. */
+  judge(ladder: Ladder, promise: Promised, mirror: boolean): boolean {
     if (!this.looked) return false;
     this.server = undefined;
-    const answer = climb(this.looked.looks, ladder, promise);
-    if (typeof answer === "string") return false;
-    this.looked.orientation = answer;
+    const orientation = judge(this.looked, ladder, promise, mirror);
+    if (!orientation) return false;
+    Object.assign(this.looked, { orientation, mirror });
     return true;
   }
 
   /** The badge and the words beside it. */
   verdict(): [badge: string, detail: string] {
     const [badge, detail] = this.decided();
-    return [badge, [detail, this.tiltInWords].filter(Boolean).join(" · ")];
+    return [badge, [detail, this.mirrorInWords, this.tiltInWords].filter(Boolean).join(" · ")];
+  }
+
+  /** What the badge does not say of it, where it was asked whether it is mirrored. */
+  private get mirrorInWords(): string {
+    if (this.state !== "done" || !this.looked!.mirror || this.hand || this.answer!.mirrored) return "";
+    return say(this.answer!.mirrored === false ? "notMirrored" : "mirrorUnknown");
   }
 
   private get tiltInWords(): string {
     if (this.tilt === undefined || this.state !== "done") return "";
     // What the server's second network sees in a photograph counts where no lines of text tell more.
-    const { tilt: degrees, tilt_error: error = 0 } = this.server ?? {};
-    const found = this.tilt ?? (degrees === undefined ? undefined : { degrees, error });
+    const { tilt, tilt_error: error = 0, mirrored = false } = this.server ?? {};
+    const found = this.tilt ?? (tilt === undefined ? undefined : { degrees: mirrored ? -tilt : tilt, error });
     if (!found) return say("tiltUnknown");
-    const sign = found.degrees < 0 ? "−" : "+";
-    return say("tilt", { degrees: sign + Math.abs(found.degrees).toFixed(2), error: found.error.toFixed(2) });
+    const degrees = this.way.mirrored ? -found.degrees : found.degrees;
+    const sign = degrees < 0 ? "−" : "+";
+    return say("tilt", { degrees: sign + Math.abs(degrees).toFixed(2), error: found.error.toFixed(2) });
   }
 
   private decided(): [badge: string, detail: string] {
     if (this.state === "waiting" || this.state === "working") return [say(this.state), ""];
     if (this.state === "failed") return [say("failed"), this.whyFailed];
-    if (this.hand !== undefined) return [say(this.hand === 0 ? "handKept" : "hand"), this.hand ? say(degrees(this.hand)) : ""];
+    if (this.hand) return isNothing(this.hand) ? [say("handKept"), ""] : [say("hand"), inWords(this.hand)];
     const answer = this.answer!;
     // 100 % is a promise that no model can keep.
     const percent = Math.min(99.9, Math.floor(answer.confidence * 1000) / 10);
     if (answer.turn !== null) {
       const words = say(this.server ? "byServer" : "confident", { percent });
-      if (this.group === "cannot") return [say("cannot"), `${say("needs", { turn: say(degrees(answer.turn)) })}, ${words}`];
-      return [say(`turn${answer.turn}`), words];
+      const needs = say(answer.mirrored ? "needsMirror" : "needs", { turn: say(degrees(answer.turn)) });
+      if (this.group === "cannot") return [say("cannot"), `${needs}, ${words}`];
+      return [say(`${answer.mirrored ? "mirrored" : "turn"}${answer.turn}`), words];
     }
     if (!this.server && this.looked!.orientation.reason === "blank") return [say("unsure"), say("blank")];
     return [say("unsure"), say("guess", { turn: say(degrees(answer.best)), percent })];
@@ -166,4 +182,8 @@ const NOTES = { tag: "saveTag", png: "savePng", cannot: "cannotHere" } as const;
 
 function degrees(turn: Turn) {
   return `degrees${turn}` as const;
+}
+
+function inWords({ mirrored, turn }: Way): string {
+  return say(mirrored ? `mirrored${turn}` : degrees(turn));
 }

@@ -20,7 +20,9 @@ export async function fetchKept(address: string): Promise<Response> {
   }
 }
 
-/** Forget everything, so that a reload starts afresh. */
-export async function forgetKept(): Promise<void> {
-  await globalThis.caches?.delete(CACHE);
+/** Forget what has this in its address, so that the next try starts afresh. */
+export async function forgetKept(part: string): Promise<void> {
+  const cache = await globalThis.caches?.open(CACHE);
+  const found = ((await cache?.keys()) ?? []).filter(({ url }) => url.includes(part));
+  await Promise.all(found.map((request) => cache!.delete(request)));
 }

@@ -8,7 +8,8 @@ import { currentLanguage, say, setLanguage, type Language } from "./texts.js";
 
 const SAMPLES = ["astronaut.jpg", "receipt.png", "camera.jpg", "coffee.jpg", "settings.png", "rocket.jpg"];
 const started = performance.now();
-const pictures = new Pictures(recall("promise", PROMISES) ?? "balanced", recall("tilts", ["on", "off"]) === "on", open);
+const [tilts, mirrors] = ["tilts", "mirrors"].map((name) => recall(name, ["on", "off"]) === "on") as [boolean, boolean];
+const pictures = new Pictures(recall("promise", PROMISES) ?? "balanced", tilts, mirrors, open);
 let opened: { model: OpenedModel; seconds: number } | undefined;
 let keptOffline = false;
 
@@ -79,6 +80,13 @@ find<HTMLInputElement>("#tilts").addEventListener("change", (event) => {
   void pictures.showTilts(tilts);
 });
 
+find<HTMLInputElement>("#mirrors").addEventListener("change", (event) => {
+  const mirrors = (event.target as HTMLInputElement).checked;
+  remember("mirrors", mirrors ? "on" : "off");
+  show("#trouble", "");
+  void pictures.lookForMirrors(mirrors);
+});
+
 find<HTMLInputElement>("#server").addEventListener("change", async ({ target }) => {
   const box = target as HTMLInputElement;
   show("#trouble", "");
@@ -130,6 +138,7 @@ const theme = recall("theme", ["light", "dark"]);
 if (theme) chooseTheme(theme);
 find<HTMLInputElement>(`#promise [value="${pictures.promise}"]`).checked = true;
 find<HTMLInputElement>("#tilts").checked = pictures.tilts;
+find<HTMLInputElement>("#mirrors").checked = pictures.mirrors;
 find<HTMLInputElement>("#server").checked = false;
 speak(recall("language", ["en", "zh"]) ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
 takeIn(find("#drop"), [find<HTMLInputElement>("#files"), find<HTMLInputElement>("#folder")], (found) => void pictures.add(found));

@@ -1,17 +1,25 @@
 import type { DecodedPicture } from "../package/src/pixels.js";
+import type { Way } from "../package/src/turns.js";
 
 /** One page of a file, decoded. */
 export interface Page {
   picture: DecodedPicture;
   /** How many pages the file has. */
   pages: number;
-  /** How a turn of it would be written, and why so; the page has words for each reason. */
+  /** How a change of it would be written, and why so; the page has words for each reason. */
   writing: Writing;
 }
 
 export interface Writing {
   method: "tag" | "png" | "cannot";
-  why?: "animated" | "noTag" | "pages" | "irot" | "pdf" | "pdfDamaged" | "pdfEncrypted";
+  why?: "animated" | "noTag" | "pages" | "pagesMirrored" | "irot" | "pdf" | "pdfDamaged" | "pdfEncrypted" | "pdfMirrored";
+  /** How it would be written where it is also mirrored, if that is not the same. */
+  mirrored?: Writing;
+}
+
+/** How these pages would be written. */
+export function writingFor(writing: Writing, ways: readonly Way[]): Writing {
+  return (ways.some(({ mirrored }) => mirrored) && writing.mirrored) || writing;
 }
 
 /** This browser cannot open a file, which is of that `kind`; "" where it is of none that is known. */

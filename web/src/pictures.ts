@@ -1,6 +1,6 @@
 /** The pictures on the page: handed in, decided, turned by hand, saved, kept for the next visit. */
 import type { Promised } from "../package/src/decide.js";
-import { then } from "../package/src/turns.js";
+import { inverse, then, type Way } from "../package/src/turns.js";
 import { Pool } from "./calls.js";
 import { Card, type Act } from "./card.js";
 import { find, show } from "./dom.js";
@@ -8,6 +8,7 @@ import type { Found } from "./intake.js";
 import { Source, type Item } from "./item.js";
 import type { Looked } from "./protocol.js";
 import { Server, type ServerFailed } from "./server.js";
+import { remember } from "./settings.js";
 import { Store } from "./store.js";
 import { Summary } from "./summary.js";
 import { say } from "./texts.js";
@@ -37,6 +38,7 @@ export class Pictures {
   private readonly asking = new Set<Item>();
   private readonly measured = new Set<Item>();
   private model: OpenedModel | undefined;
+  private heads: Promise<void> | undefined;
   private running = false;
   private measuring = false;
   private lastLarge: Promise<unknown> = Promise.resolve();
@@ -44,6 +46,7 @@ export class Pictures {
   constructor(
     public promise: Promised,
     public tilts: boolean,
+    public mirrors: boolean,
     private readonly open: () => Promise<OpenedModel | undefined>,
   ) {}
 
@@ -95,12 +98,40 @@ export class Pictures {
   /** Answer for another promise, from what was seen where that is enough. */
   async change(promise: Promised): Promise<void> {
     this.promise = promise;
+    await this.judgeAgain();
+  }
+
+  /** Whether mirrored pictures are looked for. */
+  async lookForMirrors(mirrors: boolean): Promise<void> {
+    this.mirrors = mirrors;
+    if (mirrors) void this.openHeads();
+    await this.judgeAgain();
+  }
+
+  private async judgeAgain(): Promise<void> {
     for (const card of this.cards.filter(({ item }) => item.state === "done")) {
-      if (!card.item.judge(this.model!.calibration, promise)) card.item.state = "waiting";
+      if (!this.judged(card.item)) card.item.state = "waiting";
       this.changed(card);
     }
     await this.askAll();
     await this.run();
+  }
+
+  private judged(item: Item): boolean {
+    return item.judge(this.model!.calibration, this.promise, this.mirrors);
+  }
+
+  /** Load what tells mirrored pictures; where that fails, the page says so and goes on without. */
+  private async openHeads(): Promise<void> {
+    this.heads ??= this.pool.openHeads();
+    try {
+      await this.heads;
+    } catch (error) {
+      this.heads = undefined;
+      this.mirrors = find<HTMLInputElement>("#mirrors").checked = false;
+      remember("mirrors", "off");
+      show("#trouble", say("noMirrors", { reason: (error as Error).message }));
+    }
   }
 
   /** Whether tilts are shown. */
@@ -196,8 +227,8 @@ export class Pictures {
     for (const card of this.cards.filter(({ item }) => item.state === "waiting" && item.model)) {
       const { item } = card;
       const { server } = item;
-      if (item.model !== this.model!.sha256) item.looked = item.server = undefined;
-      else if (item.judge(this.model!.calibration, this.promise)) {
+      if (item.model !== this.identity) item.looked = item.server = undefined;
+      else if (this.judged(item)) {
         item.state = "done";
         item.server = server;
       }
@@ -217,16 +248,17 @@ export class Pictures {
 
   private async look(card: Card): Promise<void> {
     const { item } = card;
-    const asked = this.promise;
     item.state = "working";
     card.update();
+    if (this.mirrors) await this.openHeads();
+    const { promise, mirrors } = this;
     try {
-      const looked = await this.looked(item, asked);
+      const looked = await this.looked(item);
       item.looked = looked;
       if (!item.thumbnailUrl) item.thumbnailUrl = URL.createObjectURL(looked.thumbnail);
       this.growBehind(card, looked.pages);
-      // The promise may have been changed meanwhile.
-      item.state = asked === this.promise || item.judge(this.model!.calibration, this.promise) ? "done" : "waiting";
+      // Another question may have been asked meanwhile.
+      item.state = (promise === this.promise && mirrors === this.mirrors) || this.judged(item) ? "done" : "waiting";
       if (item.unsure) await this.askServer(item);
     } catch (error) {
       item.state = "failed";
@@ -235,9 +267,11 @@ export class Pictures {
     this.changed(card);
   }
 
-  private looked(item: Item, promise: Promised): Promise<Looked> {
+  private looked(item: Item): Promise<Looked> {
+    const { promise, mirrors } = this;
     const { file } = item.source;
-    const look = () => this.pool.call("look", [file, item.page, promise, item.looked?.looks ?? []]);
+    const { looks = [], inMirror } = item.looked ?? {};
+    const look = () => this.pool.call("look", [file, item.page, promise, mirrors, { looks, inMirror }]);
     if (file.size < LARGE_BYTES) return look();
     const looked = this.lastLarge.then(look);
     this.lastLarge = looked.catch(() => undefined);
@@ -258,7 +292,7 @@ export class Pictures {
     this.asking.add(item);
     try {
       const view = await this.pool.call("view", [item.source.file, item.page, SERVER_VIEW_PX]);
-      item.server = await this.server.ask(view, this.promise, this.tilts);
+      item.server = await this.server.ask(view, this.promise, this.tilts, this.mirrors);
     } catch (error) {
       box.checked = false;
       const { status } = error as ServerFailed;
@@ -273,7 +307,7 @@ export class Pictures {
     const { item } = card;
     if (act === "save") return this.save(item.source);
     if (act === "enlarge") return this.viewer.open(card);
-    item.hand = act === "undo" ? undefined : act === "accept" ? item.answer!.best : then(item.turn, STEPS[act]);
+    item.hand = wantedBy(act, item);
     this.changed(card);
     if (document.activeElement === document.body) card.focus("right");
     find("#news").textContent = say("newsTurn", { name: item.name, verdict: item.verdict().join(" ") });
@@ -298,8 +332,21 @@ export class Pictures {
   private keep(item: Item): void {
     const { id } = item.source;
     if (id === undefined || item.state !== "done") return;
-    void this.store.keep(id, item.page, { ...item.kept, model: this.model!.sha256 });
+    void this.store.keep(id, item.page, { ...item.kept, model: this.identity });
   }
+
+  /** A release may change what it says of the same looks: its calibration, its second network. */
+  private get identity(): string {
+    return `${this.model!.version} ${this.model!.sha256}`;
+  }
+}
+
+function wantedBy(act: Exclude<Act, "save" | "enlarge">, { way, answer }: Item): Way | undefined {
+  const { mirrored, turn } = way;
+  if (act === "undo") return undefined;
+  if (act === "accept") return { mirrored: false, turn: answer!.best };
+  // What is seen is mirrored, so that a turn before it goes the other way round.
+  return act === "mirror" ? { mirrored: !mirrored, turn: inverse(turn) } : { mirrored, turn: then(turn, STEPS[act]) };
 }
 
 function hand(blob: Blob, name: string): void {

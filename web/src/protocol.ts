@@ -1,18 +1,18 @@
 /** What the page asks its workers, and what it gets. */
 import type { Orientation, Promised } from "../package/src/decide.js";
+import type { Seen } from "../package/src/heads.js";
 import type { Model } from "../package/src/model.js";
 import type { Tilt } from "../package/src/tilt.js";
-import type { Turn } from "../package/src/turns.js";
-import type { Looks } from "../package/src/view.js";
+import type { Way } from "../package/src/turns.js";
 import type { Writing } from "./page.js";
 
-export interface Looked {
+export interface Looked extends Seen {
   orientation: Orientation;
-  /** What was seen, one entry a step. */
-  looks: Looks;
+  /** Whether the answer is also about mirroring. */
+  mirror: boolean;
   width: number;
   height: number;
-  /** How a turn of it would be written. */
+  /** How a change of it would be written. */
   writing: Writing;
   /** How many pages the file has. */
   pages: number;
@@ -29,17 +29,18 @@ export interface Saved {
 export interface Wanted {
   file: File;
   name: string;
-  /** Of each page. */
-  turns: Turn[];
+  /** What is done to each page. */
+  ways: Way[];
 }
 
 /** What one worker fetched, by address, so that the others need not. */
 export type Parts = Record<string, ArrayBuffer>;
 
 export interface Calls {
-  open(parts: Parts): Promise<{ model: Pick<Model, "name" | "version" | "calibration" | "sha256">; parts: Parts }>;
-  /** Decide a picture; `looks` are those that were taken before, for another promise. */
-  look(file: File, page: number, promise: Promised, looks: Looks): Promise<Looked>;
+  /** Load the model, with `heads` its second network, too. */
+  open(parts: Parts, heads: boolean): Promise<{ model: Pick<Model, "name" | "version" | "calibration" | "sha256">; parts: Parts }>;
+  /** Decide a picture, with `mirror` also whether it is mirrored; `seen` is what was seen of it before. */
+  look(file: File, page: number, promise: Promised, mirror: boolean, seen: Seen): Promise<Looked>;
   /** How far text is tilted; `null` where no lines of text tell it. */
   tilt(file: File, page: number): Promise<Tilt | null>;
   /** The picture as a JPEG, upright by its own tag, with sides of at most so many pixels. */

@@ -27,12 +27,13 @@ export class Server {
   }
 
   /** What it says about a view of a picture. */
-  async ask(view: Blob, promise: Promised, tilt: boolean): Promise<ServerAnswer> {
+  async ask(view: Blob, promise: Promised, tilt: boolean, mirror: boolean): Promise<ServerAnswer> {
     this.sent++;
     this.bytesSent += view.size;
     const headers = { "content-type": "application/octet-stream", ...(this.key && { authorization: `Bearer ${this.key}` }) };
     const request = { method: "POST", body: view, headers };
-    const response = await fetch(`v1/orientation?promise=${promise}${tilt ? "&tilt=true" : ""}`, request).catch(() => undefined);
+    const asked = `promise=${promise}${tilt ? "&tilt=true" : ""}${mirror ? "&mirror=true" : ""}`;
+    const response = await fetch(`v1/orientation?${asked}`, request).catch(() => undefined);
     if (!response?.ok) throw new ServerFailed(response?.status ?? 0);
     const answer = (await response.json()) as ServerAnswer;
     this.answered++;

@@ -2,15 +2,15 @@
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 import type { ServerAnswer } from "./item.js";
 import type { Looked } from "./protocol.js";
-import type { Turn } from "../package/src/turns.js";
+import type { Way } from "../package/src/turns.js";
 
 /** What is known of one page of a file, without the file, so that a turn by hand does not write megabytes again. */
 export interface KeptAnswer {
-  /** The sha256 of the model that looked. */
+  /** Version and sha256 of the model that looked. */
   model: string;
   looked: Looked | undefined;
   server: ServerAnswer | undefined;
-  hand: Turn | undefined;
+  hand: Way | undefined;
 }
 
 export interface KeptSource {

@@ -42,7 +42,7 @@ export class Viewer {
     this.image.alt = say("altAfter", { name: item.name });
     find("#viewer .name").textContent = item.name;
     find("#viewer .verdict").textContent = item.verdict().filter(Boolean).join(" · ");
-    this.dialog.dataset.turn = String(item.turn);
+    this.dialog.dataset.turn = String(item.way.turn);
     const accept = find<HTMLButtonElement>("#viewer [data-view=accept]");
     accept.hidden = !card.offers("accept");
     if (item.answer) accept.textContent = say("accept", { turn: say(`degrees${item.answer.best}`) });
@@ -60,13 +60,14 @@ export class Viewer {
   private fit(): void {
     const room = this.image.parentElement!;
     const { naturalWidth: width, naturalHeight: height } = this.image;
-    const turn = this.card?.item.turn ?? 0;
+    const { mirrored = false, turn = 0 } = this.card?.item.way ?? {};
     const [wide, high] = turn % 180 ? [height, width] : [width, height];
     const scale = Math.min(room.clientWidth / wide, room.clientHeight / high);
     if (!Number.isFinite(scale)) return;
     this.image.style.width = `${width * scale}px`;
     this.image.style.height = `${height * scale}px`;
     this.image.style.rotate = `${turn}deg`;
+    this.image.style.scale = mirrored ? "-1 1" : "";
   }
 
   private act(name: string): void {

@@ -3,7 +3,7 @@ import { unzipped } from "../package/src/bytes.js";
 import { Detector } from "../package/src/detector.js";
 import { squashedPicture, type DecodedPicture } from "../package/src/pixels.js";
 import { tiltOf } from "../package/src/tilt.js";
-import { partsOf, then, type Turn } from "../package/src/turns.js";
+import { compose, partsOf, type Way } from "../package/src/turns.js";
 import { fetchKept, forgetKept } from "./kept.js";
 import { openPage, type Wasm } from "./open.js";
 import { Unreadable } from "./page.js";
@@ -19,20 +19,21 @@ const parts: Parts = {};
 let detector: Promise<Detector> | undefined;
 
 const calls: Calls = {
-  async open(given) {
+  async open(given, heads) {
     Object.assign(parts, given);
-    const { model } = await opened();
-    return { model, parts };
+    const judge = await opened();
+    if (heads) await judge.openHeads().catch((error: unknown) => forget("/model/heads.", error));
+    return { model: judge.model, parts };
   },
 
-  async look(file, page, promise, before) {
+  async look(file, page, promise, mirror, seen) {
     const judge = await opened();
     const { picture, pages, writing } = await openPage(file, page, decoder);
     try {
-      const [orientation, looks] = await judge.detectPicture(picture, { promise, looks: before });
+      const [orientation, looks, inMirror] = await judge.detectPicture(picture, { promise, mirror, ...seen });
       const { width, height } = picture;
       const thumbnail = await drawn(picture, THUMBNAIL_PX);
-      return { orientation, looks, width, height, writing, pages, thumbnail };
+      return { orientation, mirror, looks, inMirror, width, height, writing, pages, thumbnail };
     } finally {
       picture.pixels.close();
     }
@@ -57,7 +58,7 @@ const calls: Calls = {
   },
 
   async save(wanted) {
-    return saved(wanted, (turn) => pixelsOf(wanted.file, turn), decoder);
+    return saved(wanted, (way) => pixelsOf(wanted.file, way), decoder);
   },
 
   async zip(wanted, progress) {
@@ -86,10 +87,15 @@ async function open(): Promise<Detector> {
     return await Detector.open({ model: new URL("model/", base), fetch: read, wasm: { binary, ort } });
   } catch (error) {
     detector = undefined;
-    Object.keys(parts).forEach((address) => delete parts[address]);
-    await forgetKept();
-    throw error;
+    return forget("", error);
   }
+}
+
+/** Forget what has this in its address: it may be that which failed. */
+async function forget(part: string, error: unknown): Promise<never> {
+  for (const address of Object.keys(parts)) if (address.includes(part)) delete parts[address];
+  await forgetKept(part);
+  throw error;
 }
 
 /** What lies there, unless another worker has fetched it already. */
@@ -114,20 +120,20 @@ function unpacked(name: string): Promise<ArrayBuffer> {
 
 function drawn(picture: DecodedPicture, side: number): Promise<Blob> {
   const scale = Math.min(1, side / Math.max(picture.width, picture.height));
-  return canvasOf(picture, 0, scale, "white").convertToBlob({ type: "image/jpeg", quality: 0.85 });
+  return canvasOf(picture, { mirrored: false, turn: 0 }, scale, "white").convertToBlob({ type: "image/jpeg", quality: 0.85 });
 }
 
-async function pixelsOf(file: File, turn: Turn): Promise<Blob> {
+async function pixelsOf(file: File, way: Way): Promise<Blob> {
   const { picture } = await openPage(file, 0, decoder);
   try {
-    return await canvasOf(picture, turn, 1).convertToBlob({ type: "image/png" });
+    return await canvasOf(picture, way, 1).convertToBlob({ type: "image/png" });
   } finally {
     picture.pixels.close();
   }
 }
 
-function canvasOf({ pixels, exif, width, height }: DecodedPicture, turn: Turn, scale: number, ground?: string): OffscreenCanvas {
-  const swaps = turn % 180 !== 0;
+function canvasOf({ pixels, exif, width, height }: DecodedPicture, way: Way, scale: number, ground?: string): OffscreenCanvas {
+  const swaps = way.turn % 180 !== 0;
   const [wide, high] = [width, height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
   const canvas = new OffscreenCanvas(swaps ? high : wide, swaps ? wide : high);
   const context = canvas.getContext("2d")!;
@@ -135,12 +141,12 @@ function canvasOf({ pixels, exif, width, height }: DecodedPicture, turn: Turn, s
     context.fillStyle = ground;
     context.fillRect(0, 0, canvas.width, canvas.height);
   }
-  const { mirrored, turn: shown } = partsOf(exif);
+  const { mirrored, turn } = partsOf(compose(exif, way));
   context.imageSmoothingQuality = "high";
   context.translate(canvas.width / 2, canvas.height / 2);
-  context.rotate((then(shown, turn) * Math.PI) / 180);
+  context.rotate((turn * Math.PI) / 180);
   context.scale(mirrored ? -1 : 1, 1);
-  const [w, h] = shown % 180 === 0 ? [wide, high] : [high, wide];
+  const [w, h] = partsOf(exif).turn % 180 === 0 ? [wide, high] : [high, wide];
   context.drawImage(pixels.bitmap, -w / 2, -h / 2, w, h);
   return canvas;
 }

@@ -43,7 +43,8 @@ def routes(model: Model, folder: Path = FOLDER) -> list[BaseRoute]:
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     files = {name: path for name, path in files.items() if not name.startswith("model/")}
     weights = model.int8_path if model.int8_sha256 else model.onnx_path
-    files |= {f"model/{path.name}": path for path in (weights, model.folder / "model.json")}
+    heads = [path for name in ("heads.json", "heads.onnx") if (path := model.folder / name).exists()]
+    files |= {f"model/{path.name}": path for path in (weights, model.folder / "model.json", *heads)}
     router = APIRouter(include_in_schema=False)
 
     @access(key=False, lane="free")

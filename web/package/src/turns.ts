@@ -32,17 +32,28 @@ const PARTS: Record<ExifOrientation, readonly [mirrored: boolean, turn: Turn]> =
   8: [false, 270],
 };
 
-/** Whether stored pixels are mirrored left-right, and the clockwise turn after that, to become what is shown. */
-export function partsOf(exif: ExifOrientation): { mirrored: boolean; turn: Turn } {
+/** What is done to a picture: left and right are exchanged or not, then it is turned clockwise. */
+export interface Way {
+  mirrored: boolean;
+  turn: Turn;
+}
+
+export function isNothing({ mirrored, turn }: Way): boolean {
+  return !mirrored && turn === 0;
+}
+
+/** What is done to stored pixels, so that they become what is shown. */
+export function partsOf(exif: ExifOrientation): Way {
   const [mirrored, turn] = PARTS[exif];
   return { mirrored, turn };
 }
 
-/** The tag that shows the picture as `exif` does and then turns what is shown. */
-export function compose(exif: ExifOrientation, turn: Turn): ExifOrientation {
+/** The tag that shows the picture as `exif` does and then does this to what is shown. */
+export function compose(exif: ExifOrientation, way: Way): ExifOrientation {
   const { mirrored, turn: before } = partsOf(exif);
-  const after = then(before, turn);
-  const found = Object.entries(PARTS).find(([, parts]) => parts[0] === mirrored && parts[1] === after);
+  // A mirror reverses the turns made before it.
+  const after = then(way.mirrored ? inverse(before) : before, way.turn);
+  const found = Object.entries(PARTS).find(([, parts]) => parts[0] === (mirrored !== way.mirrored) && parts[1] === after);
   return Number(found![0]) as ExifOrientation;
 }
 

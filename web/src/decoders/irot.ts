@@ -183,7 +183,7 @@ class Heif {
       const said = this.view.getUint16(at + 8, little) as ExifOrientation;
       if (!(said >= 1 && said <= 8)) return;
       const { mirrored, turn: shown } = partsOf(said);
-      if (!mirrored && shown === before) this.view.setUint16(at + 8, compose(said, turn), little);
+      if (!mirrored && shown === before) this.view.setUint16(at + 8, compose(said, { mirrored: false, turn }), little);
     }
   }
 

@@ -47,7 +47,7 @@ export async function turnPdf(file: Blob, turns: readonly Turn[], wasm: () => Pr
 function writingOf(pdfium: WrappedPdfiumModule, document: number): Writing {
   if (pdfium.FPDF_GetSecurityHandlerRevision(document) !== -1) return { method: "cannot", why: "pdfEncrypted" };
   if (!pdfium.FPDF_DocumentHasValidCrossReferenceTable(document)) return { method: "cannot", why: "pdfDamaged" };
-  return { method: "tag", why: "pdf" };
+  return { method: "tag", why: "pdf", mirrored: { method: "cannot", why: "pdfMirrored" } };
 }
 
 async function withDocument<Answer>(

@@ -2,7 +2,7 @@
 import UTIF, { type IFD } from "utif2";
 import { DamagedMetadata } from "../../package/src/exif.js";
 import { BitmapPixels, pictureOf, type DecodedPicture } from "../../package/src/pixels.js";
-import { compose, type ExifOrientation, type Turn } from "../../package/src/turns.js";
+import { compose, isNothing, type ExifOrientation, type Way } from "../../package/src/turns.js";
 import { Unreadable } from "../page.js";
 
 const ORIENTATION = 274;
@@ -33,13 +33,13 @@ function value(directory: IFD, tag: number, otherwise: number): number {
   return Array.isArray(values) && typeof values[0] === "number" ? values[0] : otherwise;
 }
 
-/** The same file with each page's tag turned: value bytes change; a page without a tag gets a directory at the end. */
-export function turnTiff(file: Uint8Array, turns: readonly Turn[]): Uint8Array<ArrayBuffer> {
+/** The same file with each page's tag mirrored and turned: value bytes change; a page without a tag gets a directory at the end. */
+export function turnTiff(file: Uint8Array, ways: readonly Way[]): Uint8Array<ArrayBuffer> {
   let bytes = new Uint8Array(file);
   const little = bytes[0] === 0x49;
   let view = new DataView(bytes.buffer);
   let pointer = 4;
-  for (const turn of turns) {
+  for (const way of ways) {
     const start = view.getUint32(pointer, little);
     const count = start + 2 <= bytes.length ? view.getUint16(start, little) : 0;
     const end = start + 2 + count * 12;
@@ -48,12 +48,12 @@ export function turnTiff(file: Uint8Array, turns: readonly Turn[]): Uint8Array<A
     const tag = (at: number) => view.getUint16(at, little);
     const found = entries.find((at) => tag(at) === ORIENTATION);
     pointer = end;
-    if (turn === 0) continue;
+    if (isNothing(way)) continue;
     if (found !== undefined) {
       // Anything but one short value is not a tag that readers agree on.
       if (tag(found + 2) !== 3 || view.getUint32(found + 4, little) !== 1) throw new DamagedMetadata("a tag of another type");
       const before = view.getUint16(found + 8, little);
-      const after = compose((before >= 1 && before <= 8 ? before : 1) as ExifOrientation, turn);
+      const after = compose((before >= 1 && before <= 8 ? before : 1) as ExifOrientation, way);
       view.setUint16(found + 8, after, little);
       const xmp = entries.find((at) => tag(at) === XMP);
       if (xmp !== undefined) follow(bytes, view.getUint32(xmp + 8, little), view.getUint32(xmp + 4, little), after);
@@ -71,7 +71,7 @@ export function turnTiff(file: Uint8Array, turns: readonly Turn[]): Uint8Array<A
     view.setUint16(added, ORIENTATION, little);
     view.setUint16(added + 2, 3, little);
     view.setUint32(added + 4, 1, little);
-    view.setUint16(added + 8, compose(1, turn), little);
+    view.setUint16(added + 8, compose(1, way), little);
     view.setUint32(pointerTo(view, start, little), from, little);
     pointer = added + 12 + end - cut;
     bytes = grown;
