@@ -46,7 +46,7 @@ class Detector:
         limits: what a picture may ask for.
         bands: which three bands, counted from 1, of pictures that have more are shown; see `open_picture`.
         tilt: whether answers also say by how much the picture is tilted.
-        mirror: whether they also say if the picture is mirrored: twice the time, and a look at each window more.
+        mirror: whether they also say if the picture is mirrored: two decisions, and two looks at each window.
         progress: called with the name of a large picture and the share, 0 to 1, of it that is decoded.
 
     Raises:

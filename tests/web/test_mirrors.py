@@ -97,16 +97,16 @@ def test_each_of_the_eight_ways_is_found_when_asked_and_written_by_its_tag(
 
 
 def test_a_mirrored_page_is_found_by_the_model_that_ships(visit: Visiting, site: str, tmp_path: Path) -> None:
-    upright = page(1211, 1657, 2)
+    upright = page(1211, 1657, 2).rotate(-3, Image.Resampling.BICUBIC, fillcolor=(250, 249, 245))
     exif = Image.Exif()
     exif[0x0112] = 8
     stored = turned(ImageOps.mirror(upright), 180).transpose(Image.Transpose.ROTATE_270)
     stored.save(tmp_path / "slide.jpg", quality=90, exif=exif)
     upright.save(tmp_path / "plain.jpg", quality=90)
     sky(640, 480).save(tmp_path / "sky.png")
-    with Detector(mirror=True) as detector:
+    with Detector(mirror=True, tilt=True) as detector:
         wanted = detector.detect(tmp_path / "slide.jpg")
-    assert (wanted.mirrored, wanted.turn) == (True, 180)
+    assert (wanted.mirrored, wanted.turn, wanted.tilt) == (True, 180, pytest.approx(-3, abs=0.1))
     opened = visit(site)
     look_for_mirrors(opened)
     opened.add(*(tmp_path / name for name in ("slide.jpg", "plain.jpg", "sky.png")))
@@ -116,6 +116,9 @@ def test_a_mirrored_page_is_found_by_the_model_that_ships(visit: Visiting, site:
     assert cards["slide.jpg"]["badge"] == "Mirrored and turned by 180°"
     assert cards["slide.jpg"]["confidence"] == pytest.approx(wanted.confidence, abs=0.02)
     assert "not mirrored" in cards["plain.jpg"]["detail"] and "nothing tells" in cards["sky.png"]["detail"]
+    opened.page.get_by_role("switch", name="Show how crooked text lies").check()
+    slide = opened.page.locator(".card").filter(has_text="slide.jpg").locator(".detail")
+    expect(slide).to_contain_text(f"tilt −{-(wanted.tilt or 0):.2f}°")
     (tmp_path / "saved").mkdir()
     saved = opened.save("slide.jpg", tmp_path / "saved")
     correct(tmp_path / "slide.jpg", tmp_path / "command.jpg", turn=wanted)

@@ -22,7 +22,7 @@ export interface DetectOptions extends Partial<Seen> {
   promise?: Promised;
   /** Whether the answer also says by how much text is tilted. */
   tilt?: boolean;
-  /** Whether it also says if the picture is mirrored: twice the time, and two looks at each window more. */
+  /** Whether it also says if the picture is mirrored: two decisions, and two looks at each window. */
   mirror?: boolean;
 }
 
