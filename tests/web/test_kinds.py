@@ -120,6 +120,14 @@ def test_pages_of_a_tiff_are_turned_each(visit: Visiting, tiny_site: str, tmp_pa
         assert grey[:8].mean() > 150 > grey[-8:].mean(), f"page {at + 1} is upright"
 
 
+def with_tone_map(data: bytes) -> bytes:
+    """The file with its second item, alpha, called a tone-mapped picture that is made of the first."""
+    entry = data.index(b"infe", data.index(b"infe") + 4)
+    kind = data.index(b"av01", entry)
+    assert data.count(b"auxl") == 1
+    return (data[:kind] + b"tmap" + data[kind + 4 :]).replace(b"auxl", b"dimg")
+
+
 def test_heic_and_avif_are_turned_by_irot(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
     (tmp_path / "saved").mkdir()
     exif = Image.Exif()
@@ -132,10 +140,11 @@ def test_heic_and_avif_are_turned_by_irot(visit: Visiting, tiny_site: str, tmp_p
     clear.save(tmp_path / "clear.avif")  # its alpha is a picture that turns with it
     exif[0x0112] = 1
     picture.save(tmp_path / "upright.avif", exif=exif)  # its EXIF orientation follows
-    added = [tmp_path / f"{name}.avif" for name in ("plain", "clear", "upright")]
+    (tmp_path / "mapped.avif").write_bytes(with_tone_map((tmp_path / "clear.avif").read_bytes()))
+    added = [tmp_path / f"{name}.avif" for name in ("plain", "clear", "upright", "mapped")]
     opened = visit(tiny_site)
     opened.add(HEIC, tmp_path / "tagged.avif", *added)
-    opened.wait_decided(5)
+    opened.wait_decided(6)
     assert not [card for card in opened.cards().values() if card["group"] == "failed"], opened.cards()
     for source in (HEIC, tmp_path / "tagged.avif", *added):
         button = opened.page.get_by_role("button", name=f"Turn {source.name} right")

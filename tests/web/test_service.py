@@ -89,6 +89,19 @@ def test_what_the_server_finds_mirrored_is_shown_mirrored(
     expect(card.locator(".detail")).to_have_text("99.5 % sure, says the server · tilt +1.50° ± 0.50°")
 
 
+def test_a_server_that_is_unsure_changes_no_answer(visit: Callable[..., Visit], service: str, pictures: Path) -> None:
+    """It sees a view, this device all of the picture: its guess is worth less."""
+    opened = visit(service)
+    found = {"turn": None, "best": 180, "confidence": 0.6, "reason": "below_threshold"}
+    opened.page.context.route("**/v1/orientation?*", lambda route: route.fulfill(json=found))
+    opened.add(pictures / "blank.png")
+    opened.wait_decided(1)
+    before = opened.cards()["blank.png"]
+    opened.page.locator("#server").check()
+    expect(opened.page.locator("#server-account")).to_have_attribute("data-answered", "1")
+    assert opened.cards()["blank.png"] == before and before["group"] == "unsure"
+
+
 def test_a_server_with_keys_is_asked_with_one(
     visit: Callable[..., Visit], pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,9 +72,13 @@ export class Item {
     return items.length > 1 ? say("page", { name, page: this.page + 1 }) : name;
   }
 
-  /** The server's answer, or this device's. */
+  /** The server's answer where it is sure, else this device's, which has seen all of the picture. */
   get answer(): ServerAnswer | undefined {
-    return this.server ?? this.looked?.orientation;
+    return this.byServer ? this.server : this.looked?.orientation;
+  }
+
+  private get byServer(): boolean {
+    return typeof this.server?.turn === "number";
   }
 
   /** What is done to it. */
@@ -158,12 +162,12 @@ export class Item {
     // 100 % is a promise that no model can keep.
     const percent = Math.min(99.9, Math.floor(answer.confidence * 1000) / 10);
     if (answer.turn !== null) {
-      const words = say(this.server ? "byServer" : "confident", { percent });
+      const words = say(this.byServer ? "byServer" : "confident", { percent });
       const needs = say(answer.mirrored ? "needsMirror" : "needs", { turn: say(degrees(answer.turn)) });
       if (this.group === "cannot") return [say("cannot"), `${needs}, ${words}`];
       return [say(`${answer.mirrored ? "mirrored" : "turn"}${answer.turn}`), words];
     }
-    if (!this.server && this.looked!.orientation.reason === "blank") return [say("unsure"), say("blank")];
+    if (this.looked!.orientation.reason === "blank") return [say("unsure"), say("blank")];
     return [say("unsure"), say("guess", { turn: say(degrees(answer.best)), percent })];
   }
 

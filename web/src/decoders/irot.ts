@@ -37,6 +37,12 @@ interface Extents {
   offsets: Place[];
 }
 
+interface Reference {
+  kind: string;
+  from: number;
+  to: number[];
+}
+
 /** Kinds of references from what goes with a picture to it. */
 const FOLLOWERS = ["thmb", "auxl"];
 
@@ -59,7 +65,7 @@ class Heif {
   private readonly ipma: Box;
   private readonly parents: Box[];
   private readonly associations: Map<number, Link[]>;
-  private readonly references: { kind: string; from: number; to: number[] }[];
+  private readonly references: Reference[];
   private readonly primary: number;
 
   constructor(private readonly bytes: Uint8Array<ArrayBuffer>) {
@@ -79,8 +85,7 @@ class Heif {
   }
 
   turned(turn: Turn): Uint8Array<ArrayBuffer> {
-    const items = [this.primary];
-    for (const { kind, from, to } of this.references) if (FOLLOWERS.includes(kind) && to.includes(this.primary)) items.push(from);
+    const items = [this.primary, ...this.followers()];
     const turns = items.map((item) => this.turnOfItem(item));
     if (turns.every((index) => index === undefined)) return this.withTurn(items, turn);
     if (turns.includes(undefined)) throw new DamagedMetadata("thumbnails are turned otherwise");
@@ -100,9 +105,20 @@ class Heif {
     return this.bytes;
   }
 
+  /** What is shown with the picture, and a tone-mapped picture that is made of it and its gain map, with that map. */
+  private followers(): number[] {
+    const mapped = this.references.filter((each) => this.isToneMapped(each)).flatMap(({ from, to }) => [from, ...to.slice(1)]);
+    const others = this.references.filter(({ kind, to }) => FOLLOWERS.includes(kind) && to.includes(this.primary));
+    return [...new Set([...mapped, ...others.map(({ from }) => from)])];
+  }
+
+  private isToneMapped({ kind, from, to }: Reference): boolean {
+    return kind === "dimg" && to[0] === this.primary && this.isOfType(from, "tmap");
+  }
+
   /** The same with a turn that these items did not have, in a property of its own behind all others. */
   private withTurn(items: number[], turn: Turn): Uint8Array<ArrayBuffer> {
-    if (this.references.some(({ kind, to }) => kind === "dimg" && to.includes(this.primary))) {
+    if (this.references.some((each) => each.kind === "dimg" && each.to.includes(this.primary) && !this.isToneMapped(each))) {
       throw new DamagedMetadata("another picture is made of it");
     }
     this.followInExif(0, turn);
@@ -171,7 +187,7 @@ class Heif {
   }
 
   private followInExif(before: Turn, turn: Turn): void {
-    const item = this.references.find(({ kind, to, from }) => kind === "cdsc" && to.includes(this.primary) && this.isExif(from));
+    const item = this.references.find(({ kind, to, from }) => kind === "cdsc" && to.includes(this.primary) && this.isOfType(from, "Exif"));
     const start = item && this.placeOf(item.from);
     if (start === undefined) return;
     const tiff = start + 4 + this.view.getUint32(start);
@@ -187,12 +203,12 @@ class Heif {
     }
   }
 
-  private isExif(item: number): boolean {
+  private isOfType(item: number, type: string): boolean {
     const iinf = this.only(this.meta, "iinf");
     const entries = this.boxes(iinf.start + (this.version(iinf) > 0 ? 8 : 6), iinf.end);
     return entries.some((entry) => {
       const wide = this.version(entry) > 2;
-      return this.id(entry.start + 4, wide) === item && this.text(entry.start + (wide ? 10 : 8)) === "Exif";
+      return this.id(entry.start + 4, wide) === item && this.text(entry.start + (wide ? 10 : 8)) === type;
     });
   }
 
@@ -242,7 +258,7 @@ class Heif {
     return found;
   }
 
-  private readReferences(iref: Box | undefined) {
+  private readReferences(iref: Box | undefined): Reference[] {
     if (!iref) return [];
     const wide = this.version(iref) > 0;
     const size = wide ? 4 : 2;
