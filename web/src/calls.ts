@@ -47,7 +47,8 @@ class Worked {
 }
 
 /**
- * Workers that each decode and decide one picture at a time, on one thread: threads would share one view at a loss. The second and further ones begin when pictures wait for them, with what the first fetched.
+ * Workers that each decode and decide one picture at a time, on one thread: threads would share one view at a loss. The
+ * second and further ones begin when pictures wait for them, with what the first fetched.
  */
 export class Pool {
   readonly size = Math.max(1, Math.min(navigator.hardwareConcurrency || 2, MOST_WORKERS));

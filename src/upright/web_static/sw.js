@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "dc49ea78b264";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-CWoBVs46.js","assets/index-B1pChPUA.css","assets/index-CtG_-Kwf.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-kHu-bylw.js","assets/tiff-B2wcGkFK.js","assets/worker-DEC9-gbK.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "095d403da188";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-N-8FnU4d.js","assets/index-B1pChPUA.css","assets/index-m_FJCiUY.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-DuP-SzaN.js","assets/tiff-UwqQdwsQ.js","assets/worker-BMH2RVTv.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

@@ -152,11 +152,12 @@ function blocks({ width, height }: { width: number; height: number }, across: nu
 function averageStrip(strip: ImageDataLike, across: number, down: number, out: Rgb): void {
   if (across === 1 && down === 1) return copyStrip(strip, out);
   const sums = new Uint32Array(out.width * 3);
+  const words = wordsOf(strip.data);
   let to = out.height * out.width * 3;
   for (let top = 0; top < strip.height; top += down) {
     const tall = Math.min(down, strip.height - top);
     sums.fill(0);
-    for (let y = top; y < top + tall; y++) addRow(strip, y, across, sums);
+    for (let y = top; y < top + tall; y++) addRow(words, y * strip.width, strip.width, across, sums);
     for (let column = 0; column < out.width; column++) {
       const area = Math.min(across, strip.width - column * across) * tall;
       for (let band = column * 3; band < column * 3 + 3; band++) {
@@ -177,14 +178,28 @@ function copyStrip({ data, width, height }: ImageDataLike, out: Rgb): void {
   out.height += height;
 }
 
-function addRow(strip: ImageDataLike, y: number, across: number, sums: Uint32Array): void {
-  const source = strip.data;
-  let from = y * strip.width * 4;
-  for (let to = 0, left = strip.width; left > 0; to += 3, left -= across) {
-    for (let i = Math.min(across, left); i > 0; i--, from += 4) {
-      sums[to]! += source[from]!;
-      sums[to + 1]! += source[from + 1]!;
-      sums[to + 2]! += source[from + 2]!;
+/** Pixels as numbers of 32 bits, red in the lowest eight. */
+function wordsOf(data: Uint8Array | Uint8ClampedArray): Uint32Array {
+  const aligned = data.byteOffset % 4 === 0 ? data : data.slice();
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+}
+
+/** Red and blue are added in one number, which holds sums of 257 pixels: a third of the time. */
+const MOST_TOGETHER = 256;
+
+function addRow(words: Uint32Array, from: number, width: number, across: number, sums: Uint32Array): void {
+  for (let to = 0, left = width; left > 0; to += 3, left -= across) {
+    for (let block = Math.min(across, left); block > 0; block -= MOST_TOGETHER) {
+      let redAndBlue = 0;
+      let green = 0;
+      for (const end = from + Math.min(block, MOST_TOGETHER); from < end; from++) {
+        const pixel = words[from]!;
+        redAndBlue += pixel & 0xff00ff;
+        green += (pixel >> 8) & 0xff;
+      }
+      sums[to]! += redAndBlue & 0xffff;
+      sums[to + 1]! += green;
+      sums[to + 2]! += redAndBlue >>> 16;
     }
   }
 }

@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { Detector } from "../dist/index.js";
 import { climb } from "../dist/decide.js";
 import { judge } from "../dist/heads.js";
+import { pictureOf, squashedPicture } from "../dist/pixels.js";
 
 // A model of a kilobyte that turns the bright side up, and reads what is brighter on the left: tests/web/tiny_model.py.
 const tiny = new URL("../../../tests/web/tiny_model/", import.meta.url);
@@ -234,4 +235,13 @@ test("a picture is neither looked at nor squashed again for another promise", as
   await detector.decide(picture, squash, { promise: "careful", looks: looks.slice(0, 1) });
   assert.equal(views, 8 + 7, "only the steps that are missing");
   await detector.close();
+});
+
+test("means of blocks over 256 pixels long are those of all their pixels", () => {
+  const [width, height] = [40_000, 4];
+  const data = new Uint8Array(width * height * 4).map((_, at) => [255, 7, 254, 255][at % 4]);
+  const strip = (top, rows) => ({ data: data.subarray(top * width * 4, (top + rows) * width * 4), width, height: rows });
+  const picture = pictureOf({ width, height, strip, close() {} }, "PNG", 1);
+  const { data: found } = squashedPicture(picture, 32, 2); // 312 pixels to a block
+  assert.deepEqual([...found], Array(32 * 2).fill([255, 7, 254]).flat());
 });
