@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from upright import correct, undo
-from upright.carriers import exif_edits, read_exif_orientation
+from upright.carriers import exif_edits, heif, read_exif_orientation
 from upright.correction import corrected_bytes
 from upright.errors import NotLossless
 from upright.formats import Window, applied, inverse
@@ -136,6 +136,24 @@ def test_every_program_shows_it_turned_and_no_pixel_has_changed(name: str, turn:
         assert [len(edit.old) == len(edit.new) == 1 for edit in edits] == [True], "one byte where there is an irot"
 
 
+MIRRORED = ["heic, thumbnail", "heic, grid, turned", "avif, mirrored", "avif, turned and mirrored", "avif of Pillow"]
+
+
+@pytest.mark.parametrize("name", MIRRORED)
+@pytest.mark.parametrize("turn", [Turn.NONE, Turn.RIGHT, Turn.LEFT])
+def test_every_program_shows_it_mirrored(name: str, turn: Turn, tmp_path: Path) -> None:
+    source = SOURCES[name]()
+    wanted = read_exif_orientation(source).orientation.mirror().then(turn)
+    edits = exif_edits(source, wanted)
+    data = b"".join(applied(Window(source), edits))
+    assert read_exif_orientation(data).orientation == wanted
+    assert np.array_equal(by_library(data), np.rot90(by_library(source)[:, ::-1], -turn.index))
+    shown = [by_program(each, tmp_path) for each in (source, data)]
+    assert np.array_equal(shown[1], np.rot90(shown[0][:, ::-1], -turn.index))
+    assert payloads(data) == payloads(source) != {}
+    assert b"".join(applied(Window(data), inverse(edits))) == source
+
+
 @pytest.mark.parametrize("before", [1, 6])
 def test_an_exif_orientation_that_agrees_with_the_boxes_follows_them(before: int) -> None:
     source = made("heif-enc", "a.heic", exif=before)
@@ -171,6 +189,17 @@ def test_a_thumbnail_turns_with_its_picture_and_another_picture_does_not() -> No
         assert [each.size for each in pi_heif.open_heif(io.BytesIO(both))] == [(64, 96), (64, 128)]
         back, _ = corrected_bytes(both, Turn.LEFT, page=page)
         assert read_exif_orientation(back, page=1 - page).orientation == 6, "a property that both have is not changed"
+
+
+def test_a_thumbnail_that_lies_otherwise_is_changed_as_its_picture_is() -> None:
+    meta = Meta(Window(made("heif-enc", "a.heic", "-t", "48")))
+    (thumbnail,) = [source for kind, source, _ in meta.references if kind == b"thmb"]
+    aside = heif._changed(meta, {thumbnail: ExifOrientation.RIGHT_TOP})
+    meta = Meta(Window(b"".join(applied(meta.window, aside))))
+    wanted = ExifOrientation.TOP_LEFT.mirror().then(Turn.RIGHT)
+    after = Meta(Window(b"".join(applied(meta.window, heif.edits(meta.window, {0: wanted})))))
+    assert heif._orientation(after, after.primary) == wanted
+    assert heif._orientation(after, thumbnail) == ExifOrientation.RIGHT_TOP.mirror().then(Turn.RIGHT)
 
 
 def with_primary(data: bytes, number: int) -> bytes:
@@ -239,8 +268,6 @@ def test_what_cannot_be_turned_by_boxes_says_why() -> None:
     at = source.index(b"ipco") - 4
     data, done = corrected_bytes(source[:at] + b"\0\0\0\0free" + source[at + 8 :], Turn.RIGHT)
     assert done.method == Method.KEEP and "boxes cannot be changed" in done.note and done.remedy == "use --sidecar"
-    with pytest.raises(NotLossless, match="mirrored"):
-        exif_edits(source, ExifOrientation.TOP_RIGHT)
 
 
 @pytest.mark.parametrize("name", ["avif, turned", "avif, turned and mirrored", "heic, grid, turned"])

@@ -2,8 +2,8 @@
 
 The standard (ISO/IEC 23008-12) makes these normative and an EXIF orientation beside them only information; libheif,
 libvips and browsers apply the former and ignore the latter, so the boxes lead. A turn changes the one byte of an
-``irot``, or adds such a property where there is none that only this picture has; thumbnails, depth and gain maps of a
-picture turn with it. No pixel is touched.
+``irot``, or adds such a property where there is none that only this picture has; to be mirrored, it gets both anew.
+Thumbnails, depth and gain maps of a picture follow it. No pixel is touched.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def orientation(window: Window, page: int = 0) -> ExifOrientation:
     """How stored pixels become shown pixels; TOP_LEFT where nothing says so or the boxes are damaged."""
     try:
         meta = Meta(window)
-        return _shown([step for _, step in _steps(meta, meta.links(meta.master(page)))])
+        return _orientation(meta, meta.master(page))
     except Damaged:
         return ExifOrientation.TOP_LEFT
 
@@ -35,20 +35,27 @@ def edits(window: Window, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
         meta = Meta(window)
         if meta.sequence:
             raise NotLossless("it is an animation", remedy="use --sidecar")
-        turns: dict[int, Turn] = {}
+        changes: dict[int, ExifOrientation] = {}
         for page, orientation_wanted in wanted.items():
             item = meta.master(page)
-            before = _shown([step for _, step in _steps(meta, meta.links(item))])
-            turn = next((turn for turn in Turn if before.then(turn) == orientation_wanted), None)
-            if turn is None:
-                raise NotLossless("it cannot be mirrored by a turn", remedy=_REMEDY)
-            if turn and item in meta.pieces():
+            before = _orientation(meta, item)
+            if orientation_wanted == before:
+                continue
+            if item in meta.pieces():
                 raise NotLossless("another picture in the file is made of it, which would fall apart", remedy=_REMEDY)
-            if turn:
-                turns |= dict.fromkeys([item, *_parts(meta, item)], turn)
-        return _turned(meta, turns) if turns else []
+            mirrored = orientation_wanted.mirrored != before.mirrored
+            start = before.mirror() if mirrored else before
+            turn = next(turn for turn in Turn if start.then(turn) == orientation_wanted)
+            for each in (item, *_parts(meta, item)):
+                lies = _orientation(meta, each)
+                changes[each] = (lies.mirror() if mirrored else lies).then(turn)
+        return _changed(meta, changes) if changes else []
     except Damaged as error:
         raise NotLossless(f"its boxes cannot be changed: {error.cause}", remedy="use --sidecar") from error
+
+
+def _orientation(meta: Meta, item: int) -> ExifOrientation:
+    return _shown([step for _, step in _steps(meta, meta.links(item))])
 
 
 def _shown(steps: list[_Step]) -> ExifOrientation:
@@ -79,7 +86,7 @@ def _parts(meta: Meta, item: int) -> Iterator[int]:
     A map that lies otherwise than its picture stays: libavif opens no file whose maps have other turns, and shows one
     whose maps have none as the picture (avifenc 0.11 writes such files).
     """
-    before = _shown([step for _, step in _steps(meta, meta.links(item))])
+    before = _orientation(meta, item)
     for kind, source, targets in meta.references:
         found: list[int] = []
         if kind == b"thmb" and item in targets:
@@ -88,38 +95,52 @@ def _parts(meta: Meta, item: int) -> Iterator[int]:
             found = [source]
         elif kind == b"dimg" and targets[:1] == [item] and meta.kinds.get(source) == b"tmap":
             found = [source, *targets[1:]]
-        yield from (each for each in found if _shown([step for _, step in _steps(meta, meta.links(each))]) == before)
+        yield from (each for each in found if _orientation(meta, each) == before)
 
 
-def _turned(meta: Meta, turns: dict[int, Turn]) -> list[Edit]:
+def _changed(meta: Meta, wanted: dict[int, ExifOrientation]) -> list[Edit]:
+    """The edits that show these items so, which are those of one picture or of several."""
     users = meta.users()
     bytes_of: dict[int, int] = {}
-    added: list[int] = []
+    added: list[_Step] = []
     links: dict[int, list[Link]] = {}
-    for item, turn in sorted(turns.items()):
+    for item, orientation_wanted in sorted(wanted.items()):
         mine = meta.links(item)
         steps = _steps(meta, mine)
-        wanted = _shown([step for _, step in steps]).then(turn)
+        value = _turn_among(steps, orientation_wanted)
         at = next((index for index, (kind, _) in steps if kind == b"irot"), None)
-        # MIAF (ISO/IEC 23000-22, 7.3.6.7) has a turn before a mirror.
-        place = min([index for index, _ in steps], default=len(mine)) if at is None else at
-        rest = [step for step in steps if step[0] != at]
-        value = next(
-            value
-            for value in range(4)
-            if _shown([step for _, step in sorted([*rest, (place - (at is None), (b"irot", value))])]) == wanted
-        )
-        if at is not None and users[mine[at].number] <= turns.keys() and bytes_of.get(mine[at].number, value) == value:
-            bytes_of[mine[at].number] = value
-            continue
-        if value not in added:
-            added.append(value)
-        link = Link(True, len(meta.properties) + 1 + added.index(value))
-        links[item] = [*mine[:place], link, *mine[place + (at is not None) :]]
-    new = [b"\0\0\0\x09irot" + bytes([value]) for value in added]
+        if at is not None and value is not None:
+            number = mine[at].number
+            if users[number] <= wanted.keys() and bytes_of.get(number, value) == value:
+                bytes_of[number] = value
+                continue
+        gone = [index for index, _ in steps] if value is None else [] if at is None else [at]
+        place = min(gone or [index for index, _ in steps], default=len(mine))
+        new = [(b"irot", value)] if value is not None else _transformations(orientation_wanted)
+        added += [step for step in new if step not in added]
+        numbers = [Link(True, len(meta.properties) + 1 + added.index(step)) for step in new]
+        kept = [link for index, link in enumerate(mine) if index not in gone]
+        links[item] = [*kept[:place], *numbers, *kept[place:]]
     changed = [
         meta.window.edit(meta.properties[number - 1].body, bytes([value]))
         for number, value in bytes_of.items()
         if meta.window.at(meta.properties[number - 1].body, 1) != bytes([value])
     ]
-    return changed + (meta.rewrite(new, links) if links else [])
+    boxes = [b"\0\0\0\x09" + kind + bytes([value]) for kind, value in added]
+    return changed + (meta.rewrite(boxes, links) if links else [])
+
+
+def _turn_among(steps: list[tuple[int, _Step]], wanted: ExifOrientation) -> int | None:
+    """The value of an ``irot`` that shows it so, put first where there is none; None where it takes a mirror, too."""
+    at = next((index for index, (kind, _) in steps if kind == b"irot"), -1)
+    rest = [step for step in steps if step[0] != at]
+    # MIAF (ISO/IEC 23000-22, 7.3.6.7) has a turn before a mirror.
+    return next((v for v in range(4) if _shown([s for _, s in sorted([*rest, (at, (b"irot", v))])]) == wanted), None)
+
+
+def _transformations(wanted: ExifOrientation) -> list[_Step]:
+    """A turn, if it takes one, and a mirror, if it takes one, that show stored pixels so."""
+    turned: list[list[_Step]] = [[], *([(b"irot", value)] for value in (1, 2, 3))]
+    return next(
+        steps for mirror in ([], [(b"imir", 1)]) for turn in turned if _shown(steps := [*turn, *mirror]) == wanted
+    )
