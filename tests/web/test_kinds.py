@@ -17,9 +17,11 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from upright import Detector, Orientation, correct
-from upright.formats import Window
+from upright.carriers import exif_edits, read_exif_orientation
+from upright.formats import Window, applied
 from upright.formats.heif import Meta
 from upright.pictures import open_picture
+from upright.turns import Turn
 
 from .conftest import Visit
 from .pictures import page, sky, turned
@@ -154,6 +156,11 @@ def test_heic_and_avif_are_turned_by_irot(visit: Visiting, tiny_site: str, tmp_p
             assert opened.cards()[source.name]["turn"] != before
         assert "irot" in opened.cards()[source.name]["note"]
         assert same_as_the_command(opened.save(source.name, tmp_path / "saved"), source, 90), source.name
+        opened.page.get_by_role("button", name=f"Mirror {source.name}").click()
+        lies = read_exif_orientation(source.read_bytes()).orientation
+        wanted = lies.then(Turn.RIGHT).mirror()
+        mirrored = b"".join(applied(Window(source.read_bytes()), exif_edits(source.read_bytes(), wanted)))
+        assert opened.save(source.name, tmp_path / "saved").read_bytes() == mirrored, source.name
 
 
 def test_page_one_of_a_heic_is_its_primary_picture(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:

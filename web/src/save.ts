@@ -3,7 +3,7 @@ import { formatOf } from "../package/src/bytes.js";
 import { DamagedMetadata, patchExifOrientation, readExifOrientation } from "../package/src/exif.js";
 import { compose, isNothing, type Way } from "../package/src/turns.js";
 import { isAnimated } from "./animated.js";
-import { turnHeif } from "./decoders/irot.js";
+import { changeHeif } from "./decoders/irot.js";
 import type { Wasm } from "./open.js";
 import { writingFor, type Writing } from "./page.js";
 import type { Saved, Wanted } from "./protocol.js";
@@ -16,15 +16,13 @@ export async function writingOf(file: Blob, pages: number): Promise<Writing> {
   if (isAnimated(bytes)) return { method: "cannot", why: "animated" };
   try {
     const turned = await changedBytes(bytes, kind, Array.from({ length: pages }, () => ({ mirrored: false, turn: 90 })));
-    if (turned && kind !== "HEIC" && kind !== "AVIF") return { method: "tag" };
-    if (turned) return { method: "tag", why: "irot", mirrored: { method: "png" } };
+    if (turned) return kind === "HEIC" || kind === "AVIF" ? { method: "tag", why: "irot" } : { method: "tag" };
   } catch (error) {
     // A view of bytes refuses with a RangeError what lies outside of a file that is cut short.
     if (!(error instanceof DamagedMetadata || error instanceof RangeError)) throw error;
     if (kind !== "HEIC" && kind !== "AVIF") return { method: "cannot", why: "noTag" };
   }
-  if (pages === 1) return { method: "png" };
-  return { method: "cannot", why: "pages", mirrored: { method: "cannot", why: "pagesMirrored" } };
+  return pages > 1 ? { method: "cannot", why: "pages" } : { method: "png" };
 }
 
 /** The file with its pages changed; where nothing is to be done, or it cannot be, it is the file itself. */
@@ -55,7 +53,7 @@ async function changedBytes(
   if (kind === "TIFF") return (await import("./decoders/tiff.js")).turnTiff(bytes, ways);
   if (ways.length > 1) return undefined;
   const [way] = ways as [Way];
-  if (kind === "HEIC" || kind === "AVIF") return turnHeif(bytes, way.turn);
+  if (kind === "HEIC" || kind === "AVIF") return changeHeif(bytes, way);
   if (formatOf(bytes) === "other") return undefined;
   return patchExifOrientation(bytes, compose(readExifOrientation(bytes), way));
 }

@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "095d403da188";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-N-8FnU4d.js","assets/index-B1pChPUA.css","assets/index-m_FJCiUY.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-DuP-SzaN.js","assets/tiff-UwqQdwsQ.js","assets/worker-BMH2RVTv.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "4c7a051780e1";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-DXUoY0gn.js","assets/index-B1pChPUA.css","assets/index-CpMvw2db.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-D34hAgvO.js","assets/tiff-B1xVbcna.js","assets/worker-CeP2iZlw.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

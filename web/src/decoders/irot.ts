@@ -1,11 +1,10 @@
 /**
- * The turn of a HEIC or AVIF is its property `irot` (ISO/IEC 23008-12, 6.5.10): a byte, in quarters counterclockwise.
- * It is changed, and with it that of thumbnails, depth and gain maps, and an EXIF orientation that said the same.
- * Where there is none it is added, as in upright's `carriers/heif.py`, which also does what is not that simple and is
- * refused here: what is mirrored, several pictures, pictures that others are made of.
+ * The turn of a HEIC or AVIF is its property `irot` (ISO/IEC 23008-12, 6.5.10), a byte, in quarters counterclockwise, and
+ * the mirror `imir` (6.5.12). They are changed or added as in upright's `carriers/heif.py`, and with them those of thumbnails,
+ * depth and gain maps, and an EXIF orientation that said the same. Several pictures are refused here.
  */
 import { DamagedMetadata } from "../../package/src/exif.js";
-import { compose, partsOf, then, turnOf, type ExifOrientation, type Turn } from "../../package/src/turns.js";
+import { compose, turnOf, type ExifOrientation, type Way } from "../../package/src/turns.js";
 
 interface Box {
   kind: string;
@@ -43,18 +42,44 @@ interface Reference {
   to: number[];
 }
 
-/** Kinds of references from what goes with a picture to it. */
-const FOLLOWERS = ["thmb", "auxl"];
+/** A transformation: its place among an item's properties, the type of its box, and the byte that it holds. */
+interface Step {
+  at: number;
+  kind: string;
+  value: number;
+}
 
-/** The same file, turned clockwise. Throws `DamagedMetadata` where that takes more. */
-export function turnHeif(file: Uint8Array, turn: Turn): Uint8Array<ArrayBuffer> {
+/** The same file, mirrored and turned clockwise. Throws `DamagedMetadata` where that takes more. */
+export function changeHeif(file: Uint8Array, way: Way): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(file);
   try {
-    return new Heif(bytes).turned(turn);
+    return new Heif(bytes).changed(way);
   } catch (error) {
     if (error instanceof RangeError) throw new DamagedMetadata("the boxes are cut short");
     throw error;
   }
+}
+
+/** How stored pixels become shown ones by these transformations, in their order. */
+function shown(steps: readonly Step[]): ExifOrientation {
+  const one = (before: ExifOrientation, { kind, value }: Step) =>
+    // Axis 0 exchanges top and bottom, 1 left and right.
+    compose(before, kind === "irot" ? { mirrored: false, turn: turnOf(4 - (value & 3)) } : { mirrored: true, turn: value & 1 ? 0 : 180 });
+  return [...steps].sort((a, b) => a.at - b.at).reduce(one, 1);
+}
+
+/** The value of an `irot` that shows it so, put first where there is none; `undefined` where it takes a mirror, too. */
+function turnAmong(steps: readonly Step[], wanted: ExifOrientation): number | undefined {
+  const at = steps.find(({ kind }) => kind === "irot")?.at ?? -1;
+  const rest = steps.filter((step) => step.at !== at);
+  return [0, 1, 2, 3].find((value) => shown([...rest, { at, kind: "irot", value }]) === wanted);
+}
+
+/** A turn, if it takes one, and a mirror, if it takes one, that show stored pixels so. */
+function transformations(wanted: ExifOrientation): Step[] {
+  const turns = [[], ...[1, 2, 3].map((value) => [{ at: 0, kind: "irot", value }])];
+  const all = [[], [{ at: 1, kind: "imir", value: 1 }]].flatMap((mirror) => turns.map((turn) => [...turn, ...mirror]));
+  return all.find((steps) => shown(steps) === wanted)!;
 }
 
 class Heif {
@@ -84,53 +109,72 @@ class Heif {
     this.references = this.readReferences(this.meta.find(({ kind }) => kind === "iref"));
   }
 
-  turned(turn: Turn): Uint8Array<ArrayBuffer> {
-    const items = [this.primary, ...this.followers()];
-    const turns = items.map((item) => this.turnOfItem(item));
-    if (turns.every((index) => index === undefined)) return this.withTurn(items, turn);
-    if (turns.includes(undefined)) throw new DamagedMetadata("thumbnails are turned otherwise");
-    const indices = new Set(turns as number[]);
-    const angles = new Set([...indices].map((index) => this.bytes[this.properties[index - 1]!.start]! & 3));
-    if (angles.size !== 1) throw new DamagedMetadata("thumbnails are turned otherwise");
-    for (const [item, own] of this.associations) {
-      if (!items.includes(item) && own.some(({ number }) => indices.has(number))) throw new DamagedMetadata("a turn is shared");
+  changed(way: Way): Uint8Array<ArrayBuffer> {
+    if (this.references.some((each) => each.kind === "dimg" && each.to.includes(this.primary) && !this.isToneMapped(each))) {
+      throw new DamagedMetadata("another picture is made of it");
     }
-    const [angle] = [...angles] as [number];
-    const before = turnOf(4 - angle);
-    for (const index of indices) {
-      const at = this.properties[index - 1]!.start;
-      this.bytes[at] = (this.bytes[at]! & ~3) | ((4 - then(before, turn) / 90) & 3);
+    const before = this.orientation(this.primary);
+    const wanted = new Map([this.primary, ...this.followers(before)].map((item) => [item, compose(this.orientation(item), way)]));
+    const inPlace = new Map<number, number>();
+    const added: Step[] = [];
+    for (const [item, orientation] of [...wanted].sort(([a], [b]) => a - b)) {
+      const own = this.associations.get(item) ?? [];
+      const steps = this.steps(item);
+      const value = turnAmong(steps, orientation);
+      const turn = steps.find(({ kind }) => kind === "irot");
+      const number = turn && own[turn.at]!.number;
+      if (number !== undefined && value !== undefined && this.isOnlyOf(number, wanted) && (inPlace.get(number) ?? value) === value) {
+        inPlace.set(number, value);
+        continue;
+      }
+      const gone = value === undefined ? steps : turn ? [turn] : [];
+      const place = Math.min(own.length, ...(gone.length ? gone : steps).map(({ at }) => at));
+      const kept = own.filter((_, at) => !gone.some((step) => step.at === at));
+      const links = (value === undefined ? transformations(orientation) : [{ at: 0, kind: "irot", value }]).map((step) => {
+        if (!added.some((other) => isSame(other, step))) added.push(step);
+        return { number: this.properties.length + 1 + added.findIndex((other) => isSame(other, step)), essential: true };
+      });
+      this.associations.set(item, [...kept.slice(0, place), ...links, ...kept.slice(place)]);
     }
-    this.followInExif(before, turn);
-    return this.bytes;
+    for (const [number, value] of inPlace) this.bytes[this.properties[number - 1]!.start] = value;
+    this.followInExif(before, way);
+    return added.length ? this.rewritten(added) : this.bytes;
   }
 
-  /** What is shown with the picture, and a tone-mapped picture that is made of it and its gain map, with that map. */
-  private followers(): number[] {
+  /** What is shown with the picture: its thumbnail, and maps and a tone-mapped picture made of these that lie as it does. */
+  private followers(before: ExifOrientation): Set<number> {
+    const of = (kinds: string) => this.references.filter(({ kind, to }) => kind === kinds && to.includes(this.primary));
     const mapped = this.references.filter((each) => this.isToneMapped(each)).flatMap(({ from, to }) => [from, ...to.slice(1)]);
-    const others = this.references.filter(({ kind, to }) => FOLLOWERS.includes(kind) && to.includes(this.primary));
-    return [...new Set([...mapped, ...others.map(({ from }) => from)])];
+    const maps = [...of("auxl").map(({ from }) => from), ...mapped].filter((item) => this.orientation(item) === before);
+    return new Set([...of("thmb").map(({ from }) => from), ...maps]);
   }
 
   private isToneMapped({ kind, from, to }: Reference): boolean {
     return kind === "dimg" && to[0] === this.primary && this.isOfType(from, "tmap");
   }
 
-  /** The same with a turn that these items did not have, in a property of its own behind all others. */
-  private withTurn(items: number[], turn: Turn): Uint8Array<ArrayBuffer> {
-    if (this.references.some((each) => each.kind === "dimg" && each.to.includes(this.primary) && !this.isToneMapped(each))) {
-      throw new DamagedMetadata("another picture is made of it");
-    }
-    this.followInExif(0, turn);
-    const irot = Uint8Array.of(0, 0, 0, 9, ...ascii("irot"), (4 - turn / 90) & 3);
-    for (const item of items) {
-      const link = { number: this.properties.length + 1, essential: true };
-      this.associations.set(item, [...(this.associations.get(item) ?? []), link]);
-    }
+  private isOnlyOf(number: number, items: ReadonlyMap<number, unknown>): boolean {
+    return [...this.associations].every(([item, own]) => items.has(item) || own.every((link) => link.number !== number));
+  }
+
+  private orientation(item: number): ExifOrientation {
+    return shown(this.steps(item));
+  }
+
+  private steps(item: number): Step[] {
+    return (this.associations.get(item) ?? []).flatMap(({ number }, at) => {
+      const { kind = "", start = 0 } = this.properties[number - 1] ?? {};
+      return kind === "irot" || kind === "imir" ? [{ at, kind, value: this.bytes[start]! }] : [];
+    });
+  }
+
+  /** The same with these properties behind all others, and the links to them. */
+  private rewritten(added: readonly Step[]): Uint8Array<ArrayBuffer> {
+    const boxes = Uint8Array.from(added.flatMap(({ kind, value }) => [0, 0, 0, 9, ...ascii(kind), value]));
     const ipma = this.packedAssociations();
-    const growth = irot.length + ipma.length - (this.ipma.end - this.ipma.at);
+    const growth = boxes.length + ipma.length - (this.ipma.end - this.ipma.at);
     const behind = this.parents[0]!.end;
-    this.parents.forEach((box) => this.grow(box, box === this.ipco ? irot.length : growth));
+    this.parents.forEach((box) => this.grow(box, box === this.ipco ? boxes.length : growth));
     for (const { method, base, offsets } of this.extents()) {
       if (method !== 0) continue;
       const late = offsets.filter(({ value }) => base.value + value >= behind);
@@ -138,7 +182,7 @@ class Heif {
       if (late.length) (together ? [base] : late).forEach((place) => this.raise(place, growth));
     }
     const [first, second] = [
-      { at: this.ipco.end, end: this.ipco.end, by: irot },
+      { at: this.ipco.end, end: this.ipco.end, by: boxes },
       { at: this.ipma.at, end: this.ipma.end, by: ipma },
     ].sort((a, b) => a.at - b.at) as [{ at: number; end: number; by: Uint8Array }, { at: number; end: number; by: Uint8Array }];
     const { bytes } = this;
@@ -178,15 +222,7 @@ class Heif {
     else this.bytes.set(packed(value + by, size), at);
   }
 
-  /** The number of the property by which an item is turned; none where it has no turn. */
-  private turnOfItem(item: number): number | undefined {
-    const own = this.associations.get(item) ?? [];
-    const kinds = own.map(({ number }) => this.properties[number - 1]?.kind);
-    if (kinds.includes("imir")) throw new DamagedMetadata("the picture is mirrored");
-    return own[kinds.indexOf("irot")]?.number;
-  }
-
-  private followInExif(before: Turn, turn: Turn): void {
+  private followInExif(before: ExifOrientation, way: Way): void {
     const item = this.references.find(({ kind, to, from }) => kind === "cdsc" && to.includes(this.primary) && this.isOfType(from, "Exif"));
     const start = item && this.placeOf(item.from);
     if (start === undefined) return;
@@ -198,8 +234,7 @@ class Heif {
       if (this.view.getUint16(at, little) !== 0x0112 || this.view.getUint16(at + 2, little) !== 3) continue;
       const said = this.view.getUint16(at + 8, little) as ExifOrientation;
       if (!(said >= 1 && said <= 8)) return;
-      const { mirrored, turn: shown } = partsOf(said);
-      if (!mirrored && shown === before) this.view.setUint16(at + 8, compose(said, { mirrored: false, turn }), little);
+      if (said === before) this.view.setUint16(at + 8, compose(said, way), little);
     }
   }
 
@@ -308,6 +343,10 @@ class Heif {
   private text(at: number): string {
     return String.fromCharCode(...this.bytes.subarray(at, at + 4));
   }
+}
+
+function isSame(one: Step, other: Step): boolean {
+  return one.kind === other.kind && one.value === other.value;
 }
 
 function packed(value: number, size: number): number[] {
