@@ -154,7 +154,8 @@ class Heads:
         return float(leads.mean()) * len(pixels) ** self.facts.mirror.growth, len(said)
 
     def _views(self, picture: Picture) -> list[View]:
-        return [View(), *(CLOSE.views(picture, self.size_px) or QUARTERS.views(picture, self.size_px))]
+        """Its windows of text, else the whole and its quarters: nobody can read the whole of a page in one view."""
+        return list(CLOSE.views(picture, self.size_px)) or [View(), *QUARTERS.views(picture, self.size_px)]
 
     def _said(self, pixels: list[Pixels]) -> NDArray[np.float32]:
         import numpy as np

@@ -66,9 +66,11 @@ def running(folder: Path, config: dict) -> Iterator[httpx.Client]:
 
 def ask(prometheus: httpx.Client, query: str) -> list[dict]:
     with contextlib.suppress(httpx.TransportError):
-        answer = prometheus.get("/api/v1/query", params={"query": query}).json()
-        assert answer["status"] == "success", answer
-        return answer["data"]["result"]
+        response = prometheus.get("/api/v1/query", params={"query": query})
+        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:  # it is while it starts
+            answer = response.json()
+            assert answer["status"] == "success", answer
+            return answer["data"]["result"]
     return []
 
 

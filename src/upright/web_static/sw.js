@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "4c7a051780e1";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-DXUoY0gn.js","assets/index-B1pChPUA.css","assets/index-CpMvw2db.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-D34hAgvO.js","assets/tiff-B1xVbcna.js","assets/worker-CeP2iZlw.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "cb7097d73221";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-uzYRMkuc.js","assets/index-B1pChPUA.css","assets/index-BexykqCO.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-4xwRGInI.js","assets/tiff-B19O11iM.js","assets/worker-DKlYY0Pv.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

@@ -47,7 +47,8 @@ export class Heads {
   /** Read both images, each as upright as these answers make it, in the views of a picture's steps. */
   async read(views: (step: string) => View[], plain: Turn, mirrored: Turn): Promise<Reading> {
     const close = views("close");
-    const shown = [...views("glance"), ...(close.length ? close : views("quarters"))];
+    // Nobody can read the whole of a page in one view.
+    const shown = close.length ? close : [...views("glance"), ...views("quarters")];
     const seen = shown.filter(({ pixels }) => !isBlank(pixels)).map(({ pixels, turn }) => turnPixels(pixels, inverse(turn)));
     let sum = 0;
     for (const view of seen) {
