@@ -27,8 +27,10 @@ Ladder: TypeAlias = Sequence[tuple[Step, Calibration]]
 Climb: TypeAlias = Generator[Step, Looks, Orientation]
 #: How far up the ladder a decision may climb: 0 one look, 1 four, 2 the quarters as well, 3 parts at reading size too.
 DEFAULT_EFFORT = 3
-_NEVER = Calibration(temperature=1.0, careful=None, balanced=None, best=0.0)
 EFFORT_HELP = "How closely to look where that is needed: 0 one look, 1 four, 2 eight, 3 windows of text too."
+
+#: Of a step that a model has no figures for.
+_NEVER = Calibration(temperature=1.0, careful=None, balanced=None, best=0.0)
 
 
 def efforts() -> range:
@@ -55,6 +57,11 @@ def ladder_of(model: Model) -> Ladder:
     return [(step, model.calibration.get(step.name, _NEVER)) for step in steps.LADDER[:upto]]
 
 
+def allowed(ladder: Ladder, effort: int) -> Ladder:
+    """The steps of a ladder that are taken at this effort."""
+    return [(step, calibration) for step, calibration in ladder if step.effort <= effort]
+
+
 def climb(ladder: Ladder, effort: int, promise: Promise, may_go_on: Callable[[], bool] = lambda: True) -> Climb:
     """Take one step after the other until one is sure, or none is left that ``effort`` allows.
 
@@ -63,9 +70,7 @@ def climb(ladder: Ladder, effort: int, promise: Promise, may_go_on: Callable[[],
     """
     looks: dict[str, Looks] = {}
     answer: Orientation | None = None
-    for step, calibration in ladder:
-        if step.effort > effort:
-            break
+    for step, calibration in allowed(ladder, effort):
         seen = yield step
         if not seen.views:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -37,8 +38,8 @@ def rendered(
 
     `kinds` and `scripts` are taken in turn, `photos` is a .npy path."""
     os.environ.setdefault("VIPS_CONCURRENCY", "1")  # inherited by the workers: one thread each
-    kind, script = (lambda i, names=names: names[i % len(names)] if names else None for names in (kinds, scripts))
-    tasks = [(seed, kind(i), script(i), windows) for i, seed in enumerate(seeds)]
+    turns = zip(seeds, itertools.cycle(kinds or [None]), itertools.cycle(scripts or [None]), strict=False)
+    tasks = [(seed, kind, script, windows) for seed, kind, script in turns]
     with multiprocessing.get_context("spawn").Pool(workers, _open_photos, (photos,)) as pool:
         yield from pool.imap(_render, tasks, chunksize=8)
 

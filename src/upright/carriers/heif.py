@@ -14,6 +14,7 @@ from ..errors import Damaged, NotLossless
 from ..formats import Edit, Window
 from ..formats.heif import Link, Meta
 from ..turns import HEIF_IROT, ExifOrientation, Turn
+from .moved import Moved
 
 #: A transformation: the type of its box, and the byte that it holds.
 _Step = tuple[bytes, int]
@@ -43,12 +44,8 @@ def edits(window: Window, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
                 continue
             if item in meta.pieces():
                 raise NotLossless("another picture in the file is made of it, which would fall apart", remedy=_REMEDY)
-            mirrored = orientation_wanted.mirrored != before.mirrored
-            start = before.mirror() if mirrored else before
-            turn = next(turn for turn in Turn if start.then(turn) == orientation_wanted)
-            for each in (item, *_parts(meta, item)):
-                lies = _orientation(meta, each)
-                changes[each] = (lies.mirror() if mirrored else lies).then(turn)
+            moved = Moved(before, orientation_wanted)
+            changes |= {each: moved.of(_orientation(meta, each)) for each in (item, *_parts(meta, item))}
         return _changed(meta, changes) if changes else []
     except Damaged as error:
         raise NotLossless(f"its boxes cannot be changed: {error.cause}", remedy="use --sidecar") from error

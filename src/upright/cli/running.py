@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..decide import allowed
 from ..errors import UsageError, printable
 from ..results import Group, Outcome
 from ..run import Tally, work
@@ -119,8 +120,8 @@ def _about(
     model, threshold = "by hand", None
     if not isinstance(detector, ByHand):
         model = f"{detector.model.name} {detector.model.version}"
-        taken = [calibration for step, calibration in detector.ladder if step.effort <= options["effort"]]
-        threshold = getattr(taken[-1], options["promise"])
+        _, last = allowed(detector.ladder, options["effort"])[-1]
+        threshold = getattr(last, options["promise"])
     journal = corrector.writer.journal if corrector else None
     undo = f"upright undo {shlex.quote(str(journal.path))}" if journal else ""
     return About(

@@ -1,7 +1,7 @@
 """The ladder of looks: what each step shows the model, and what its answers add up to.
 
-A step is one entry of `LADDER` and its calibration in ``model.json``. ``effort`` says how far up a
-decision may climb.
+A step is one entry of `LADDER` and its calibration in ``model.json``. ``effort`` says how far up a decision
+may climb.
 """
 
 from .close import CLOSE

@@ -1,7 +1,7 @@
 """The first three steps: one look at the whole picture, one at it upside down, and the other two ways.
 
 Upside down is what one look mistakes most, and two that agree are as good as four for many: with this step between,
-eval's pictures take 3.6 looks instead of 4.3 and no turn more is wrong.
+eval's pictures take 3.7 looks instead of 4.3 and no turn more is wrong.
 """
 
 from __future__ import annotations

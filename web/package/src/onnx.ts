@@ -89,12 +89,9 @@ type Field = [number: number, value: bigint | Uint8Array];
 function* fields(bytes: Uint8Array): Generator<Field> {
   let at = 0;
   const varint = (): bigint => {
-    for (let value = 0n, shift = 0n; ; shift += 7n) {
-      const byte = bytes[at++];
-      if (byte === undefined) throw damaged("it ends too early");
-      value |= BigInt(byte & 127) << shift;
-      if (byte < 128) return value;
-    }
+    const [value, next] = varintAt(bytes, at);
+    at = next;
+    return value;
   };
   const take = (length: number): Uint8Array => {
     if (at + length > bytes.length) throw damaged("it ends too early");
@@ -124,18 +121,19 @@ function integers(bytes: Uint8Array, field: number): number[] {
   return all.map((value) => Number(BigInt.asIntN(64, value)));
 }
 
-/** Packed varints, read as a message of nothing else. */
 function unpacked(bytes: Uint8Array): bigint[] {
   const all: bigint[] = [];
-  for (let at = 0, value = 0n, shift = 0n; at < bytes.length; at++) {
-    value |= BigInt(bytes[at]! & 127) << shift;
-    shift += 7n;
-    if (bytes[at]! < 128) {
-      all.push(value);
-      [value, shift] = [0n, 0n];
-    }
-  }
+  for (let at = 0, value: bigint; at < bytes.length; all.push(value)) [value, at] = varintAt(bytes, at);
   return all;
+}
+
+function varintAt(bytes: Uint8Array, at: number): [value: bigint, next: number] {
+  for (let value = 0n, shift = 0n; ; shift += 7n) {
+    const byte = bytes[at++];
+    if (byte === undefined) throw damaged("it ends too early");
+    value |= BigInt(byte & 127) << shift;
+    if (byte < 128) return [value, at];
+  }
 }
 
 /** Numbers of 32 bits, one by one or packed. */
