@@ -26,9 +26,9 @@ from upright.steps import render
 from upright.steps.close import CLOSE
 from upright.turns import Turn, turn_array
 
-#: Windows of this many times the side, shrunk to it: what strokes of 3.5 px become 4.4 and 2.3 px wide by.
+#: Windows are cut at so many times their side and shrunk to it, which makes strokes 4.4 to 2.3 px wide.
 SPAN = (0.8, 1.5)
-#: Of each page windows are cut in so many sizes.
+#: In so many sizes of each page.
 SIZES = 2
 SHEET_WINDOWS = 64
 
