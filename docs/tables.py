@@ -108,7 +108,7 @@ def _measured(rows: Any, cells: str) -> Iterator[str]:
     named = rows if isinstance(rows, dict) else dict(enumerate(rows))
     first = next(iter(named.values()))
     for name, row in named.items():
-        of_first = {key: row[key] / first[key] for key in row if isinstance(row[key], float) and first[key]}
+        of_first = {key: row[key] / first[key] for key in row if isinstance(row[key], float) and first.get(key)}
         yield cells.format(name=name, of_first=of_first, **row)
 
 

@@ -83,7 +83,7 @@ def test_measured_tables_follow_the_figures(tmp_path: Path) -> None:
     head = f"<!-- measured: x.json/of all | {cells} -->\n| a | b | c | d |\n|---|---|---|---|\n"
     page = f"before\n\n{head}| old | 1 | 1 | 1 |\n<!-- end -->\nafter\n"
     assert tables.with_measured(page, tmp_path) == page, "a file that is not there leaves its table alone"
-    rows = {"one": {"ms": 2.0, "parts": {"a b": 0.5}}, "two": {"ms": 5.0, "parts": {"a b": 1}}}
+    rows = {"one": {"ms": 2.0, "parts": {"a b": 0.5}}, "two": {"ms": 5.0, "parts": {"a b": 1}, "more": 1.5}}
     (tmp_path / "x.json").write_text(json.dumps({"of all": rows}))
     new = tables.with_measured(page, tmp_path)
     assert new == f"before\n\n{head}| one | 2.0 | 1.00 | 50% |\n| two | 5.0 | 2.50 | 100% |\n<!-- end -->\nafter\n"
