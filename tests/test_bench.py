@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench import engines, stages, throughput
+from bench import engines, stages, throughput, written
 
 pytestmark = pytest.mark.slow
 
@@ -45,3 +45,16 @@ def test_engines_lists_what_opens_here_and_says_what_does_not(
     rows = json.loads((tmp_path / "engines.json").read_text())
     assert {"onnx:cpu", "openvino:fp32", "torch:fp32"} <= set(rows)
     assert "NVIDIA's own package index" in capsys.readouterr().out
+
+
+def test_tables_are_put_between_marks_and_at_the_end_of_a_page_without_any(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\nText.\n")
+    written.put(page, "bench.one", "| a |\n")
+    written.put(page, "bench.two", "| b |\n")
+    written.put(page, "bench.one", "| c |\n")
+    one, two = (
+        f"<!-- python -m bench.{name} --write -->\n\n| {cell} |\n\n<!-- end of bench.{name} -->\n"
+        for name, cell in (("one", "c"), ("two", "b"))
+    )
+    assert page.read_text() == f"# Page\n\nText.\n\n{one}\n{two}"

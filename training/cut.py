@@ -20,7 +20,6 @@ from training.heldout import Picture, read
 from training.synth.pool import contact_sheet
 from training.synth.windows import SIZE_PX
 from upright import Detector
-from upright.drive import BLANK_RANGE
 from upright.pictures import open_picture
 from upright.steps import render
 from upright.steps.close import CLOSE
@@ -35,13 +34,11 @@ SHEET_WINDOWS = 64
 
 def windows(page: Pixels, random: np.random.Generator) -> Iterator[Pixels]:
     """Upright windows [224, 224, 3] of a page, most text first; none where it has no text."""
-    for side in (round(SIZE_PX * random.uniform(*SPAN)) for _ in range(SIZES)):
-        with open_picture(Image.fromarray(page)) as picture:
+    with open_picture(Image.fromarray(page)) as picture:
+        for side in (round(SIZE_PX * random.uniform(*SPAN)) for _ in range(SIZES)):
             for view in CLOSE.views(picture, side):
                 pixels = turn_array(render(picture, view, side), view.turn.inverse)
-                if int(pixels.max()) - int(pixels.min()) >= BLANK_RANGE:
-                    shrunk = Image.fromarray(pixels).resize((SIZE_PX, SIZE_PX), Image.Resampling.BILINEAR)
-                    yield np.asarray(shrunk)
+                yield np.asarray(Image.fromarray(pixels).resize((SIZE_PX, SIZE_PX), Image.Resampling.BILINEAR))
 
 
 def cut(pages: Iterable[Picture], detector: Detector, seed: int) -> Iterator[Pixels]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -37,21 +38,17 @@ def sorts() -> dict[str, str]:
     return {source: word for source, word in first.items() if word in SORTS}
 
 
-def windows(picture: Picture, share: float, size_px: int, random: np.random.Generator) -> Iterator[Pixels]:
+def windows(picture: Picture, share: float, size_px: int, random: np.random.Generator) -> list[Pixels]:
     """At most `EACH` windows [S, S, 3] of an open picture that have something to read; at a share of 1 the whole."""
     if share == 1:
-        yield render(picture, View(), size_px)
-        return
-    wide, high = picture.width_px, picture.height_px
-    side, found = max(1, round(share * min(wide, high))), 0
-    for _ in range(TRIES):
-        left, top = int(random.integers(wide - side + 1)), int(random.integers(high - side + 1))
-        window = render(picture, View(box=(left, top, left + side, top + side)), size_px)
-        if readable(window):
-            yield window
-            found += 1
-        if found == EACH:
-            return
+        return [render(picture, View(), size_px)]
+    side = max(1, round(share * min(picture.width_px, picture.height_px)))
+
+    def drawn() -> Pixels:
+        left, top = (int(random.integers(each - side + 1)) for each in (picture.width_px, picture.height_px))
+        return render(picture, View(box=(left, top, left + side, top + side)), size_px)
+
+    return list(islice(filter(readable, (drawn() for _ in range(TRIES))), EACH))
 
 
 def readable(window: Pixels) -> bool:
@@ -74,7 +71,7 @@ def judge(
     for file in sorted(file for folder in folders for file in folder.glob("*/*/*") if file.parent.name in known):
         with open_picture(file) as picture:
             for share in shares:
-                if seen := list(windows(picture, share, model.size_px, random)):
+                if seen := windows(picture, share, model.size_px, random):
                     found[known[file.parent.name]][share] += right(model, seen)
     return found
 
