@@ -16,7 +16,7 @@ import pypdfium2
 import pytest
 import pyvips
 from click.testing import CliRunner
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from tests.fuzz.seeds import dicom
 from tests.integrations.scans import LATIN
@@ -294,11 +294,15 @@ def _referenced(data: bytes) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("tesseract"), reason="needs tesseract")
-@pytest.mark.parametrize("form", ["JPEG", "PDF"])
-def test_a_page_upside_down_and_crooked_is_read_by_tesseract_afterwards(form: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "mirrored"), [("JPEG", False), ("JPEG", True), ("PDF", False)])
+def test_a_page_upside_down_and_crooked_is_read_by_tesseract_afterwards(
+    form: str, mirrored: bool, tmp_path: Path
+) -> None:
     before, after = tmp_path / f"a.{form.lower()}", tmp_path / f"b.{form.lower()}"
-    crooked(TILT, Turn.HALF).save(before, form, **({"resolution": 110} if form == "PDF" else {"quality": 90}))
-    args = ["correct", str(before), "-o", str(after), "--straighten"]
+    page = crooked(TILT, Turn.HALF)
+    page = ImageOps.mirror(page) if mirrored else page
+    page.save(before, form, **({"resolution": 110} if form == "PDF" else {"quality": 90}))
+    args = ["correct", str(before), "-o", str(after), "--straighten", *["--mirror"] * mirrored]
     assert CliRunner().invoke(cli, args, catch_exceptions=False).exit_code == 0
     wanted = set(re.findall(r"[a-z]{4,}", LATIN.lower()))
     assert len(wanted & _read(before)) <= 0.1 * len(wanted)
