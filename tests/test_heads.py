@@ -18,8 +18,9 @@ from upright.correction.request import Request
 from upright.errors import ModelError
 from upright.heads import Heads, HeadsFacts, MirrorCalibration, TiltCalibration, load_heads, squares
 from upright.model import load_model
-from upright.results import Outcome
-from upright.turns import ExifOrientation, show_pillow
+from upright.pictures import open_picture
+from upright.results import Orientation, Outcome, Promise, Reason, Scores
+from upright.turns import ExifOrientation, Turn, show_pillow
 
 DEMO = Path(__file__).parents[1] / "testdata" / "demo"
 PAGE = "page.jpg"
@@ -90,6 +91,24 @@ def test_each_of_the_eight_ways_a_picture_can_lie_is_told(detector: Detector, wa
     outcome = Outcome("page", answer)
     assert (outcome.group == "already upright") is (wanted == ExifOrientation.TOP_LEFT)
     assert ("mirrored" in outcome.words) is wanted.mirrored
+
+
+@pytest.mark.parametrize("right", ["the picture", "its mirror image"])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_of_two_turns_the_one_that_reads_is_taken(detector: Detector, mirrored: bool, right: str) -> None:
+    shown = ImageOps.mirror(page()) if mirrored else page()
+    upright, wrong = (
+        Orientation(turn, turn, 0.97, Scores(scores), Reason.SURE, Promise.BALANCED, "glance", 1)
+        for turn, scores in ((Turn.NONE, (0.97, 0.01, 0.01, 0.01)), (Turn.HALF, (0.01, 0.01, 0.97, 0.01)))
+    )
+    answer, image = (upright, wrong) if right == "the picture" else (wrong, upright)
+    assert detector.heads
+    with open_picture(shown) as picture:
+        told = detector.heads.mirrored(picture, answer, lambda: image)
+        unsure = detector.heads.mirrored(picture, replace(answer, turn=None), lambda: replace(image, turn=None))
+    assert (told.mirrored, told.turn) == (mirrored, Turn.NONE)
+    assert told.views == 2 + 2 * 2 * 3, "both images of the whole and of two quarters in two turns"
+    assert unsure.mirrored is None and unsure.turn is None, "nobody is sure of a turn"
 
 
 def test_what_reads_no_better_in_a_mirror_is_unsure_and_keeps_its_turn(detector: Detector) -> None:

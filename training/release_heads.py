@@ -13,7 +13,7 @@ import argparse
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -31,16 +31,19 @@ from training.network import TILTS, Lite, load
 from training.upright_heads import scores
 from upright import Detector, Orientation
 from upright import export as product
-from upright.heads import Heads, MirrorCalibration, TiltCalibration, in_mirror, mirroring
+from upright.heads import Heads, MirrorCalibration, TiltCalibration, mirroring
 from upright.model import load_model
 from upright.pictures import open_picture
 from upright.results import Promise, Reason, Scores
 from upright.turns import Turn
 
+#: Kinds in which there is text enough to tell, and those that only have to stay unsure or plain.
+PAGES, OTHERS = ("document", "screenshot"), ("photograph", "scene text")
 #: Windows are evidence that adds up, but not all of it: how fast, is chosen among these.
 GROWTHS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-#: A page may count as mirrored where it leads by this many times the most that a plain page did.
-MARGIN = 1.15
+#: A picture may count as mirrored where it leads by this many times the most that a plain one did: some 250 calibrate,
+#: and of 1,000 one may be called mirrored.
+MARGIN = 1.5
 #: int8 ships where it puts in order all but so many of the pairs that float does.
 MOST_LOST = 0.01
 #: Photographs of one source that calibrate the tilt.
@@ -102,39 +105,39 @@ def _in_order(path: Path, windows: Pixels) -> float:
     return float((reads(windows) > reads(windows[:, :, ::-1])).mean())
 
 
-def pictures(paths: Iterable[Path], kind: str, each: int = 0) -> Iterator[Image.Image]:
-    """Upright pictures of one kind, as `training.heldout` reads them; of each path at most so many."""
+def pictures(paths: Iterable[Path], kinds: Collection[str], each: int = 0) -> Iterator[Image.Image]:
+    """Upright pictures of these kinds, as `training.heldout` reads them; of each path at most so many."""
     for path in paths:
-        found = (picture for picture in read(path) if picture.kind == kind)
+        found = (picture for picture in read(path) if picture.kind in kinds)
         for picture in sample(found, each, 0) if each else found:
             yield Image.fromarray(picture.pixels)
 
 
-def leads_of(detector: Detector, pages: Iterator[Image.Image]) -> Floats:
-    """Of pages whose turns are sure, how much better each reads in a mirror, and in how many windows: [n, 2]."""
+def leads_of(detector: Detector, upright: Iterable[Image.Image]) -> Floats:
+    """Of pictures of which a turn is sure, how much better each reads in a mirror, and in how many windows: [n, 2]."""
     heads, rows = detector.heads, []
     assert heads is not None
     plain = replace(heads, facts=replace(heads.facts, mirror=MirrorCalibration(0.0, 0.0, 0.0)))
-    for page in pages:
-        with open_picture(page) as picture:
+    for image_file in upright:
+        with open_picture(image_file) as picture:
             answer = detector.decide(picture)
-            other = in_mirror(detector.decide(picture, infer=mirroring(detector.infer)))
-            if answer.turn is not None and other.turn is not None:
-                lead, looks = plain.lead(picture, answer, other)
-                rows.append((lead, looks // 2))
+            image = detector.decide(picture, infer=mirroring(detector.infer))
+            if answer.turn is not None or image.turn is not None:
+                leads, windows = plain.leads(picture, {answer.best, image.best})
+                rows.append((sum(leads.values()) / len(leads), windows))
     return np.array(rows)
 
 
-def mirror_calibration(leads: Floats) -> MirrorCalibration:
-    """From plain pages [n, 2] (lead, windows): a mirrored one leads by as much as a plain one is behind.
+def mirror_calibration(pages: Floats, others: Floats) -> MirrorCalibration:
+    """From plain pages and other pictures [n, 2] (lead, windows): mirrored, each leads by as much as it is behind now.
 
-    A page counts as mirrored from above what any plain page led by, with a margin, and as plain from half of that down;
-    windows add up as most of the mirrored pages are found by.
+    A picture counts as mirrored from above what any plain one led by, with a margin, and as plain from half of that
+    down; windows add up as most of the mirrored pages are found by.
     """
     found = []
     for growth in GROWTHS:
-        behind = -leads[:, 0] * leads[:, 1] ** growth
-        least = MARGIN * max(0.0, float(-behind.min()))
+        behind, of_others = (-leads[:, 0] * leads[:, 1] ** growth for leads in (pages, others))
+        least = MARGIN * max(0.0, float(-behind.min()), float(-of_others.min(initial=0.0)))
         found.append((float((behind >= least).mean()), growth, round(least, 3)))
     _, growth, mirrored = max(found)
     return MirrorCalibration(growth, mirrored, -mirrored / 2)
@@ -178,7 +181,7 @@ def main() -> None:
     parser.add_argument("--weights", required=True, type=Path)
     parser.add_argument("--pools", required=True, type=Path, help="held-out pools, with windows of text")
     parser.add_argument(
-        "--pages", required=True, type=Path, action="append", help="with documents, see training.heldout"
+        "--pages", required=True, type=Path, action="append", help="pictures of all kinds, see training.heldout"
     )
     parser.add_argument("--photos", required=True, type=Path, action="append", help="the same, with photographs")
     parser.add_argument("--model", required=True, type=Path, help="the folder of the first network; not changed")
@@ -192,10 +195,10 @@ def main() -> None:
     _write(options.out, MirrorCalibration(0.5, 0.0, 0.0), TiltCalibration(1.0, 0.0, 90.0), facts)
     with Detector(options.out) as detector:
         assert detector.heads is not None
-        leads = leads_of(detector, pictures(options.pages, "document"))
-        tilts = tilts_of(detector.heads, tilted_photos(pictures(options.photos, "photograph", MOST_PHOTOS)))
-    np.savez(options.out.parent / "heads-calibration.npz", leads=leads, tilts=tilts)
-    mirror, tilt = mirror_calibration(leads), tilt_calibration(tilts)
+        leads, others = (leads_of(detector, pictures(options.pages, kinds)) for kinds in (PAGES, OTHERS))
+        tilts = tilts_of(detector.heads, tilted_photos(pictures(options.photos, OTHERS[:1], MOST_PHOTOS)))
+    np.savez(options.out.parent / "heads-calibration.npz", leads=leads, others=others, tilts=tilts)
+    mirror, tilt = mirror_calibration(leads, others), tilt_calibration(tilts)
     _write(options.out, mirror, tilt, facts)
     behind = -leads[:, 0] * leads[:, 1] ** mirror.growth
     in_order, found = 100 * (behind > 0).mean(), 100 * (behind >= mirror.mirrored).mean()

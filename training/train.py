@@ -273,9 +273,9 @@ def prepare(options: argparse.Namespace) -> tuple[Recipe, Pictures, torch.device
     splits = {kind: data.Split.by_rule(pool, drop) for kind, pool in pools.items()}
     pictures = Pictures(pools, splits, device)
     if options.synth:
-        pictures.add_synthetic(np.load(options.synth), device)
+        pictures.add_synthetic(np.load(options.synth, mmap_mode="c"), device)
     if options.synth_read:
-        pictures.add_synthetic(np.load(options.synth_read), device, data.SYNTH_READ)
+        pictures.add_synthetic(np.load(options.synth_read, mmap_mode="c"), device, data.SYNTH_READ)
     if not pictures.train:
         raise SystemExit("nothing to train with; give --data with train-*.tar, or --synth, or both")
     return recipe, pictures, device

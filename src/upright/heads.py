@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,30 +128,39 @@ class Heads:
     def mirrored(self, picture: Picture, answer: Orientation, decide: Callable[[], Orientation]) -> Orientation:
         """The answer that also says whether an open picture is mirrored, and its turn after that if it is.
 
-        ``decide()`` gives the answer about the picture as it is in a mirror. Raises what decoding raises.
+        ``decide()`` gives the answer about the picture by looks at its mirror image, see `mirroring`. Where the two
+        answers differ in the turn, the one in whose turn the images differ more counts: of 22 real and drawn pages
+        where they did, that was right on 20, the answer about the picture as it is on 16. Raises what decoding raises.
         """
-        other = in_mirror(decide())
-        lead, looks = self.lead(picture, answer, other)
-        views = answer.views + other.views + looks
-        # Sideways nothing reads: who is not sure of the turn cannot say that this is the better image.
-        if lead >= self.facts.mirror.mirrored and other.turn is not None:
-            timing = {stage: s + answer.timing_s.get(stage, 0.0) for stage, s in other.timing_s.items()}
-            return replace(other, mirrored=True, views=views, timing_s=timing)
-        plain = lead <= self.facts.mirror.plain and answer.turn is not None
-        return replace(answer, mirrored=False if plain else None, views=views)
+        image = decide()
+        leads, windows = self.leads(picture, {answer.best, image.best})
+        lead = sum(leads.values()) / len(leads)
+        views = answer.views + image.views + 2 * windows * len(leads)
+        timing = {stage: s + answer.timing_s.get(stage, 0.0) for stage, s in image.timing_s.items()}
+        told = answer
+        # Sideways nothing reads: an answer that is not sure of the turn cannot say which image is the better one.
+        if lead >= self.facts.mirror.mirrored:
+            likelier = max(image, answer, key=lambda each: leads[each.best])
+            if likelier.turn is not None:
+                told = replace(in_mirror(likelier), mirrored=True)
+        elif lead <= self.facts.mirror.plain:
+            likelier = min(answer, image, key=lambda each: leads[each.best])
+            if likelier.turn is not None:
+                told = replace(likelier, mirrored=False)
+        return replace(told, views=views, timing_s=timing)
 
-    def lead(self, picture: Picture, plain: Orientation, mirrored: Orientation) -> tuple[float, int]:
-        """By how much the picture reads better in a mirror, and at how many views that took a look."""
+    def leads(self, picture: Picture, turns: Collection[Turn]) -> tuple[dict[Turn, float], int]:
+        """By how much the picture reads better in a mirror, turned each of these ways; and in how many windows."""
         views = [replace(view, turn=Turn.NONE) for view in self._views(picture)]
         pixels = [render(picture, view, self.size_px) for view in views]
         pixels = [each for each in pixels if int(each.max()) - int(each.min()) >= BLANK_RANGE]
-        if not pixels:
-            return 0.0, 0
-        as_it_is = [turn_array(each, plain.best) for each in pixels]
-        in_the_mirror = [turn_array(each[:, ::-1], mirrored.best) for each in pixels]
-        said = self._said([*as_it_is, *in_the_mirror])[:, READS]
-        leads = said[len(pixels) :] - said[: len(pixels)]
-        return float(leads.mean()) * len(pixels) ** self.facts.mirror.growth, len(said)
+        found = dict.fromkeys(turns, 0.0)
+        for turn in turns if pixels else ():
+            as_it_is = [turn_array(each, turn) for each in pixels]
+            said = self._said([*as_it_is, *(each[:, ::-1] for each in as_it_is)])[:, READS]
+            lead = said[len(pixels) :] - said[: len(pixels)]
+            found[turn] = float(lead.mean()) * len(pixels) ** self.facts.mirror.growth
+        return found, len(pixels)
 
     def _views(self, picture: Picture) -> list[View]:
         """Its windows of text, else the whole and its quarters: nobody can read the whole of a page in one view."""

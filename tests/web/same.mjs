@@ -60,11 +60,11 @@ const decisions = cases.decide.map(({ logits, turns, promise }) => {
 const detector = await Detector.open({ model: pathToFileURL(`${cases.model}/`) });
 const heads = await detector.openHeads();
 const found = [];
-for (const { plain, mirrored, ...each } of cases.mirrors) {
+for (const { turns, ...each } of cases.mirrors) {
   const picture = readPicture(each);
   const squash = (width, height) => resize(picture, width, height);
-  const { lead } = await heads.read((step) => STEPS[step].views(picture, squash, 224), plain, mirrored);
-  found.push({ lead, answer: await detector.detect(join(folder, `${each.name}.png`), { mirror: true, tilt: true }) });
+  const { leads } = await heads.read((step) => STEPS[step].views(picture, squash, 224), turns);
+  found.push({ leads, answer: await detector.detect(join(folder, `${each.name}.png`), { mirror: true, tilt: true }) });
 }
 await detector.close();
 writeFileSync(join(folder, "answers.json"), JSON.stringify({ tags, strokes, tilts, decisions, found }));

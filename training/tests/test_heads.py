@@ -68,13 +68,16 @@ def test_a_tilted_photograph_is_straight_after_its_tilt() -> None:
         assert bool(np.ptp((middle > 128).sum(0)) <= 2) is straight
 
 
-def test_no_page_that_calibrates_counts_as_mirrored() -> None:
+def test_nothing_that_calibrates_counts_as_mirrored() -> None:
     random = np.random.default_rng(0)
     leads = np.stack([random.normal(-3, 1.5, 300), random.integers(4, 13, 300)], 1)
-    found = mirror_calibration(leads)
+    photographs = np.stack([random.normal(0, 0.2, 40), np.full(40, 5)], 1)
+    found = mirror_calibration(leads, photographs)
     behind = -leads[:, 0] * leads[:, 1] ** found.growth
     assert found.mirrored > (-behind).max() and (behind >= found.mirrored).mean() > 0.5
     assert found.plain == -found.mirrored / 2
+    photographs[0] = 4, 5
+    assert mirror_calibration(leads, photographs).mirrored > 4 * 5**found.growth
 
 
 def test_two_thirds_of_the_tilts_lie_within_their_standard_error() -> None:

@@ -1,7 +1,7 @@
 /** Tells which way up pictures belong, by any model folder. */
 import { climb, PROMISES, type Orientation, type Promised } from "./decide.js";
 import { Engine, type WasmOptions } from "./engine.js";
-import { Heads, isOf, mirroring, ofMirrorImage, told, type Infer, type InMirror, type Seen } from "./heads.js";
+import { Heads, isOf, mirroring, told, turnsOf, type Infer, type InMirror, type Seen } from "./heads.js";
 import { loadHeads, loadModel, type Fetch, type Model } from "./model.js";
 import { openPicture, squashedPicture, squashedPixels, type ImageDataLike, type Picture } from "./pixels.js";
 import { STEPS } from "./steps.js";
@@ -99,11 +99,11 @@ export class Detector {
       const result = (answer: Orientation, seen = inMirror): Decided => [tilt ? tilted(answer, shape, kept) : answer, looks, seen];
       if (!mirror) return result(plain);
       const heads = await this.openHeads();
-      const [found, mirrorLooks] = await this.climbed(views, inMirror?.looks ?? [], promise, mirroring(infer));
-      const other = ofMirrorImage(found);
-      const known = inMirror && isOf(inMirror.reading, plain, other) ? inMirror.reading : undefined;
-      const reading = known ?? (await heads.read(views, plain.best, other.best));
-      return result(told(plain, other, reading), { looks: mirrorLooks, reading });
+      const [image, mirrorLooks] = await this.climbed(views, inMirror?.looks ?? [], promise, mirroring(infer));
+      const turns = turnsOf(plain, image);
+      const known = inMirror && isOf(inMirror.reading, turns) ? inMirror.reading : undefined;
+      const reading = known ?? (await heads.read(views, turns));
+      return result(told(plain, image, reading), { looks: mirrorLooks, reading });
     });
     this.last = decided.catch(() => undefined);
     return decided;

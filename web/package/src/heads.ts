@@ -22,13 +22,11 @@ export interface InMirror {
   reading: Reading;
 }
 
-/** Which of the two images reads better, in these turns. */
+/** By how much the mirror image reads better. */
 export interface Reading {
-  plain: Turn;
-  mirrored: Turn;
-  /** By how much the mirror image reads better: nats on average, times the number of windows to the power of `growth`. */
-  lead: number;
-  /** Whether that is enough to call it mirrored, or plain; `null` where it is for neither. */
+  /** Turned each of these ways: nats on average, times the number of windows to the power of `growth`. */
+  leads: Partial<Record<Turn, number>>;
+  /** Whether their mean is enough to call it mirrored, or plain; `null` where it is for neither. */
   verdict: boolean | null;
   /** How many views that took. */
   views: number;
@@ -44,19 +42,25 @@ export class Heads {
     private readonly engine: Engine,
   ) {}
 
-  /** Read both images, each as upright as these answers make it, in the views of a picture's steps. */
-  async read(views: (step: string) => View[], plain: Turn, mirrored: Turn): Promise<Reading> {
+  /** Read both images, turned each of these ways, in the views of a picture's steps. */
+  async read(views: (step: string) => View[], turns: readonly Turn[]): Promise<Reading> {
     const close = views("close");
     // Nobody can read the whole of a page in one view.
     const shown = close.length ? close : [...views("glance"), ...views("quarters")];
     const seen = shown.filter(({ pixels }) => !isBlank(pixels)).map(({ pixels, turn }) => turnPixels(pixels, inverse(turn)));
-    let sum = 0;
-    for (const view of seen) {
-      sum += (await this.reads(turnPixels(view, mirrored, true))) - (await this.reads(turnPixels(view, plain)));
+    const { growth, mirrored, plain } = this.facts.mirror;
+    const leads: Reading["leads"] = {};
+    for (const turn of turns) {
+      let sum = 0;
+      for (const view of seen) {
+        const asItIs = turnPixels(view, turn);
+        sum += (await this.reads(turnPixels(asItIs, 0, true))) - (await this.reads(asItIs));
+      }
+      leads[turn] = seen.length ? (sum / seen.length) * seen.length ** growth : 0;
     }
-    const { growth, mirrored: least, plain: most } = this.facts.mirror;
-    const lead = seen.length ? (sum / seen.length) * seen.length ** growth : 0;
-    return { plain, mirrored, lead, verdict: lead >= least ? true : lead <= most ? false : null, views: 2 * seen.length };
+    const all = Object.values(leads);
+    const lead = all.reduce((sum, each) => sum + each, 0) / all.length;
+    return { leads, verdict: lead >= mirrored ? true : lead <= plain ? false : null, views: 2 * seen.length * all.length };
   }
 
   close(): Promise<void> {
@@ -80,17 +84,24 @@ export function ofMirrorImage(answer: Orientation): Orientation {
   return { ...answer, turn: turn && inverse(turn), best: inverse(best), scores: otherWayRound(scores) };
 }
 
-/** The answer that also says whether the picture is mirrored, and its turn after that if it is. */
-export function told(plain: Orientation, other: Orientation, { verdict, views: read }: Reading): Orientation {
-  const views = plain.views + other.views + read;
-  // Sideways nothing reads: an answer that is not sure of the turn cannot say that this is the better image.
-  if (verdict && other.turn !== null) return { ...other, mirrored: true, views };
-  return { ...plain, ...(verdict === false && plain.turn !== null ? { mirrored: false } : {}), views };
+/** The answer that also says whether the picture is mirrored, from those that rest on its looks and on its mirror image's. */
+export function told(plain: Orientation, image: Orientation, { verdict, leads, views: read }: Reading): Orientation {
+  const views = plain.views + image.views + read;
+  const [asItIs, inMirror] = [leads[plain.best]!, leads[image.best]!];
+  const likelier = verdict ? (asItIs > inMirror ? plain : image) : inMirror < asItIs ? image : plain;
+  // Sideways nothing reads: an answer that is not sure of the turn cannot say which image is the better one.
+  if (verdict === null || likelier.turn === null) return { ...plain, views };
+  return { ...(verdict ? ofMirrorImage(likelier) : likelier), mirrored: verdict, views };
 }
 
-/** Whether it was these turns of the two images that were read. */
-export function isOf(reading: Reading, plain: Orientation, other: Orientation): boolean {
-  return reading.plain === plain.best && reading.mirrored === other.best;
+/** The turns in which a picture is read for these two answers. */
+export function turnsOf(plain: Orientation, image: Orientation): Turn[] {
+  return [...new Set([plain.best, image.best])];
+}
+
+/** Whether it was read in just these turns. */
+export function isOf({ leads }: Reading, turns: readonly Turn[]): boolean {
+  return Object.keys(leads).length === turns.length && turns.every((turn) => turn in leads);
 }
 
 /** The answer that these looks amount to; `undefined` where it takes another one. */
@@ -98,10 +109,9 @@ export function judge({ looks, inMirror }: Seen, ladder: Ladder, promise: Promis
   const plain = climb(looks, ladder, promise);
   if (typeof plain === "string") return undefined;
   if (!mirror) return plain;
-  const found = climb(inMirror?.looks ?? [], ladder, promise);
-  if (typeof found === "string") return undefined;
-  const other = ofMirrorImage(found);
-  return isOf(inMirror!.reading, plain, other) ? told(plain, other, inMirror!.reading) : undefined;
+  const image = climb(inMirror?.looks ?? [], ladder, promise);
+  if (typeof image === "string") return undefined;
+  return isOf(inMirror!.reading, turnsOf(plain, image)) ? told(plain, image, inMirror!.reading) : undefined;
 }
 
 function otherWayRound([none, right, half, left]: Scores): Scores {
