@@ -151,7 +151,7 @@ def make_pictures(folder: Path, width: int, height: int) -> list[Path]:
 def bare(files: list[Path], seconds: float) -> dict[str, float]:
     """The detector in a loop, in its own process: mean CPU and median wall milliseconds for each picture.
 
-    Whole rounds, since the pictures cost up to eight times each other.
+    Whole rounds, since the pictures cost up to fifteen times each other.
     """
     code = (
         "import json, sys, time\nfrom pathlib import Path\nfrom upright import Detector\n"

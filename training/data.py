@@ -18,6 +18,7 @@ import io
 import json
 import os
 import re
+import sys
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -250,7 +251,7 @@ def read_shards(sources: Sequence[Path], photo_px: int, text_px: int) -> dict[st
     # Each list is let go as its pool is made, so that no more than one kind is in memory twice.
     pools = {kind: _pool(rows) for kind in sides if (rows := found.pop(kind))}
     # glibc keeps what was let go in pieces this small: 3 GB of all shards.
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
     return pools
 

@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import onnx
@@ -118,14 +119,14 @@ def leads_of(detector: Detector, upright: Iterable[Image.Image]) -> Floats:
     heads, rows = detector.heads, []
     assert heads is not None
     plain = replace(heads, facts=replace(heads.facts, mirror=MirrorCalibration(0.0, 0.0, 0.0)))
-    for image_file in upright:
-        with open_picture(image_file) as picture:
+    for each in upright:
+        with open_picture(each) as picture:
             answer = detector.decide(picture)
             image = detector.decide(picture, infer=mirroring(detector.infer))
             if answer.turn is not None or image.turn is not None:
                 leads, windows = plain.leads(picture, {answer.best, image.best})
-                rows.append((sum(leads.values()) / len(leads), windows))
-    return np.array(rows)
+                rows.append((fmean(leads.values()), windows))
+    return np.array(rows).reshape(-1, 2)
 
 
 def mirror_calibration(pages: Floats, others: Floats) -> MirrorCalibration:
@@ -196,7 +197,7 @@ def main() -> None:
     with Detector(options.out) as detector:
         assert detector.heads is not None
         leads, others = (leads_of(detector, pictures(options.pages, kinds)) for kinds in (PAGES, OTHERS))
-        tilts = tilts_of(detector.heads, tilted_photos(pictures(options.photos, OTHERS[:1], MOST_PHOTOS)))
+        tilts = tilts_of(detector.heads, tilted_photos(pictures(options.photos, ["photograph"], MOST_PHOTOS)))
     np.savez(options.out.parent / "heads-calibration.npz", leads=leads, others=others, tilts=tilts)
     mirror, tilt = mirror_calibration(leads, others), tilt_calibration(tilts)
     _write(options.out, mirror, tilt, facts)

@@ -76,6 +76,7 @@ def test_nothing_that_calibrates_counts_as_mirrored() -> None:
     behind = -leads[:, 0] * leads[:, 1] ** found.growth
     assert found.mirrored > (-behind).max() and (behind >= found.mirrored).mean() > 0.5
     assert found.plain == -found.mirrored / 2
+    assert mirror_calibration(leads, np.zeros((0, 2))).mirrored > 0, "a folder of nothing but pages"
     photographs[0] = 4, 5
     assert mirror_calibration(leads, photographs).mirrored > 4 * 5**found.growth
 
