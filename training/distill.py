@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training import depthwise, network
+from training import convolution, network
 from training.train import Trainer, parser, prepare, run
 
 
@@ -25,7 +25,7 @@ class Distillation:
 
     def __call__(self, views: Tensor, logits: Tensor, turns: Tensor) -> Tensor:
         device = views.device
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=depthwise.half_pays(device)):
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=convolution.half_pays(device)):
             taught = self.teacher(views).float()
         softened = F.log_softmax(logits / self.temperature, 1), F.log_softmax(taught / self.temperature, 1)
         # Softening shrinks the gradients by the temperature squared; the factor keeps both losses on one scale.

@@ -23,7 +23,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from training import depthwise
+from training import convolution
 
 VARIANTS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}  # width, depth
 STAGES = [  # blocks, channels out, expansion, kernel, stride
@@ -51,7 +51,7 @@ def batch_norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
-def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor, relu6: bool = True) -> Tensor:
     """The convolution with its batch norm's frozen statistics folded in: the same mathematics and gradients, one pass.
 
     Weight and scale stay separate parameters: folded into one for good, Adam's steps cost 2.5 points at equal views.
@@ -60,9 +60,10 @@ def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     bias = norm.bias - norm.running_mean * scale
     weight = conv.weight * scale.view(-1, 1, 1, 1)
-    if conv.groups > 1 and torch.is_autocast_enabled("cpu") and torch.is_grad_enabled():
-        return depthwise.convolved(x, weight, bias, conv.stride[0])
-    return F.conv2d(x, weight, bias, conv.stride, conv.padding, 1, conv.groups)
+    if x.device.type == "cpu" and convolution.known(conv) and not torch.compiler.is_exporting():
+        return convolution.convolved(x, weight, bias, conv.stride[0], relu6)
+    x = F.conv2d(x, weight, bias, conv.stride, conv.padding, 1, conv.groups)
+    return F.relu6(x) if relu6 else x
 
 
 class Block(nn.Module):
@@ -83,9 +84,9 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = x
         if self._expand_conv is not None and self._bn0 is not None:
-            y = F.relu6(folded(self._expand_conv, self._bn0, y))
-        y = F.relu6(folded(self._depthwise_conv, self._bn1, y))
-        y = folded(self._project_conv, self._bn2, y)
+            y = folded(self._expand_conv, self._bn0, y)
+        y = folded(self._depthwise_conv, self._bn1, y)
+        y = folded(self._project_conv, self._bn2, y, relu6=False)
         if not self.residual:
             return y
         if self.training and self.drop_path:
@@ -140,7 +141,7 @@ class Lite(nn.Module):
 
     def front(self, x: Tensor, blocks: int) -> Tensor:
         """Normalisation, stem and the first blocks: the part that a short run leaves as ImageNet made it."""
-        x = F.relu6(folded(self._conv_stem, self._bn0, (x - 127) / 128))
+        x = folded(self._conv_stem, self._bn0, (x - 127) / 128)
         for block in self._blocks[:blocks]:
             x = block(x)
         return x
@@ -149,7 +150,7 @@ class Lite(nn.Module):
         """What the heads read, [n, 3 x 1280]: from what `front` gave, the mean and the two moments of every feature."""
         for block in self._blocks[blocks:]:
             x = block(x)
-        features = F.relu6(folded(self._conv_head, self._bn1, x)).float()
+        features = folded(self._conv_head, self._bn1, x).float()
         down = torch.linspace(-1, 1, features.shape[2], device=x.device).view(1, 1, -1, 1)
         right = torch.linspace(-1, 1, features.shape[3], device=x.device).view(1, 1, 1, -1)
         moments = [(features * ramp).mean((2, 3)) * MOMENT_SCALE for ramp in (down, right)]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from training import augment, data, depthwise, finetune, network
+from training import augment, convolution, data, finetune, network
 from training.distill import Distillation
 from training.pictures import Pictures
 from training.recipe import Group, Recipe
@@ -121,7 +121,7 @@ def test_a_student_of_a_perfect_teacher_agrees_with_it(tmp_path: Path) -> None:
     teacher = trainer.average
     loss = Distillation(teacher, share=1.0, temperature=2.0)
     views = torch.rand(4, 3, 64, 64) * 255
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=depthwise.half_pays(torch.device("cpu"))):
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=convolution.half_pays(torch.device("cpu"))):
         taught = teacher(views).float()
     turns = torch.zeros(4, dtype=torch.long)
     assert loss(views, taught, turns).item() == pytest.approx(0, abs=1e-5)
