@@ -379,7 +379,9 @@ def main() -> None:
     for name in ("pools", "doubt", "shard"):
         each[name].add_argument("--out", required=True, type=Path)
     each["pools"].add_argument("--part", choices=PARTS, action="append", required=True, help="may be given again")
-    each["pools"].add_argument("--drop", type=Path, help="names to leave out, one a line, e.g. mislabelled.txt")
+    each["pools"].add_argument(
+        "--drop", type=Path, action="append", default=[], help="names to leave out, one a line, e.g. mislabelled.txt"
+    )
     each["pools"].add_argument("--kind", action="append", help="only this kind of pictures")
     each["pools"].add_argument("--most", type=int, help="most pictures of each kind")
     each["doubt"].add_argument("--model", required=True, type=Path, help="weights of the model that doubts")
@@ -391,7 +393,7 @@ def main() -> None:
     pools = read_shards(options.data, options.photo_px, options.text_px)
     if options.command == "pools":
         wanted = {kind: pool for kind, pool in pools.items() if not options.kind or kind in options.kind}
-        write_pools(wanted, options.part, options.out, read_drop(options.drop), options.most)
+        write_pools(wanted, options.part, options.out, set().union(*map(read_drop, options.drop)), options.most)
     elif options.command == "doubt":
         write_doubtful(pools, options.model, options.out)
     else:

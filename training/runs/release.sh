@@ -5,7 +5,7 @@
 #
 # WEIGHTS  best.safetensors of a run, or a .pt (a checkpoint, the first model's state.pt)
 # POOLS    held-out pictures: python -m training.data pools --data SHARDS --part tune --part calibrate \
-#          --drop training/mislabelled.txt --out POOLS
+#          --drop training/mislabelled.txt --drop training/no-up.txt --out POOLS
 # NATIVE   the files of training/native.csv of part calibrate, <kind>/<source>/<name>, for the last step's figures
 # EVAL     eval.tar or a folder of upright pictures <kind>/<source>/<name>; nothing is chosen by it
 # BUILD    keeps every form, the figures, the reports and the contact sheet of the worst

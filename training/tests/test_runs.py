@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,25 @@ def test_a_sitting_takes_up_pieces_that_come_later(tmp_path: Path) -> None:
     assert first != second and f"'photo': {len(split.train)}" in second and "'synth-read': 23" in second
     net, facts = network.load(home / "best.safetensors")
     assert net.variant == "lite2" and facts["views"] > 0
+
+
+def test_a_sitting_is_made_ready_by_one_command(tmp_path: Path) -> None:
+    """Rendered, doubted and packed; called again, it makes nothing anew."""
+    (tmp_path / "data").mkdir()
+    shard(tmp_path / "data" / "train-a.tar", {f"photo/coco/a{n}-{n:08x}.webp": landscape(n, 160) for n in range(12)})
+    network.save(tmp_path / "start.safetensors", *network.start("nothing", "lite2"))
+    work = tmp_path / "work"
+    few = {"START": tmp_path / "start.safetensors", "PAGES": 6, "WINDOWS": 7, "PIECES": 2}
+    script("gpu.sh", tmp_path / "data", work, 1, timeout_s=300, **few)
+    assert [len(np.load(work / f"{name}.npy", mmap_mode="r")) for name in ("synth", "windows")] == [6, 7]
+    made = {path: path.stat().st_mtime_ns for path in work.rglob("*.*") if path.name != "code.tar"}
+    pieces = sorted((work / "pieces").iterdir())
+    assert [piece.name for piece in pieces] == ["piece-00.tar", "piece-01.tar"]
+    with tarfile.open(work / "code.tar") as code, tarfile.open(pieces[0]) as first:
+        assert {"training/sitting.py", "training/recipes/read-on-gpu.toml"} <= set(code.getnames())
+        assert {"start.safetensors", "manifest.json"} <= set(first.getnames())
+    script("gpu.sh", tmp_path / "data", work, 1, timeout_s=300, **few)
+    assert made == {path: path.stat().st_mtime_ns for path in work.rglob("*.*") if path.name != "code.tar"}
 
 
 def test_pages_packed_as_a_shard_come_back(tmp_path: Path) -> None:
