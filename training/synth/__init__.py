@@ -42,6 +42,7 @@ KINDS: dict[str, tuple[Callable[[Draft], Canvas], float, tuple[tuple[Finish, flo
     "terminal": (screens.terminal, 1, SHOWN),
     "editor": (screens.editor, 1, SHOWN),
     "web": (screens.web, 3, SHOWN),
+    "words": (boards.words, 9, DISPLAYED),
     "poster": (display.poster, 12, DISPLAYED),
     "cover": (display.cover, 9, DISPLAYED),
     "sign": (display.sign, 6, DISPLAYED),

@@ -1,12 +1,46 @@
-"""Words out of doors and in shops: shop fronts, shelves, menus, captions, number plates."""
+"""Words alone, out of doors and in shops: title pages, shop fronts, shelves, menus, captions, number plates."""
 
 from __future__ import annotations
 
 from PIL import Image
 
 from training.synth.canvas import Box, Canvas
-from training.synth.display import label, legible, lettering, scene
+from training.synth.display import label, legible, lettering, scene, stack
 from training.synth.draft import Draft
+
+
+def words(d: Draft) -> Canvas:
+    """A few large words and hardly anything else: a title page, a logo, a heading, a name."""
+    canvas = d.sheet(1.0, 0.45, 200_000, paper=d.pick([d.paper(), d.paper(), d.colour()]))
+    w, h = canvas.width, canvas.height
+    if d.chance(0.35):
+        canvas.image.paste(scene(d, w, h))
+    elif d.chance(0.2):
+        canvas.gradient((0, 0, w, h), d.colour(), d.colour(), d.chance(0.5))
+    wide, high = w * d.real(0.3, 0.95), h * d.real(0.1, 0.8)
+    left, top = d.real(0, 1) * (w - wide), d.real(0, 1) * (h - high)
+    box = (left, top, left + wide, top + high)
+    if d.chance(0.25):  # a mark beside or behind the words
+        x, y, side = d.real(0, w), d.real(0, h), w * d.real(0.05, 0.3)
+        canvas.panel((x, y, min(w, x + side), min(h, y + side)), d.colour(), d.pick([0, 6, side / 2]))
+    lines = [d.write.title(d.whole(1, 2)) for _ in range(d.whole(1, 4))]
+    if d.script.cased and d.chance(0.35):
+        lines = [line.upper() for line in lines]
+    if d.chance(0.2):
+        lines.append(d.pick([d.write.number(3000), d.write.date()]))
+    upright_words = d.script.vertical > 0 and d.chance(0.4)
+    style = d.style(high / len(lines), d.display_family(), align=d.pick(["low", "centre", "centre", "high"]))
+    style = style.but(colour=legible(d, canvas, box), vertical=upright_words)
+    if upright_words or d.chance(0.25):
+        lettering(d, canvas, box, " ".join(lines[:2]), style.but(size=min(wide, high)), plain=d.chance(0.5))
+    elif d.chance(0.3):
+        stack(d, canvas, box, lines, style)
+    else:
+        plain = d.chance(0.6)
+        for row, line in enumerate(lines):
+            upper = top + high * row / len(lines)
+            lettering(d, canvas, (left, upper, left + wide, upper + high / len(lines)), line, style, plain)
+    return canvas
 
 
 def storefront(d: Draft) -> Canvas:

@@ -18,7 +18,7 @@ DETAIL, DISPLAYED_DETAIL = (3.0, 8.0), (0.6, 2.0)
 PAGES = dict.fromkeys(("article", "newspaper", "book", "letter", "notes", "table", "form", "invoice", "receipt"), 7.0)
 SCREENS = dict.fromkeys(("application", "chat", "settings", "web", "slide", "scheme", "card", "menu"), 2.0)
 SCREENS |= {"terminal": 6.0, "editor": 5.0}
-DISPLAYED = dict.fromkeys(("poster", "cover", "sign", "storefront", "label", "plate", "shelf", "caption"), 1.6)
+DISPLAYED = dict.fromkeys(("words", "poster", "cover", "sign", "storefront", "label", "plate", "shelf", "caption"), 1.6)
 KINDS_DRAWN = PAGES | SCREENS | DISPLAYED
 #: Hands and types that have no whole pages to be learnt from, and how often a page is set in one.
 HANDS, HANDS_SHARE = ("blackletter", "handwriting", "handwriting", "typewriter"), 0.3
