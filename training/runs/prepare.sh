@@ -4,7 +4,7 @@
 #   [START=weights] [PAGES=6000] [WINDOWS=0] runs/prepare.sh DATA WORK [WORKERS]
 #
 # Into WORK: synth.npy, windows.npy if WINDOWS are wanted, and drop.txt, empty without START. What is there stays. On
-# two cores 6,600 pages take 6 minutes and 14,500 windows 15.
+# two cores 6,600 pages take some 6 minutes and 14,500 windows some 15.
 set -euo pipefail
 PYTHON=${PYTHON:-python3}
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
