@@ -16,7 +16,9 @@ def test_folding_is_the_batch_norm_it_replaces() -> None:
     norm.running_var.uniform_(0.5, 2)
     torch.nn.init.normal_(norm.weight)
     x = torch.randn(2, 4, 9, 9)
-    assert torch.allclose(folded(conv, norm, x), norm(conv(x)), atol=1e-5)
+    plain = norm(conv(x))
+    assert torch.allclose(folded(conv, norm, x, relu6=False), plain, atol=1e-5)
+    assert torch.allclose(folded(conv, norm, x), plain.clamp(0, 6), atol=1e-5)
 
 
 @pytest.mark.parametrize(("variant", "parameters"), [("lite0", 3_547_694), ("lite2", 4_987_758)])
