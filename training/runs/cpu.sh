@@ -16,12 +16,12 @@ export OMP_WAIT_POLICY=passive MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000
 bash training/runs/prepare.sh "$data" "$work" "$threads"
 windows=()
 [ ! -f "$work/windows.npy" ] || windows=(--synth-read "$work/windows.npy")
-nice "$PYTHON" -m training.train --recipe "${RECIPE:-recipes/small-cpu.toml}" --data "$data" --synth "$work/synth.npy" "${windows[@]}" \
-    --drop "$work/drop.txt" --start "${START:-imagenet}" --run "$work/run" --minutes "$minutes" --threads "$threads" --resume
+nice "$PYTHON" -m training.train --recipe "${RECIPE:-recipes/small-cpu.toml}" --data "$data" \
+    --synth "$work/synth.npy" "${windows[@]}" --drop "$work/drop.txt" --start "${START:-imagenet}" --run "$work/run" \
+    --minutes "$minutes" --threads "$threads" --resume
 
 nice "$PYTHON" -m training.data pools --data "$data" --part tune --part calibrate \
-    --drop training/mislabelled.txt --drop training/no-up.txt \
-    --out "$work/calibrate"
+    --drop training/mislabelled.txt --drop training/no-up.txt --out "$work/calibrate"
 nice "$PYTHON" -m training.export --weights "$work/run/best.safetensors" --pictures "$work/calibrate" --out "$work/build"
 nice "$PYTHON" -m training.calibrate --model "$work/build/model.onnx" --pools "$work/calibrate" \
     --json "$work/build/calibration.json" --figures "$work/build"

@@ -16,6 +16,7 @@ data=$1 work=$2 workers=${3:-$(nproc)}
 export START=${START:-training/weights/upright-1.safetensors}
 PAGES=${PAGES:-6600} WINDOWS=${WINDOWS:-14500} bash training/runs/prepare.sh "$data" "$work" "$workers"
 [ -d "$work/pieces" ] || {
+    rm -rf "$work/pieces.unfinished"
     nice "$PYTHON" -m training.sitting pack --data "$data" --synth "$work/synth.npy" --synth-read "$work/windows.npy" \
         --drop "$work/drop.txt" --start "$START" --pieces "${PIECES:-10}" --out "$work/pieces.unfinished"
     mv "$work/pieces.unfinished" "$work/pieces"

@@ -11,13 +11,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 data=$1 work=$2 workers=${3:-$(nproc)}
 mkdir -p "$work"
 photos=$work/backgrounds/val_photo.npy
-[ -d "$work/backgrounds" ] || \
-    nice "$PYTHON" -m training.data pools --data "$data" --part train --kind photo --most 6000 --out "$work/backgrounds"
 
 rendered() { # file, number, further options
     [ -f "$1" ] || [ "$2" = 0 ] || {
         local to=$1 number=$2
         shift 2
+        [ -d "$work/backgrounds" ] || {
+            nice "$PYTHON" -m training.data pools --data "$data" --part train --kind photo --most 6000 \
+                --out "$work/backgrounds.unfinished"
+            mv "$work/backgrounds.unfinished" "$work/backgrounds"
+        }
         [ ! -f "$photos" ] || set -- "$@" --photos "$photos"
         nice "$PYTHON" -m training.synth --number "$number" --workers "$workers" "$@" --out "$to.unfinished.npy"
         mv "$to.unfinished.npy" "$to"
