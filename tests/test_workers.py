@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 import numpy as np
 import pytest
@@ -44,10 +43,9 @@ def test_what_it_raises_is_raised_here_with_source_and_remedy(worker):
 
 def test_what_takes_too_long_is_killed(worker):
     assert worker.call("time:sleep", 0, limits=LIMITS) is None
-    started = time.monotonic()
     with pytest.raises(TooLarge, match=r"a\.pdf: .* timeout_s of 0\.5 s"):
         worker.call("time:sleep", 60, limits=Limits(timeout_s=0.5), source="a.pdf")
-    assert time.monotonic() - started < 20 and not worker.alive
+    assert not worker.alive
 
 
 @pytest.mark.slow

@@ -95,6 +95,11 @@ class Served:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
+    def peak_mb(self) -> float:
+        """The most memory that a service of one process has held."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
     def terminate(self) -> int:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)

@@ -6,7 +6,6 @@ import contextlib
 import io
 import socket
 import struct
-import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
@@ -109,9 +108,8 @@ def test_a_request_that_is_late_leaves_no_decoder_at_work(serve):
     for _ in range(2):
         late = service.client.post("/v1/orientation", content=long, headers={"x-request-timeout-ms": "1500"})
         assert problem_of(late)["status"] in (413, 422, 504)
-    started = time.monotonic()
-    assert service.client.post("/v1/orientation", content=jpeg(64, 64)).status_code == 200
-    assert time.monotonic() - started < 15
+    soon = {"x-request-timeout-ms": "20000"}  # the one decoder would be busy for minutes
+    assert service.client.post("/v1/orientation", content=jpeg(64, 64), headers=soon).status_code == 200
 
 
 def test_files_that_keep_a_decoder_busy_cost_their_own_client_alone(serve):
