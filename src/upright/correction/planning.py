@@ -22,6 +22,7 @@ from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
 from .opening import Opened
 from .request import Change, Request, Target
+from .shown import check_shown
 from .sidecars import plan_sidecar
 
 _THUMBNAIL = "its thumbnail could not be turned and was taken out"
@@ -286,7 +287,9 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
                 raise  # several pictures, or something behind it: they would be lost
     exif = tag.to_apply.mirror() if request.mirrored else tag.to_apply
     how = Straighten(request.tilt, request.straighten or "white")
-    data = reencoded(window.at(0, window.size), exif, kept.turn, form, request.page, request.limits, how)
+    old = window.at(0, window.size)
+    data = reencoded(old, exif, kept.turn, form, request.page, request.limits, how)
+    check_shown(old, data, request.page, request.after(ExifOrientation.TOP_LEFT), how, request.limits)
     lost = _THUMBNAIL * (has_thumbnail(window) and not has_thumbnail(data))
     note = "; ".join(filter(None, (note, lost)))
     done = replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False, note=note)

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from .. import workers
-from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixels_moved, with_sides
+from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixels_moved, with_sides, xmp
+from ..carriers.moved import Moved
 from ..errors import NotLossless, UprightError
 from ..formats import Format, Window, cost, format_in, format_of
 from ..formats.bmp import has_profile
@@ -63,7 +64,8 @@ def encoded_here(
     """The same in this process."""
     source, target = format_in(Window(data)), format_of(form)
     name, move = source.name if source else "", exif.then(turn)
-    if page == 0 and source and "exif" in source.carriers:
+    followed = page == 0 and source is not None and "exif" in source.carriers
+    if followed:
         data = with_pixels_moved(data, move, smaller)
     with decoding():
         if how.tilt and name == form == "JPEG":
@@ -86,7 +88,7 @@ def encoded_here(
             shown.save(out, form, **({"quality": 95} if kept.get("compression") == "jpeg" else {}), **kept)
             return out.getvalue()
         _check_depth(data, name, form, picture.mode)
-        options = _described(picture, name, form, move)
+        options = _described(picture, name, form, move, followed)
         if name == form == "JPEG2000":
             # A codestream without boxes stays one.
             options |= {"no_jp2": data[:4] == b"\xff\x4f\xff\x51", "comment": picture.info.get("comment")}
@@ -98,8 +100,11 @@ def encoded_here(
         return with_sides(out.getvalue(), shown.size) if how.tilt else out.getvalue()
 
 
-def _described(picture: Any, source: str, form: str, move: ExifOrientation) -> dict[str, Any]:
-    """Profile, EXIF, XMP and resolution, as far as the new format has a place for them."""
+def _described(picture: Any, source: str, form: str, move: ExifOrientation, followed: bool) -> dict[str, Any]:
+    """Profile, EXIF, XMP and resolution, as far as the new format has a place for them.
+
+    followed: the XMP says already what is so afterwards (`with_pixels_moved`).
+    """
     info, options = picture.info, {"icc_profile": picture.info.get("icc_profile")}
     if exif_block := picture.getexif():
         exif_block[0x0112] = 1
@@ -111,6 +116,8 @@ def _described(picture: Any, source: str, form: str, move: ExifOrientation) -> d
         options["dpi"] = dpi[::-1] if move.swaps_sides else dpi
     if packet := info.get("xmp") or info.get("XML:com.adobe.xmp"):
         packet = packet.encode() if isinstance(packet, str) else packet
+        if not followed:
+            packet = xmp.rewritten(packet, Moved(ExifOrientation.TOP_LEFT, ExifOrientation.TOP_LEFT, move))
         if form == "PNG":
             from PIL.PngImagePlugin import PngInfo
 
@@ -199,7 +206,7 @@ def _check(limits: Limits, rows: list[Format], how: Straighten, size: tuple[int,
 
 
 def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., None]) -> Any:
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     form = row.name if row else ""
     if row and row.container:
@@ -216,8 +223,10 @@ def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., Non
     if page:  # of a PSD the whole picture is no layer
         picture.seek(page)
     check(picture.size)
-    # Of AVIF Pillow gives the boxes as an EXIF orientation, which no decoder has applied.
-    return ImageOps.exif_transpose(picture) if form == "AVIF" else picture
+    if form != "AVIF":
+        return picture
+    # Pillow applies no box; the orientation that it gives may be that of EXIF or XMP, which say nothing here.
+    return show_pillow(picture, read_exif_orientation(data, page=page).orientation)
 
 
 def _on_white(image: Any) -> Any:

@@ -111,7 +111,8 @@ def open_image(image: Image.Image, limits: Limits, page: int) -> Picture:
     """A Pillow image of any mode, shown as its EXIF tag says. It stays the caller's: neither closed nor changed."""
     if page:
         raise UsageError("an open Pillow image is one page", remedy="seek() it before")
-    raw = image.getexif().get(0x0112, 1)
+    # Pillow turns a TIFF while it loads, and the tag is gone then.
+    raw = 1 if image.format == "TIFF" else image.getexif().get(0x0112, 1)
     exif = ExifOrientation(raw) if raw in range(1, 9) else ExifOrientation.TOP_LEFT
     name = str(getattr(image, "filename", "") or "<image>")
     return _in_memory(image, name, image.format or "ARRAY", limits, exif)
