@@ -3,8 +3,9 @@
 import csv
 import io
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,7 +33,20 @@ NOT_IN_CHECK = {
 }
 #: Fixtures that start a service.
 SERVICES = {"serve", "served", "strict", "bold"}
-collect_ignore = [path for package, paths in NOT_IN_CHECK.items() if not find_spec(package) for path in paths]
+#: Set by `.ci/run`, where everything is installed: a test that passes for want of a program is a failure there.
+NO_SKIPS = bool(os.environ.get("UPRIGHT_NO_SKIPS"))
+WANTING = re.compile("is not installed|could not import")
+collect_ignore = [
+    path for package, paths in NOT_IN_CHECK.items() if not (NO_SKIPS or find_spec(package)) for path in paths
+]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if NO_SKIPS and report.skipped and isinstance(report.longrepr, tuple) and WANTING.search(report.longrepr[2]):
+        report.outcome, report.longrepr = "failed", report.longrepr[2]
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -293,7 +293,7 @@ def _referenced(data: bytes) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("tesseract"), reason="needs tesseract")
+@pytest.mark.skipif(not shutil.which("tesseract"), reason="tesseract is not installed")
 @pytest.mark.parametrize(("form", "mirrored"), [("JPEG", False), ("JPEG", True), ("PDF", False)])
 def test_a_page_upside_down_and_crooked_is_read_by_tesseract_afterwards(
     form: str, mirrored: bool, tmp_path: Path

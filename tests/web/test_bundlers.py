@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -63,7 +64,9 @@ def _running(project: Path, *command: str | Path, address: str) -> Iterator[str]
     """A bundler's development server, from when it answers until it is not needed."""
     # esbuild serves for as long as somebody might type.
     pipe, both = subprocess.PIPE, subprocess.STDOUT
-    with subprocess.Popen(command, cwd=project, stdin=pipe, stdout=pipe, stderr=both) as process:
+    with subprocess.Popen(
+        command, cwd=project, stdin=pipe, stdout=pipe, stderr=both, start_new_session=True
+    ) as process:
         try:
             until = time.monotonic() + 120
             while time.monotonic() < until and process.poll() is None:
@@ -73,7 +76,7 @@ def _running(project: Path, *command: str | Path, address: str) -> Iterator[str]
             assert process.poll() is None, process.stdout and process.stdout.read().decode()
             yield address
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # webpack serves from a process of its own
 
 
 @contextlib.contextmanager
@@ -119,7 +122,7 @@ def _bundled(project: Path, bundler: str, way: str) -> Iterator[str]:
         with _running(project, *commands[bundler][way], address=f"http://127.0.0.1:{port}/") as address:
             yield address
         return
-    done = subprocess.run(commands[bundler][way], cwd=project, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(commands[bundler][way], cwd=project, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     if bundler == "webpack":
         (out / "index.html").write_bytes((project / "index.html").read_bytes())
@@ -143,7 +146,7 @@ def test_the_documented_sample_works(visit: Callable[..., Visit], project: Path,
 def test_the_documented_sample_works_in_node(project: Path) -> None:
     with Detector() as detector:
         wanted = detector.detect(DEMO / "page.jpg")
-    done = subprocess.run(["node", "node.js"], cwd=project, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(["node", "node.js"], cwd=project, capture_output=True, text=True, timeout=600, check=True)
     turn, confidence = done.stdout.split()
     assert int(turn) == wanted.best
     assert float(confidence) == pytest.approx(wanted.confidence, abs=0.02)
@@ -181,7 +184,7 @@ console.log(JSON.stringify({ answers, errors, best: asked.best, looks: asked.vie
 def test_node_takes_files_in_every_form_and_refuses_what_is_none(project: Path) -> None:
     (project / "sources.js").write_text(_SOURCES, "utf-8")
     command = ["node", "sources.js", DEMO / "receipt.png"]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=600, check=True)
     found = json.loads(done.stdout)
     assert found["answers"] == dict.fromkeys(["path", "url", "buffer", "array", "blob"], 180)
     with Detector() as detector:
@@ -206,7 +209,7 @@ def test_node_answers_as_python_does(project: Path) -> None:
     (project / "many.js").write_text(script, "utf-8")
     paths = [path for path in sorted(DEMO.iterdir()) if path.suffix != ".md"]
     command = ["node", "many.js", *map(os.fspath, paths)]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=300, check=True)
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=600, check=True)
     with Detector() as detector:
         for path, found in zip(paths, json.loads(done.stdout), strict=True):
             wanted = detector.detect(path)

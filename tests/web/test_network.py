@@ -119,7 +119,7 @@ def _run(networks: list[Path], views: list[NDArray[np.uint8]], dist: Path, folde
     cases = {"networks": [str(path) for path in networks], "views": names, "side": views[0].shape[0]}
     (folder / "cases.json").write_text(json.dumps(cases), "utf-8")
     wasm = dist.parents[1] / "node_modules/@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm"
-    subprocess.run(["node", Path(__file__).with_name("network.mjs"), dist, wasm, folder], check=True, timeout=300)
+    subprocess.run(["node", Path(__file__).with_name("network.mjs"), dist, wasm, folder], check=True, timeout=600)
     return {Path(path): found for path, found in json.loads((folder / "answers.json").read_text("utf-8")).items()}
 
 

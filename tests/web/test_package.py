@@ -35,7 +35,7 @@ def test_package_in_node(package_dist: Path) -> None:
         cwd=WEB,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     written = tests.read_text("utf-8").count('\ntest("')

@@ -275,7 +275,7 @@ def test_a_killed_review_goes_on(outcomes: tuple[Path, list[Outcome]], opened: O
     page.locator("[data-list=decided]").click(timeout=30_000)
     expect(page.locator("#name")).to_have_text("disc_0.jpg")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=100)
     assert process.returncode == 0 and "1 of 7 pictures settled" in said
     (row,) = map(json.loads, (tmp_path / "state/upright/decisions.jsonl").read_text().splitlines())
     assert (row["path"], row["turn"]) == (str(folder / "disc_0.jpg"), 90)

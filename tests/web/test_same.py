@@ -49,7 +49,7 @@ def run(package_dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     }
     (folder / "cases.json").write_text(json.dumps(cases), "utf-8")
     script = Path(__file__).with_name("same.mjs")
-    subprocess.run(["node", script, package_dist, folder], check=True, timeout=120)
+    subprocess.run(["node", script, package_dist, folder], check=True, timeout=600)
     yield cases | json.loads((folder / "answers.json").read_text("utf-8")), folder
 
 
