@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,9 +115,10 @@ class Sides(nn.Module):
             self.say = nn.Linear(SEEN, 1, bias=False)
         nn.init.zeros_(self.say.weight)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, drop: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
         seen = self.project(features)
-        return torch.cat([self.say(F.relu(self.judge(F.relu(side(seen))))) for side in self.sides], 1)
+        judged = [self.judge(drop(F.relu(side(seen)))) for side in self.sides]
+        return torch.cat([self.say(drop(F.relu(each))) for each in judged], -1)
 
 
 class Heads(NamedTuple):
