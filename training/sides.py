@@ -92,7 +92,7 @@ def whitened(features: NDArray[np.float16], directions: int) -> tuple[Tensor, Te
     mean, deviation = sample.mean(0), sample.std(0) + 0.05  # of many features nearly always 0
     scaled = (sample - mean) / deviation
     variances, axes = np.linalg.eigh(scaled.T @ scaled / len(scaled))
-    chosen = axes[:, ::-1][:, :directions] / np.sqrt(variances[::-1][:directions])
+    chosen = axes[:, ::-1][:, :directions] / np.sqrt(np.maximum(variances[::-1][:directions], 1e-4))
     return torch.from_numpy((chosen.T / deviation).astype(np.float32)), torch.from_numpy(-(mean / deviation) @ chosen)
 
 
