@@ -104,6 +104,33 @@ def by_program(data: bytes, folder: Path) -> Pixels:
         return np.asarray(image)
 
 
+def with_tone_map(data: bytes) -> bytes:
+    """The file with its second item, alpha, called a tone-mapped picture that is made of the first."""
+    entry = data.index(b"infe", data.index(b"infe") + 4)
+    kind = data.index(b"av01", entry)
+    assert data.count(b"auxl") == 1
+    return (data[:kind] + b"tmap" + data[kind + 4 :]).replace(b"auxl", b"dimg")
+
+
+@pytest.mark.parametrize("turned_before", [False, True])
+def test_a_tone_mapped_picture_follows_only_where_it_has_a_turn_of_its_own(turned_before):
+    """Its inputs are turned already: libavif 1.2 opens no file whose tone-mapped picture is turned, too."""
+    out = io.BytesIO()
+    picture("RGBA").save(out, "AVIF")
+    data = out.getvalue()
+    if turned_before:
+        data, _ = corrected_bytes(data, 90)
+    new, _ = corrected_bytes(with_tone_map(data), 90)
+    meta = Meta(Window(new))
+    turned = {
+        item for item in meta.kinds for link in meta.links(item) if meta.properties[link.number - 1].kind == b"irot"
+    }
+    tone_mapped = next(item for item, kind in meta.kinds.items() if kind == b"tmap")
+    assert meta.primary in turned and (tone_mapped in turned) == turned_before
+    if turned_before:
+        assert heif.orientation(Window(new)) == ExifOrientation.BOTTOM_RIGHT
+
+
 def payloads(data: bytes) -> dict[int, bytes]:
     """The bytes of every item that is not metadata."""
     window = Window(data)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,12 +31,10 @@ STAGES = [  # blocks, channels out, expansion, kernel, stride
     (1, 320, 6, 3, 1),
 ]  # fmt: skip
 FEATURES = 1280
-#: Numbers that `Sides` keeps of the features.
-SEEN = 64
 #: Tilts in degrees, clockwise to straighten, that the head for tilt gives a share of probability each.
 TILTS = tuple(range(-20, 21))
 #: Heads that came later: weights without them are good weights.
-LATER_HEADS = ("mirror.", "tilt.", "sides.")
+LATER_HEADS = ("mirror.", "tilt.")
 HEADS = ("head.", *LATER_HEADS)
 # A linear ramp over [-1, 1] has a standard deviation of 1/1.7: the moments reach the head on the scale of the mean.
 MOMENT_SCALE = 1.7
@@ -97,30 +95,6 @@ class Block(nn.Module):
         return x + y
 
 
-class Sides(nn.Module):
-    """Features [n, 3 x 1280] -> what to add to the logits [n, 4]: one judge, asked of the picture from its four sides.
-
-    A linear head can only add up what it sees; whether a sky above outweighs a word below takes a layer between. The
-    judge's weights are shared by the four, so that it learns from each view four times, once right and three times
-    wrong; what differs is from where it looks. It begins by adding nothing.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):  # a seed gives the same network as before there was this part
-            torch.manual_seed(0)
-            self.project = nn.Linear(3 * FEATURES, SEEN)
-            self.sides = nn.ModuleList(nn.Linear(SEEN, 2 * SEEN) for _ in range(4))
-            self.judge = nn.Linear(2 * SEEN, SEEN)
-            self.say = nn.Linear(SEEN, 1, bias=False)
-        nn.init.zeros_(self.say.weight)
-
-    def forward(self, features: Tensor, drop: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
-        seen = self.project(features)
-        judged = [self.judge(drop(F.relu(side(seen)))) for side in self.sides]
-        return torch.cat([self.say(drop(F.relu(each))) for each in judged], -1)
-
-
 class Heads(NamedTuple):
     """Logits of n views."""
 
@@ -159,7 +133,6 @@ class Lite(nn.Module):
         self.head = nn.Linear(3 * FEATURES, 4)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
-        self.sides = Sides()
         # From zero, and without drawing numbers: a seed gives the same network as before there were these heads.
         self.mirror = nn.utils.skip_init(nn.Linear, 3 * FEATURES, 1)
         self.tilt = nn.utils.skip_init(nn.Linear, 3 * FEATURES, len(TILTS))
@@ -183,21 +156,17 @@ class Lite(nn.Module):
         moments = [(features * ramp).mean((2, 3)) * MOMENT_SCALE for ramp in (down, right)]
         return self.dropout(torch.cat([features.mean((2, 3)), *moments], 1))
 
-    def turn(self, features: Tensor) -> Tensor:
-        """Logits [n, 4] of views."""
-        logits: Tensor = self.head(features) + self.sides(features)
-        return logits
-
     def heads(self, features: Tensor) -> Heads:
         """All outputs of the network for views."""
-        return Heads(self.turn(features), self.mirror(features)[:, 0], self.tilt(features))
+        return Heads(self.head(features), self.mirror(features)[:, 0], self.tilt(features))
 
     def said(self, x: Tensor) -> Heads:
         """All outputs for views [n, 3, s, s]."""
         return self.heads(self.features(self.front(x, 0), 0))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.turn(self.features(self.front(x, 0), 0))
+        logits: Tensor = self.head(self.features(self.front(x, 0), 0))
+        return logits
 
     def front_parameters(self, blocks: int) -> list[nn.Parameter]:
         """The parameters that `front` uses."""

@@ -91,7 +91,8 @@ def _parts(meta: Meta, item: int) -> Iterator[int]:
         elif kind == b"auxl" and item in targets:
             found = [source]
         elif kind == b"dimg" and targets[:1] == [item] and meta.kinds.get(source) == b"tmap":
-            found = [source, *targets[1:]]
+            # Made of what is turned already: libavif opens no file whose tone-mapped picture is turned as well.
+            found = [*targets[1:], *[source] * bool(_steps(meta, meta.links(source)))]
         yield from (each for each in found if _orientation(meta, each) == before)
 
 

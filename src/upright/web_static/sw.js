@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "90cd54122358";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-DkLbG5Gx.js","assets/index-B1pChPUA.css","assets/index-B4b1ldUj.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-otaatn1V.js","assets/tiff-r6UXks9c.js","assets/worker-B1JieVDe.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "4044b120b6cb";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-Ds2YmHGP.js","assets/index-B1pChPUA.css","assets/index-BMTBkony.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-yye5tphl.js","assets/tiff-RvTfg7uP.js","assets/worker-BUsRhaYi.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

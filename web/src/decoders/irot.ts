@@ -144,7 +144,10 @@ class Heif {
   /** What is shown with the picture: its thumbnail, and maps and a tone-mapped picture made of these that lie as it does. */
   private followers(before: ExifOrientation): Set<number> {
     const of = (kinds: string) => this.references.filter(({ kind, to }) => kind === kinds && to.includes(this.primary));
-    const mapped = this.references.filter((each) => this.isToneMapped(each)).flatMap(({ from, to }) => [from, ...to.slice(1)]);
+    // A tone-mapped picture is made of what is turned already, and follows only where it has a turn of its own.
+    const mapped = this.references
+      .filter((each) => this.isToneMapped(each))
+      .flatMap(({ from, to }) => [...to.slice(1), ...(this.steps(from).length > 0 ? [from] : [])]);
     const maps = [...of("auxl").map(({ from }) => from), ...mapped].filter((item) => this.orientation(item) === before);
     return new Set([...of("thmb").map(({ from }) => from), ...maps]);
   }
