@@ -23,6 +23,7 @@ from upright.formats.heif import Meta
 from upright.pictures import open_picture
 from upright.turns import Turn
 
+from ..test_heif import made
 from .conftest import Visit
 from .pictures import page, sky, turned
 
@@ -143,10 +144,11 @@ def test_heic_and_avif_are_turned_by_irot(visit: Visiting, tiny_site: str, tmp_p
     exif[0x0112] = 1
     picture.save(tmp_path / "upright.avif", exif=exif)  # its EXIF orientation follows
     (tmp_path / "mapped.avif").write_bytes(with_tone_map((tmp_path / "clear.avif").read_bytes()))
-    added = [tmp_path / f"{name}.avif" for name in ("plain", "clear", "upright", "mapped")]
+    (tmp_path / "cut.avif").write_bytes(made("avifenc", "a.avif", "-s", "10", "--crop", "8,6,48,32", mode="RGBA"))
+    added = [tmp_path / f"{name}.avif" for name in ("plain", "clear", "upright", "mapped", "cut")]
     opened = visit(tiny_site)
     opened.add(HEIC, tmp_path / "tagged.avif", *added)
-    opened.wait_decided(6)
+    opened.wait_decided(7)
     assert not [card for card in opened.cards().values() if card["group"] == "failed"], opened.cards()
     for source in (HEIC, tmp_path / "tagged.avif", *added):
         button = opened.page.get_by_role("button", name=f"Turn {source.name} right")

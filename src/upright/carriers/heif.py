@@ -80,10 +80,10 @@ def _steps(meta: Meta, links: list[Link]) -> list[tuple[int, _Step]]:
 def _parts(meta: Meta, item: int) -> Iterator[int]:
     """What is shown with a picture: its thumbnail, depth or gain map, and a tone-mapped picture made of these.
 
-    A map that lies otherwise than its picture stays: libavif opens no file whose maps have other turns, and shows one
-    whose maps have none as the picture (avifenc 0.11 writes such files).
+    A map that lies otherwise than its picture, or is not cut as it is, stays: libavif opens no file whose maps are
+    transformed otherwise, and shows one whose maps are not at all as the picture (it wrote such files up to 1.3).
     """
-    before = _orientation(meta, item)
+    before = _orientation(meta, item), _cut(meta, item)
     for kind, source, targets in meta.references:
         found: list[int] = []
         if kind == b"thmb" and item in targets:
@@ -93,7 +93,13 @@ def _parts(meta: Meta, item: int) -> Iterator[int]:
         elif kind == b"dimg" and targets[:1] == [item] and meta.kinds.get(source) == b"tmap":
             # Made of what is turned already: libavif opens no file whose tone-mapped picture is turned as well.
             found = [*targets[1:], *[source] * bool(_steps(meta, meta.links(source)))]
-        yield from (each for each in found if _orientation(meta, each) == before)
+        yield from (each for each in found if (_orientation(meta, each), _cut(meta, each)) == before)
+
+
+def _cut(meta: Meta, item: int) -> list[bytes]:
+    """The clean aperture of an item, if it has one."""
+    boxes = [meta.properties[link.number - 1] for link in meta.links(item)]
+    return [meta.window.at(box.body, box.end - box.body) for box in boxes if box.kind == b"clap"]
 
 
 def _changed(meta: Meta, wanted: dict[int, ExifOrientation]) -> list[Edit]:

@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "4044b120b6cb";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-Ds2YmHGP.js","assets/index-B1pChPUA.css","assets/index-BMTBkony.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-yye5tphl.js","assets/tiff-RvTfg7uP.js","assets/worker-BUsRhaYi.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "5366f16f093f";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-CRo5qlOX.js","assets/index-B1pChPUA.css","assets/index-Ds_DLVMj.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-wW2mTq5R.js","assets/tiff-BJGnp4UR.js","assets/worker-DoDxQqca.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

@@ -148,8 +148,14 @@ class Heif {
     const mapped = this.references
       .filter((each) => this.isToneMapped(each))
       .flatMap(({ from, to }) => [...to.slice(1), ...(this.steps(from).length > 0 ? [from] : [])]);
-    const maps = [...of("auxl").map(({ from }) => from), ...mapped].filter((item) => this.orientation(item) === before);
+    const maps = [...of("auxl").map(({ from }) => from), ...mapped].filter((item) => this.orientation(item) === before && this.cut(item) === this.cut(this.primary));
     return new Set([...of("thmb").map(({ from }) => from), ...maps]);
+  }
+
+  /** The clean aperture of an item, if it has one: libavif opens no file whose maps are cut otherwise, but turned alike. */
+  private cut(item: number): string {
+    const boxes = (this.associations.get(item) ?? []).map(({ number }) => this.properties[number - 1]!);
+    return boxes.filter(({ kind }) => kind === "clap").map(({ start, end }) => this.bytes.slice(start, end).join()).join(";");
   }
 
   private isToneMapped({ kind, from, to }: Reference): boolean {
