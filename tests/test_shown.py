@@ -115,3 +115,30 @@ def test_whatever_way_it_was_turned_is_told():
         check(after=new, move=ExifOrientation.TOP_LEFT.then(Turn(360 - wrong)))
     blank = saved(Image.new("L", (300, 300), 255), "PNG")
     check_shown(blank, blank, 0, ExifOrientation.TOP_LEFT.then(Turn.RIGHT), Straighten(), Limits())
+
+
+@pytest.mark.parametrize("form", ["jpg", "bmp", "ppm", "gif", "tif", "webp", "jp2", "avif", "png"])
+@pytest.mark.parametrize("mode", ["RGBA", "P", "LA"])
+def test_what_is_clear_stays_clear_or_becomes_white(tmp_path, form, mode):
+    """Under what is clear lies black, which shows where only the colours are written."""
+    image = Image.new("RGBA", (120, 80), (0, 0, 0, 0))
+    image.paste((200, 30, 30, 255), (10, 10, 60, 40))
+    source, target = tmp_path / "a.png", tmp_path / f"b.{form}"
+    (image.quantize(8) if mode == "P" else image.convert(mode)).save(source)
+    assert correct(source, target, turn=90, method="reencode").method == Method.REENCODE
+    assert np.abs(seen(target) - np.rot90(seen(source), -1)).mean() < 1
+
+
+def test_a_bmp_with_alpha_is_kept_and_encoded_again_over_white(tmp_path):
+    image = Image.new("RGBA", (24, 16), (0, 0, 0, 0))
+    image.paste((200, 30, 30, 255), (2, 2, 12, 8))
+    pixels = np.asarray(image)[::-1, :, [2, 1, 0, 3]].tobytes()
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    head = (
+        struct.pack("<IiiHHIIiiII", 108, 24, 16, 1, 32, 3, len(pixels), 2835, 2835, 0, 0) + masks + b"BGRs" + bytes(48)
+    )
+    data = b"BM" + struct.pack("<IHHI", 14 + len(head) + len(pixels), 0, 0, 14 + len(head)) + head + pixels
+    assert Image.open(io.BytesIO(data)).mode == "RGBA"
+    assert corrected_bytes(data, 90)[1].method == Method.KEEP
+    new, _ = corrected_bytes(data, 90, Method.REENCODE)
+    assert np.abs(seen(new) - np.rot90(seen(data), -1)).mean() < 1

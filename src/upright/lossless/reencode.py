@@ -26,6 +26,7 @@ from .tiff import SAMPLES, options_of
 _NO_LIMITS = Limits()
 _ADOBE, _COMMENT, _XMP = 0xEE, 0xFE, 700
 _PNG_XMP = "XML:com.adobe.xmp"
+_OPAQUE, _WITHOUT_PALETTE = ("JPEG", "BMP", "PPM"), ("JPEG2000", "PPM")
 
 
 def reencoded(
@@ -94,8 +95,7 @@ def encoded_here(
             options |= {"no_jp2": data[:4] == b"\xff\x4f\xff\x51", "comment": picture.info.get("comment")}
         if form in ("JPEG", "WEBP"):
             options |= {"quality": 95, "subsampling": "4:4:4"}
-        if form == "JPEG" and shown.mode not in ("L", "RGB", "CMYK"):
-            shown = _on_white(shown)
+        shown = _fitting(shown, form)
         shown.save(out, form, **{name: value for name, value in options.items() if value})
         return with_sides(out.getvalue(), shown.size) if how.tilt else out.getvalue()
 
@@ -227,6 +227,17 @@ def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., Non
         return picture
     # Pillow applies no box; the orientation that it gives may be that of EXIF or XMP, which say nothing here.
     return show_pillow(picture, read_exif_orientation(data, page=page).orientation)
+
+
+def _fitting(image: Any, form: str) -> Any:
+    """The picture in a mode that the format holds: over white where it holds no transparency."""
+    clear = image.has_transparency_data
+    if (form in _OPAQUE and clear) or (form == "JPEG" and image.mode not in ("L", "RGB", "CMYK")):
+        return _on_white(image)
+    if form in _WITHOUT_PALETTE and image.mode in ("P", "PA"):
+        return image.convert("RGBA" if clear else "RGB")
+    # Pillow writes a palette without what is clear in it, and grey without its alpha.
+    return image.convert("RGBA") if clear and form in ("GIF", "TIFF") and image.mode in ("P", "PA", "LA") else image
 
 
 def _on_white(image: Any) -> Any:
