@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from upright.carriers import exif_edits, patch_exif_orientation, read_exif_orientation
-from upright.errors import BrokenPicture, UprightError
+from upright.errors import BrokenPicture, Damaged, UprightError
 from upright.formats import Window, applied, inverse
 from upright.turns import ExifOrientation, Turn
 
@@ -371,6 +371,13 @@ def test_directory_loop_ends() -> None:
 
 
 MUTANTS = [make() for make in SOURCES.values()] + [heif([box(b"irot", b"\1"), box(b"imir", b"\0")])]
+
+
+def test_a_webp_whose_length_says_that_it_is_empty_is_damaged() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "WEBP")
+    with pytest.raises(Damaged, match="says that it is empty"):
+        patch_exif_orientation(out.getvalue()[:4] + bytes(4) + out.getvalue()[8:], ExifOrientation.RIGHT_TOP)
 
 
 @settings(max_examples=600, deadline=None)

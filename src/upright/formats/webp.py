@@ -43,6 +43,8 @@ class Webp(Container):
     def insert(self, window: Window, blocks: Blocks, block: bytes) -> list[Edit]:
         """A new EXIF chunk after the pixels and before XMP, the flag set, the RIFF grown."""
         found, (flags, width, height) = list(chunks(window)), _header(window)
+        if not found:
+            raise Damaged("the WebP says that it is empty")
         if found[0][0] == b"VP8X":
             edits = [] if flags & _EXIF_FLAG else [window.edit(20, bytes([flags | _EXIF_FLAG]))]
         else:
