@@ -18,16 +18,12 @@ from upright.errors import EngineError, NotLossless, TooLarge, UprightError
 from upright.lossless import reencoded, turbojpeg, turned
 from upright.turns import ExifOrientation, Turn, show_array, show_pillow
 
+from .fuzz.seeds import saved
+
 ALL = list(ExifOrientation)
 rng = np.random.default_rng(7)
 NOISE = Image.fromarray(rng.integers(0, 256, (37, 52, 4), np.uint8), "RGBA")
 SMOOTH = NOISE.crop((0, 0, 8, 6)).resize((160, 96), Image.Resampling.BICUBIC).convert("RGB")
-
-
-def saved(image: Image.Image, form: str, **options: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
 
 
 def opened(data: bytes) -> Image.Image:

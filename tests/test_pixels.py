@@ -22,6 +22,7 @@ from upright.results import Method
 from upright.turns import ExifOrientation, Turn
 
 from .conftest import DEMO
+from .fuzz.seeds import saved
 from .test_followers import COLOURS, browser, by_browser, corners, drawn
 
 __all__ = ["browser"]
@@ -31,12 +32,6 @@ REGION = (
     b'<rdf:Description stArea:x="0.25" stArea:y="0.125" stArea:w="0.1" stArea:h="0.2" tiff:Orientation="1"/>'
     b'</rdf:RDF></x:xmpmeta>          <?xpacket end="w"?>'
 )
-
-
-def saved(image: Image.Image, form: str, **options: Any) -> bytes:
-    out = io.BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
 
 
 def tagged(orientation: int) -> Image.Exif:

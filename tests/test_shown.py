@@ -20,18 +20,13 @@ from upright.pictures import open_picture
 from upright.results import Method
 from upright.turns import ExifOrientation, Turn
 
+from .fuzz.seeds import saved
 from .test_heif import by_pillow, made, picture
 
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="3"/></rdf:RDF></x:xmpmeta>'
 )
-
-
-def saved(image: Image.Image, form: str, **options: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
 
 
 def seen(source: object) -> np.ndarray:

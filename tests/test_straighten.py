@@ -18,7 +18,7 @@ import pyvips
 from click.testing import CliRunner
 from PIL import Image, ImageCms, ImageOps
 
-from tests.fuzz.seeds import dicom
+from tests.fuzz.seeds import dicom, saved
 from tests.integrations.scans import LATIN
 from tests.test_sidecars import RAWS
 from tests.test_tilt import crooked, tilt_of
@@ -41,12 +41,6 @@ def answer(turn: Turn | None = Turn.HALF, tilt: float | None = TILT, error: floa
     return Orientation(
         turn, best, 1.0, scores, Reason.SURE, Promise.BALANCED, "glance", 1, tilt=tilt, tilt_error=error
     )  # fmt: skip
-
-
-def saved(image: Image.Image, form: str, **options: Any) -> bytes:
-    out = io.BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
 
 
 def deep(form: str) -> bytes:

@@ -23,7 +23,7 @@ from upright.formats.heif import Meta
 from upright.pictures import open_picture
 from upright.turns import Turn
 
-from ..test_heif import made
+from ..test_heif import made, with_tone_map
 from .conftest import Visit
 from .pictures import page, sky, turned
 
@@ -121,14 +121,6 @@ def test_pages_of_a_tiff_are_turned_each(visit: Visiting, tiny_site: str, tmp_pa
         with open_picture(saved, page=at) as picture:
             grey = np.asarray(picture.squashed(64)).mean(axis=2)
         assert grey[:8].mean() > 150 > grey[-8:].mean(), f"page {at + 1} is upright"
-
-
-def with_tone_map(data: bytes) -> bytes:
-    """The file with its second item, alpha, called a tone-mapped picture that is made of the first."""
-    entry = data.index(b"infe", data.index(b"infe") + 4)
-    kind = data.index(b"av01", entry)
-    assert data.count(b"auxl") == 1
-    return (data[:kind] + b"tmap" + data[kind + 4 :]).replace(b"auxl", b"dimg")
 
 
 def test_heic_and_avif_are_turned_by_irot(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
