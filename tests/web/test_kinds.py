@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -199,6 +200,40 @@ def test_a_page_of_text_in_a_pdf_is_decided_as_python_decides(visit: Visiting, s
     source = tmp_path / "letter.pdf"
     turned(page(900, 1200, 4), 270).save(source, resolution=110)
     decided_by_both(visit(site), source)
+
+
+def test_a_strip_that_claims_gigabytes_is_damage(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    whole = io.BytesIO()
+    Image.new("1", (200, 100)).save(whole, "TIFF", compression="tiff_ccitt")
+    claim = whole.getvalue().find(struct.pack("<HHI", 279, 4, 1)) + 8
+    assert claim > 8
+    data = bytearray(whole.getvalue())
+    struct.pack_into("<I", data, claim, 3_900_000_000)
+    (tmp_path / "strip.tif").write_bytes(data)
+    opened = visit(tiny_site)
+    opened.add(tmp_path / "strip.tif")
+    opened.wait_decided(1, timeout_ms=30_000)
+    assert "damaged, or not a picture" in opened.cards()["strip.tif"]["detail"]
+
+
+def test_what_does_not_come_to_an_end_is_given_up(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    opened = visit(tiny_site)
+    opened.page.clock.install()
+    opened.page.context.route("**/libheif.wasm.gz*", lambda _: None)  # never answered, so its decoder never ends
+    sky(240, 160, 20).save(tmp_path / "sky.png")
+    workers = int(opened.page.evaluate("Math.min(6, navigator.hardwareConcurrency)"))
+    endless = [Path(shutil.copy(HEIC, tmp_path / f"{number}.heic")) for number in range(workers)]
+    with opened.page.expect_request("**/libheif.wasm.gz*"):
+        opened.add(*endless, tmp_path / "sky.png")
+    opened.page.clock.fast_forward(119_000)
+    assert "0.heic" in {name for name, card in opened.cards().items() if card["group"] == "waiting"}
+    for _ in range(100):
+        opened.page.clock.fast_forward(2_000)
+        opened.page.wait_for_timeout(200)
+    opened.wait_decided(workers + 1)
+    cards = opened.cards()
+    assert cards.pop("sky.png")["group"] == "kept", "new workers take the place of those that were stopped"
+    assert all("Given up after 120 seconds" in card["detail"] for card in cards.values()), cards
 
 
 def test_what_no_browser_reads_is_named(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:

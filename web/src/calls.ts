@@ -1,4 +1,5 @@
 import type { Calls, Parts, Reply, Request } from "./protocol.js";
+import { say } from "./texts.js";
 
 interface Waiting {
   resolve(result: unknown): void;
@@ -11,26 +12,41 @@ type Progress = (done: number) => void;
 
 /** Each takes about 150 MB, and four times 12 megapixels are in memory at once for each. */
 const MOST_WORKERS = 6;
+/** A decoder may go round a damaged file for ever; 50 megapixels take a phone some ten seconds. */
+const MOST_SECONDS = 120;
+/** What is waited for however long it takes: what is fetched, and what says how far it is. */
+const PATIENT: (keyof Calls)[] = ["open", "zip"];
 
 /** A worker as functions that can be awaited. */
 class Worked {
+  /** Whether it was stopped, since it did not answer. */
+  stopped = false;
   private readonly worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   private readonly waiting = new Map<number, Waiting>();
   private count = 0;
 
   constructor() {
     this.worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.receive(data));
-    this.worker.addEventListener("error", ({ message }) => {
-      this.waiting.forEach(({ reject }) => reject(new Error(message || "the worker stopped")));
-      this.waiting.clear();
-    });
+    this.worker.addEventListener("error", ({ message }) => this.fail(message || "the worker stopped"));
   }
 
   call<Name extends keyof Calls>(call: Name, args: Arguments<Name>, progress?: Progress): ReturnType<Calls[Name]> {
     const id = ++this.count;
     const answer = new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject, progress }));
     this.worker.postMessage({ id, call, args } satisfies Request);
-    return answer as ReturnType<Calls[Name]>;
+    const late = PATIENT.includes(call) ? undefined : setTimeout(() => this.stop(), MOST_SECONDS * 1000);
+    return answer.finally(() => clearTimeout(late)) as ReturnType<Calls[Name]>;
+  }
+
+  private stop(): void {
+    this.stopped = true;
+    this.worker.terminate();
+    this.fail(say("late", { seconds: MOST_SECONDS }));
+  }
+
+  private fail(message: string): void {
+    this.waiting.forEach(({ reject }) => reject(new Error(message)));
+    this.waiting.clear();
   }
 
   private receive(reply: Reply): void {
@@ -81,7 +97,8 @@ export class Pool {
     try {
       return (await worker.call(call, args, progress)) as Awaited<ReturnType<Calls[Name]>>;
     } finally {
-      this.give(worker);
+      if (worker.stopped) this.begin();
+      else this.give(worker);
     }
   }
 
@@ -103,9 +120,13 @@ export class Pool {
     if (!this.parts) return;
     for (let wanted = this.queue.length; wanted > 0 && this.begun < this.size; wanted--) {
       this.begun++;
-      const worker = new Worked();
-      // A device without memory for it does with those that it has.
-      void worker.call("open", [this.parts, false]).then(() => this.give(worker), () => undefined);
+      this.begin();
     }
+  }
+
+  private begin(): void {
+    const worker = new Worked();
+    // A device without memory for it does with those that it has.
+    void worker.call("open", [this.parts!, false]).then(() => this.give(worker), () => undefined);
   }
 }

@@ -20,8 +20,7 @@ const STEPS = { left: 270, right: 90, half: 180 } as const;
 const CARDS_PER_TASK = 12;
 /** Larger files are looked at one after another, whatever the number of workers: 50 megapixels are 200 MB decoded. */
 const LARGE_BYTES = 8e6;
-/** What the server is shown of a picture. */
-/** As large as strokes of text are looked for. */
+/** What the server is shown of a picture: as large as strokes of text are looked for. */
 const SERVER_VIEW_PX = 2048;
 
 export type OpenedModel = Awaited<ReturnType<Pool["open"]>>;

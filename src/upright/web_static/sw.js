@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "5366f16f093f";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-CRo5qlOX.js","assets/index-B1pChPUA.css","assets/index-Ds_DLVMj.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-wW2mTq5R.js","assets/tiff-BJGnp4UR.js","assets/worker-DoDxQqca.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "1a648062150d";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-YD0kuB__.js","assets/index-B1pChPUA.css","assets/index-eqL2gIRM.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-CU31SsGk.js","assets/tiff-_Ftpqccb.js","assets/worker-BFkOlFq8.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

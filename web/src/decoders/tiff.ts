@@ -10,6 +10,8 @@ const XMP = 700;
 /** What UTIF decodes; of anything else it makes an empty picture. */
 const COMPRESSIONS = [1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946];
 const PHOTOMETRICS = [0, 1, 2, 3, 5, 6];
+/** Of strips, and of tiles. */
+const LENGTHS = [279, 325];
 const XMP_VALUE = /tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]/;
 
 export async function openTiff(file: Blob, page: number): Promise<[DecodedPicture, number]> {
@@ -19,6 +21,8 @@ export async function openTiff(file: Blob, page: number): Promise<[DecodedPictur
   if (!directory || !COMPRESSIONS.includes(value(directory, 259, 1)) || !PHOTOMETRICS.includes(value(directory, 262, -1))) {
     throw new Unreadable("TIFF");
   }
+  // UTIF counts up to whatever length a strip or tile claims.
+  if (LENGTHS.some((tag) => values(directory, tag).some((length) => length > bytes.byteLength))) throw new Unreadable("");
   UTIF.decodeImage(bytes, directory);
   const { width, height } = directory;
   const pixels = new ImageData(new Uint8ClampedArray(UTIF.toRGBA8(directory)), width, height);
@@ -29,8 +33,12 @@ export async function openTiff(file: Blob, page: number): Promise<[DecodedPictur
 }
 
 function value(directory: IFD, tag: number, otherwise: number): number {
-  const values = directory[`t${tag}`];
-  return Array.isArray(values) && typeof values[0] === "number" ? values[0] : otherwise;
+  return values(directory, tag)[0] ?? otherwise;
+}
+
+function values(directory: IFD, tag: number): number[] {
+  const found = directory[`t${tag}`];
+  return Array.isArray(found) ? found.filter((each) => typeof each === "number") : [];
 }
 
 /** The same file with each page's tag mirrored and turned: value bytes change; a page without a tag gets a directory at the end. */
