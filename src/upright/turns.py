@@ -94,6 +94,11 @@ class ExifOrientation(IntEnum):
         """The orientation that shows the picture as this one does and then turns what is shown."""
         return ExifOrientation.compose(self.mirrored, self.turn.then(turn))
 
+    @property
+    def inverse(self) -> ExifOrientation:
+        """The orientation that shows what this one shows as it is stored."""
+        return self if self.mirrored else ExifOrientation.compose(False, self.turn.inverse)
+
     def mirror(self) -> ExifOrientation:
         """The orientation that exchanges left and right of what this one shows."""
         return ExifOrientation.compose(not self.mirrored, self.turn.inverse)

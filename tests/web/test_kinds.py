@@ -24,7 +24,10 @@ from upright.formats.heif import Meta
 from upright.pictures import open_picture
 from upright.turns import Turn
 
+from ..attacks.make import files as attacks
+from ..fuzz.seeds import saved
 from ..test_heif import made, with_tone_map
+from ..test_instead import old_jpeg, planes_apart
 from .conftest import Visit
 from .pictures import page, sky, turned
 
@@ -107,6 +110,31 @@ def test_a_tiff_is_turned_as_the_command_turns_it(
     assert same_as_the_command(opened.save("scan.tif", tmp_path / "saved"), source, 90)
 
 
+def test_a_tiff_is_decided_from_what_others_show_or_not_at_all(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    picture = turned(sky(240, 160), 90)
+    shown = {mode: saved(picture.convert(mode), "TIFF") for mode in ("1", "L", "LA", "P", "RGB", "RGBA")}
+    shown["old-jpeg"] = old_jpeg(picture)
+    refused = {
+        "planes": planes_apart(picture),
+        "big": saved(picture, "TIFF", big_tiff=True),
+        "cmyk": saved(picture.convert("CMYK"), "TIFF", compression="jpeg"),
+        "wide": saved(Image.fromarray(np.asarray(picture.convert("L"), np.uint16) * 257), "TIFF"),
+        "fraction": saved(picture.convert("F"), "TIFF"),
+        "grey-4": saved(picture.convert("L"), "TIFF").replace(
+            struct.pack("<HHIHH", 258, 3, 1, 8, 0), struct.pack("<HHIHH", 258, 3, 1, 4, 0)
+        ),
+    }
+    for name, data in (shown | refused).items():
+        (tmp_path / f"{name}.tif").write_bytes(data)
+    opened = visit(tiny_site)
+    opened.add(*tmp_path.iterdir())
+    opened.wait_decided(len(shown | refused))
+    cards = opened.cards()
+    assert {name: cards[f"{name}.tif"]["turn"] for name in shown} == dict.fromkeys(shown, 90)
+    words = "This browser does not read TIFF. The command “upright correct” does."
+    assert {name: cards[f"{name}.tif"]["detail"] for name in refused} == dict.fromkeys(refused, words)
+
+
 def test_pages_of_a_tiff_are_turned_each(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
     (tmp_path / "saved").mkdir()
     turns = [0, 270, 180]
@@ -134,14 +162,16 @@ def test_heic_and_avif_are_turned_by_irot(visit: Visiting, tiny_site: str, tmp_p
     clear = picture.convert("RGBA")
     clear.putalpha(picture.convert("L"))
     clear.save(tmp_path / "clear.avif")  # its alpha is a picture that turns with it
+    exif[0x0112] = 5
+    picture.save(tmp_path / "mirrored.avif", exif=exif)  # turned and mirrored it needs neither turn nor mirror
     exif[0x0112] = 1
     picture.save(tmp_path / "upright.avif", exif=exif)  # its EXIF orientation follows
     (tmp_path / "mapped.avif").write_bytes(with_tone_map((tmp_path / "clear.avif").read_bytes()))
     (tmp_path / "cut.avif").write_bytes(made("avifenc", "a.avif", "-s", "10", "--crop", "8,6,48,32", mode="RGBA"))
-    added = [tmp_path / f"{name}.avif" for name in ("plain", "clear", "upright", "mapped", "cut")]
+    added = [tmp_path / f"{name}.avif" for name in ("plain", "clear", "mirrored", "upright", "mapped", "cut")]
     opened = visit(tiny_site)
     opened.add(HEIC, tmp_path / "tagged.avif", *added)
-    opened.wait_decided(7)
+    opened.wait_decided(8)
     assert not [card for card in opened.cards().values() if card["group"] == "failed"], opened.cards()
     for source in (HEIC, tmp_path / "tagged.avif", *added):
         button = opened.page.get_by_role("button", name=f"Turn {source.name} right")
@@ -202,7 +232,9 @@ def test_a_page_of_text_in_a_pdf_is_decided_as_python_decides(visit: Visiting, s
     decided_by_both(visit(site), source)
 
 
-def test_a_strip_that_claims_gigabytes_is_damage(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+def test_strips_of_gigabytes_and_directories_in_a_circle_are_damage(
+    visit: Visiting, tiny_site: str, tmp_path: Path
+) -> None:
     whole = io.BytesIO()
     Image.new("1", (200, 100)).save(whole, "TIFF", compression="tiff_ccitt")
     claim = whole.getvalue().find(struct.pack("<HHI", 279, 4, 1)) + 8
@@ -210,10 +242,11 @@ def test_a_strip_that_claims_gigabytes_is_damage(visit: Visiting, tiny_site: str
     data = bytearray(whole.getvalue())
     struct.pack_into("<I", data, claim, 3_900_000_000)
     (tmp_path / "strip.tif").write_bytes(data)
+    (tmp_path / "circle.tif").write_bytes(attacks()["loop.tif"])
     opened = visit(tiny_site)
-    opened.add(tmp_path / "strip.tif")
-    opened.wait_decided(1, timeout_ms=30_000)
-    assert "damaged, or not a picture" in opened.cards()["strip.tif"]["detail"]
+    opened.add(tmp_path / "strip.tif", tmp_path / "circle.tif")
+    opened.wait_decided(2, timeout_ms=30_000)
+    assert all("damaged, or not a picture" in card["detail"] for card in opened.cards().values())
 
 
 def test_what_does_not_come_to_an_end_is_given_up(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ const STARTS: [text: string, kind: Kind][] = [
   ["GIF8", "GIF"],
   ["II*\0", "TIFF"],
   ["MM\0*", "TIFF"],
+  ["II+\0", "TIFF"],
+  ["MM\0+", "TIFF"],
   ["\xff\x0a", "JPEG XL"],
   ["\0\0\0\x0cJXL ", "JPEG XL"],
   ["\0\0\0\x0cjP  ", "JPEG 2000"],

@@ -67,6 +67,11 @@ class Frame(NamedTuple):
         return self.marker & 3 == 2
 
     @property
+    def lossless(self) -> bool:
+        """Whether there are no coefficients: each sample is foretold from its neighbours."""
+        return self.marker & 3 == 3
+
+    @property
     def arithmetic(self) -> bool:
         """Whether the coefficients are coded arithmetically."""
         return self.marker > 0xC8

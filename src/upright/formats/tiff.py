@@ -15,7 +15,7 @@ from .container import Blocks, Container
 from .edits import Edit, Span, Window
 
 WIDTH, HEIGHT, BITS, SAMPLES_OF_PIXEL, XMP = 0x0100, 0x0101, 0x0102, 0x0115, 0x02BC
-STRIP_HEIGHT, TILE_HEIGHT = 0x0116, 0x0143
+STRIP_HEIGHT, TILE_WIDTH, TILE_HEIGHT = 0x0116, 0x0142, 0x0143
 #: `struct` codes of the types that are whole numbers: BYTE, SHORT, LONG, UNDEFINED, LONG8.
 _CODES = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
 _MAX_ENTRIES = 65535

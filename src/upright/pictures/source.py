@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 #: A path, bytes, an open binary file or stream, an array ``[h, w]`` or ``[h, w, 1 to 4]``, or a Pillow image.
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image"
+
+#: What a decoder says of a picture that may be whole and is of a kind that it does not know.
+_LACKING = re.compile("supported|implemented|not configured|can ?not handle|not a whole number", re.IGNORECASE)
 
 #: Which bands of a picture with many are shown as red, green and blue, counted from 1.
 Bands: TypeAlias = tuple[int, int, int]
@@ -55,9 +59,13 @@ class OpenSource:
         return self.file.read()
 
     def broken(self, why: object) -> BrokenPicture:
-        """The error that says that its bytes are damaged, in the last line of what a decoder says."""
+        """The error that says that it cannot be decoded, in the last line of what a decoder says."""
         lines = [line.strip() for line in str(why).splitlines() if line.strip()] or [type(why).__name__]
-        return BrokenPicture(f"damaged {self.format}: {lines[-1]}", source=self.name, remedy="fetch or scan it again")
+        said = "it cannot be decoded" if lines[-1].startswith("unable to ") else lines[-1]
+        if _LACKING.search(said):
+            cause = f"a kind of {self.format} that cannot be decoded ({said})"
+            return BrokenPicture(cause, source=self.name, remedy="convert it, or fetch it again if it is damaged")
+        return BrokenPicture(f"damaged {self.format}: {said}", source=self.name, remedy="fetch or scan it again")
 
     @contextmanager
     def decoding(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import UprightError
+from ..errors import BrokenPicture, UprightError
 from ..formats import FORMATS, Format, Window, cost
 from ..formats.heif import is_animation
 from ..formats.tiff import Tiff
@@ -19,7 +19,7 @@ from .colour import is_flat, to_8_bits, to_srgb
 from .flat import is_reduced, read_flat, shrink
 from .picture import Box, Picture
 from .source import OpenSource
-from .whole import open_pillow
+from .whole import open_instead, open_pillow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +64,10 @@ def open_vips(source: OpenSource) -> Picture:
     if row.name == "WEBP":
         # libvips walks through all frames before each: 99,999 took two minutes.
         source.check_pages(Webp().pages(Window(source.file)))
-    first = _loaded(source)
+    try:
+        first = _loaded(source)
+    except BrokenPicture as error:
+        return open_instead(source, error)
     pages = first.get("n-pages") if row.holds and first.get_typeof("n-pages") else 1
     source.check_pages(pages)
     options = {"page": _counted(first, source.page)} if source.page else {}
@@ -136,13 +139,14 @@ class VipsPicture(Picture):
         super().__init__(source, size, pages)
         self._levels = levels
         self._page = options
-        self._fail_on = "truncated"
+        self._error: Exception | None = None
         self._had_alpha = False
         self._ground = "white"
         self._all: Image.Image | None = None
+        self._instead: Picture | None = None
 
     def _load(self, **options: Any) -> Any:
-        self._image = _loaded(self._source, self._fail_on, **options)
+        self._image = _loaded(self._source, "none" if self._error else "error", **options)
         return self._image
 
     def _smaller(self, width: int, height: int) -> Any:
@@ -156,6 +160,26 @@ class VipsPicture(Picture):
         return self._load(**self._page)
 
     def _decode(self, width_px: int, height_px: int) -> Image.Image:
+        return self._or_instead(
+            lambda: self._decode_here(width_px, height_px), lambda other: other.stored(width_px, height_px)
+        )
+
+    def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
+        return self._or_instead(
+            lambda: self._decode_parts_here(boxes, width_px, height_px),
+            lambda other: other.stored_parts(boxes, width_px, height_px),
+        )
+
+    def _or_instead(self, here: Callable[[], _Read], there: Callable[[Picture], _Read]) -> _Read:
+        """What libvips gives; where it cannot decode the picture, what Pillow does, which is asked for good then."""
+        if self._instead is None:
+            try:
+                return here()
+            except BrokenPicture as error:
+                self._instead = open_instead(self._source, error)
+        return there(self._instead)
+
+    def _decode_here(self, width_px: int, height_px: int) -> Image.Image:
         width = min(self._stored_size[0], _SPARE * width_px)
         height = min(self._stored_size[1], _SPARE * height_px)
 
@@ -170,8 +194,8 @@ class VipsPicture(Picture):
             # White text on nothing: over white it would be a blank page.
             self._ground, self._all = "black", None
             shown = self._tolerant(whole)
-        if self._fail_on == "none" and is_flat(shown):
-            raise self._source.broken("nothing of it can be decoded")
+        if self._error and is_flat(shown):
+            raise self._source.broken(self._error)
         return shown
 
     def _streamed(self, width: int, height: int) -> Image.Image:
@@ -204,7 +228,7 @@ class VipsPicture(Picture):
         except Exception:
             return None
 
-    def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
+    def _decode_parts_here(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
         most = max(1, min(min((b[2] - b[0]) // width_px, (b[3] - b[1]) // height_px) for b in boxes))
         choices = (1, 2, 4, 8) if self.format == "JPEG" else (1, *(level for level, _ in self._levels))
         times = max(level for level in choices if level <= most)
@@ -274,10 +298,10 @@ class VipsPicture(Picture):
         try:
             try:
                 return read()
-            except pyvips.Error:
-                if self._fail_on == "none":
+            except pyvips.Error as error:
+                if self._error:
                     raise
-            self._fail_on = "none"
+                self._error = error
             found = read()
         except pyvips.Error as error:
             raise self._source.broken(error) from error

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..carriers import jxl
-from ..errors import Damaged, UsageError
+from ..errors import BrokenPicture, Damaged, UsageError
 from ..extras import need
 from ..formats import FORMATS, Window
 from ..formats.heif import pages_of
 from ..formats.jxl import Jxl
-from ..turns import ExifOrientation
+from ..formats.tiff import TILE_HEIGHT, TILE_WIDTH, Tiff
+from ..turns import ExifOrientation, show_pillow
 from .colour import to_8_bits, to_srgb
 from .picture import Box, Picture
 from .source import Bands, OpenSource
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: `Image.reduce` takes means of whole pixels, which only these modes allow.
 _REDUCIBLE = ("L", "RGB", "CMYK")
+#: What Pillow holds for a pixel of up to four samples: as they are read, turned, and shown.
+_INSTEAD_BYTES = 16
 
 
 class WholePicture(Picture):
@@ -53,20 +56,13 @@ class WholePicture(Picture):
 
 def open_pillow(source: OpenSource) -> Picture:
     """Open what Pillow alone reads."""
-    from PIL import Image
-
-    Image.preinit()
-    if source.format not in Image.OPEN:
-        Image.init()
     if container := FORMATS[source.format].container:
         # Pillow decodes an ICO while it opens it.
         try:
             source.check_whole(container.size_px(Window(source.file)))
         except Damaged as error:
             raise source.broken(error.cause) from error
-    source.file.seek(0)
-    # Not Image.open, which applies a process-wide limit of pixels that is not ours.
-    image = Image.OPEN[source.format][0](source.file, "")
+    image = _plugin(source)
     position = source.file.tell()
     source.check_pages(1)
     # Transparency is laid on a ground, beside the picture and what it is without.
@@ -77,6 +73,46 @@ def open_pillow(source: OpenSource) -> Picture:
         return _loaded(image)
 
     return WholePicture(source, image.size, load)
+
+
+def _plugin(source: OpenSource) -> Any:
+    """What Pillow makes of it, nothing decoded."""
+    from PIL import Image
+
+    Image.preinit()
+    if source.format not in Image.OPEN:
+        Image.init()
+    source.file.seek(0)
+    # Not Image.open, which applies a process-wide limit of pixels that is not ours.
+    return Image.OPEN[source.format][0](source.file, "")
+
+
+def open_instead(source: OpenSource, error: BrokenPicture) -> Picture:
+    """Open with Pillow what libvips cannot decode: TIFF with JPEG as before 1995, with 12 bits or with tiles of planes
+    apart, PNG with an odd palette. It is decoded at once. Raises ``error``, which is libvips', where Pillow cannot.
+    """
+    if source.bands is not None:
+        raise error
+    try:
+        image = _plugin(source)
+        image.seek(source.page)
+        tiff = source.format == "TIFF"
+        orientation = image.getexif().get(0x0112, 1) if tiff else 1
+        pages = Tiff().pages(Window(source.file)) if tiff else getattr(image, "n_frames", 1)
+    except Exception:
+        raise error from None
+    source.check_pages(pages)
+    tile = getattr(image, "tag_v2", {})
+    pixels = max(image.width * image.height, tile.get(TILE_WIDTH, 0) * tile.get(TILE_HEIGHT, 0))
+    source.limits.check_memory(image.size, pixels * _INSTEAD_BYTES, source.name)
+    try:
+        image.load()
+    except Exception:
+        raise error from None
+    # Pillow turns a TIFF while it loads it.
+    stored = show_pillow(image, ExifOrientation(orientation).inverse) if orientation in range(1, 9) else image
+    stored.info = image.info
+    return WholePicture(source, stored.size, lambda: stored, pages)
 
 
 def open_heif(source: OpenSource) -> Picture:

@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "1a648062150d";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-YD0kuB__.js","assets/index-B1pChPUA.css","assets/index-eqL2gIRM.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-CU31SsGk.js","assets/tiff-_Ftpqccb.js","assets/worker-BFkOlFq8.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "fc01ae718a95";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-CAyCBLXk.js","assets/index-B1pChPUA.css","assets/index-Ijt62G2E.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-CejPBzcN.js","assets/tiff-hB7t0Aym.js","assets/worker-DDQuKyrN.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {

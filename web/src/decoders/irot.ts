@@ -117,6 +117,7 @@ class Heif {
     const wanted = new Map([this.primary, ...this.followers(before)].map((item) => [item, compose(this.orientation(item), way)]));
     const inPlace = new Map<number, number>();
     const added: Step[] = [];
+    let linked = false;
     for (const [item, orientation] of [...wanted].sort(([a], [b]) => a - b)) {
       const own = this.associations.get(item) ?? [];
       const steps = this.steps(item);
@@ -135,10 +136,11 @@ class Heif {
         return { number: this.properties.length + 1 + added.findIndex((other) => isSame(other, step)), essential: true };
       });
       this.associations.set(item, [...kept.slice(0, place), ...links, ...kept.slice(place)]);
+      linked = true;
     }
     for (const [number, value] of inPlace) this.bytes[this.properties[number - 1]!.start] = value;
     this.followInExif(before, way);
-    return added.length ? this.rewritten(added) : this.bytes;
+    return linked ? this.rewritten(added) : this.bytes;
   }
 
   /** What is shown with the picture: its thumbnail, and maps and a tone-mapped picture made of these that lie as it does. */

@@ -7,29 +7,67 @@ import { Unreadable } from "../page.js";
 
 const ORIENTATION = 274;
 const XMP = 700;
+const PALETTE = 3;
+const YCBCR = 6;
 /** What UTIF decodes; of anything else it makes an empty picture. */
 const COMPRESSIONS = [1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946];
-const PHOTOMETRICS = [0, 1, 2, 3, 5, 6];
+const FAX = [2, 3, 4];
+const JPEG = [6, 7];
+/** By bits of a sample and how it is to be understood: of the pictures of 748 TIFF files UTIF showed these as they are. */
+const PHOTOMETRICS: Record<number, number[]> = { 1: [0, 1, PALETTE], 2: [PALETTE], 4: [PALETTE], 8: [0, 1, 2, PALETTE, YCBCR], 16: [2] };
 /** Of strips, and of tiles. */
 const LENGTHS = [279, 325];
 const XMP_VALUE = /tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]/;
 
 export async function openTiff(file: Blob, page: number): Promise<[DecodedPicture, number]> {
   const bytes = await file.arrayBuffer();
-  const directories = UTIF.decode(bytes);
+  const view = new DataView(bytes);
+  const directories = decoded(() => {
+    if (view.getUint16(2, isLittle(view)) !== 42) throw new Unreadable("TIFF"); // a BigTIFF
+    [...chain(view)]; // in a circle UTIF would go round until memory ends
+    return UTIF.decode(bytes);
+  });
   const directory = directories[page];
-  if (!directory || !COMPRESSIONS.includes(value(directory, 259, 1)) || !PHOTOMETRICS.includes(value(directory, 262, -1))) {
-    throw new Unreadable("TIFF");
-  }
+  if (!directory || !isShownAsItIs(directory)) throw new Unreadable("TIFF");
   // UTIF counts up to whatever length a strip or tile claims.
   if (LENGTHS.some((tag) => values(directory, tag).some((length) => length > bytes.byteLength))) throw new Unreadable("");
-  UTIF.decodeImage(bytes, directory);
-  const { width, height } = directory;
-  const pixels = new ImageData(new Uint8ClampedArray(UTIF.toRGBA8(directory)), width, height);
+  const pixels = decoded(() => {
+    UTIF.decodeImage(bytes, directory);
+    return new ImageData(new Uint8ClampedArray(UTIF.toRGBA8(directory)), directory.width, directory.height);
+  });
   const tag = value(directory, ORIENTATION, 1);
   const exif = (tag >= 1 && tag <= 8 ? tag : 1) as ExifOrientation;
   const picture = pictureOf(new BitmapPixels(await createImageBitmap(pixels)), "other", exif);
   return [picture, directories.length];
+}
+
+/** What UTIF gives; whatever it throws, the file cannot be opened. */
+function decoded<Result>(decode: () => Result): Result {
+  try {
+    return decode();
+  } catch (error) {
+    throw error instanceof Unreadable ? error : new Unreadable("");
+  }
+}
+
+/** Whether UTIF decodes a picture of this kind, and as others do. */
+function isShownAsItIs(directory: IFD): boolean {
+  const compression = value(directory, 259, 1);
+  const photometric = value(directory, 262, -1);
+  const [bits = 1, ...more] = values(directory, 258);
+  const samples = value(directory, 277, 1);
+  const jpeg = JPEG.includes(compression);
+  return (
+    COMPRESSIONS.includes(compression) &&
+    (PHOTOMETRICS[bits] ?? []).includes(photometric) &&
+    samples <= (photometric === 2 ? 4 : photometric === YCBCR ? 3 : 2) &&
+    (bits === 8 || more.every((each) => each === bits)) &&
+    (value(directory, 284, 1) === 1 || samples === 1) && // each colour by itself is read as if they were together
+    (value(directory, 266, 1) === 1 || FAX.includes(compression)) && // the first pixel in the lowest bit
+    value(directory, 339, 1) === 1 && // neither signed nor a fraction
+    value(directory, 317, 1) <= (bits === 8 ? 2 : 1) &&
+    (photometric === YCBCR ? jpeg && samples === 3 : photometric === 2 || !jpeg)
+  );
 }
 
 function value(directory: IFD, tag: number, otherwise: number): number {
@@ -44,8 +82,8 @@ function values(directory: IFD, tag: number): number[] {
 /** The same file with each page's tag mirrored and turned: value bytes change; a page without a tag gets a directory at the end. */
 export function turnTiff(file: Uint8Array, ways: readonly Way[]): Uint8Array<ArrayBuffer> {
   let bytes = new Uint8Array(file);
-  const little = bytes[0] === 0x49;
   let view = new DataView(bytes.buffer);
+  const little = isLittle(view);
   let pointer = 4;
   for (const way of ways) {
     const start = view.getUint32(pointer, little);
@@ -80,7 +118,7 @@ export function turnTiff(file: Uint8Array, ways: readonly Way[]): Uint8Array<Arr
     view.setUint16(added + 2, 3, little);
     view.setUint32(added + 4, 1, little);
     view.setUint16(added + 8, compose(1, way), little);
-    view.setUint32(pointerTo(view, start, little), from, little);
+    view.setUint32(pointerTo(view, start), from, little);
     pointer = added + 12 + end - cut;
     bytes = grown;
   }
@@ -88,13 +126,27 @@ export function turnTiff(file: Uint8Array, ways: readonly Way[]): Uint8Array<Arr
 }
 
 /** Where the file says that a directory begins there. */
-function pointerTo(view: DataView, start: number, little: boolean): number {
-  for (let at = 4, seen = 0; seen < 0xffff; seen++) {
-    const found = view.getUint32(at, little);
-    if (found === start) return at;
-    at = found + 2 + view.getUint16(found, little) * 12;
+function pointerTo(view: DataView, start: number): number {
+  for (const [pointer, found] of chain(view)) if (found === start) return pointer;
+  throw new DamagedMetadata("a TIFF directory lies outside of the file");
+}
+
+/** Where the offset of each directory is, and that offset. */
+function* chain(view: DataView): Generator<[pointer: number, start: number]> {
+  const little = isLittle(view);
+  const seen = new Set<number>();
+  for (let pointer = 4; pointer + 4 <= view.byteLength; ) {
+    const start = view.getUint32(pointer, little);
+    if (!start || start + 2 > view.byteLength) return;
+    if (seen.has(start)) throw new DamagedMetadata("TIFF directories go round in a circle");
+    seen.add(start);
+    yield [pointer, start];
+    pointer = start + 2 + view.getUint16(start, little) * 12;
   }
-  throw new DamagedMetadata("TIFF directories go round in a circle");
+}
+
+function isLittle(view: DataView): boolean {
+  return view.getUint8(0) === 0x49;
 }
 
 /** An orientation in XMP follows the tag. */
