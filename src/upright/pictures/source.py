@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | NDArray[Any] | Image.Image"
 
 #: What a decoder says of a picture that may be whole and is of a kind that it does not know.
-_LACKING = re.compile("supported|implemented|not configured|can ?not handle|not a whole number", re.IGNORECASE)
+_LACKING = re.compile(
+    "supported|implemented|configured|can ?not handle|whole number|field [0-9]+ missing|labq"
+    "|unable to call VipsForeignLoad",
+    re.IGNORECASE,
+)
 
 #: Which bands of a picture with many are shown as red, green and blue, counted from 1.
 Bands: TypeAlias = tuple[int, int, int]
@@ -59,12 +63,15 @@ class OpenSource:
         return self.file.read()
 
     def broken(self, why: object) -> BrokenPicture:
-        """The error that says that it cannot be decoded, in the last line of what a decoder says."""
+        """The error that says that it cannot be decoded, in the line of what a decoder says that tells most."""
         lines = [line.strip() for line in str(why).splitlines() if line.strip()] or [type(why).__name__]
-        said = "it cannot be decoded" if lines[-1].startswith("unable to ") else lines[-1]
+        if len(lines) > 1 and lines[0].startswith("unable to "):
+            del lines[0]  # pyvips names the operation, and its cause below where it has one
+        said = next((line for line in lines if _LACKING.search(line)), lines[-1])
         if _LACKING.search(said):
             cause = f"a kind of {self.format} that cannot be decoded ({said})"
             return BrokenPicture(cause, source=self.name, remedy="convert it, or fetch it again if it is damaged")
+        said = "its pixels cannot be decoded" if said.startswith("unable to ") else said
         return BrokenPicture(f"damaged {self.format}: {said}", source=self.name, remedy="fetch or scan it again")
 
     @contextmanager

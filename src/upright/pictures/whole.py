@@ -89,9 +89,10 @@ def _plugin(source: OpenSource) -> Any:
 
 def open_instead(source: OpenSource, error: BrokenPicture) -> Picture:
     """Open with Pillow what libvips cannot decode: TIFF with JPEG as before 1995, with 12 bits or with tiles of planes
-    apart, PNG with an odd palette. It is decoded at once. Raises ``error``, which is libvips', where Pillow cannot.
+    apart, PNG with an odd palette. It is decoded at once. Raises ``error``, which is libvips', where Pillow cannot, and
+    where it says that the bytes are damaged.
     """
-    if source.bands is not None:
+    if source.bands is not None or "damaged" in error.cause:
         raise error
     try:
         image = _plugin(source)
