@@ -67,11 +67,13 @@ class OpenSource:
         lines = [line.strip() for line in str(why).splitlines() if line.strip()] or [type(why).__name__]
         if len(lines) > 1 and lines[0].startswith("unable to "):
             del lines[0]  # pyvips names the operation, and its cause below where it has one
-        said = next((line for line in lines if _LACKING.search(line)), lines[-1])
-        if _LACKING.search(said):
-            cause = f"a kind of {self.format} that cannot be decoded ({said})"
-            return BrokenPicture(cause, source=self.name, remedy="convert it, or fetch it again if it is damaged")
-        said = "its pixels cannot be decoded" if said.startswith("unable to ") else said
+        lacking = next((line for line in lines if _LACKING.search(line)), None)
+        if lacking:
+            cause = f"a kind of {self.format} that cannot be decoded ({lacking})"
+            error = BrokenPicture(cause, source=self.name, remedy="convert it, or fetch it again if it is damaged")
+            error.unknown_kind = True
+            return error
+        said = "its pixels cannot be decoded" if lines[-1].startswith("unable to ") else lines[-1]
         return BrokenPicture(f"damaged {self.format}: {said}", source=self.name, remedy="fetch or scan it again")
 
     @contextmanager

@@ -92,7 +92,7 @@ def open_instead(source: OpenSource, error: BrokenPicture) -> Picture:
     apart, PNG with an odd palette. It is decoded at once. Raises ``error``, which is libvips', where Pillow cannot, and
     where it says that the bytes are damaged.
     """
-    if source.bands is not None or "damaged" in error.cause:
+    if source.bands is not None or not error.unknown_kind:
         raise error
     try:
         image = _plugin(source)
@@ -131,16 +131,13 @@ def open_heif(source: OpenSource) -> Picture:
 def open_jxl(source: OpenSource) -> Picture:
     """Open a JPEG XL. Its decoder shows it as its header says; of one made from a JPEG it gives that JPEG's pixels."""
     need("pillow_jxl", "jxl", source=source.name)
-    from PIL import Image
-
     source.check_pages(1)
     source.check_whole(Jxl().size_px(Window(source.file)))  # the decoder opens a file by decoding it
-    source.file.seek(0)
     try:
-        image = Image.OPEN["JXL"][0](source.file, "")
+        image = _plugin(source)
     except RuntimeError as error:  # which advises to build libjxl in another way
         raise source.broken("libjxl cannot decode it") from error
-    shown = jxl.orientation(Window(source.file)) if image.jpeg else ExifOrientation.TOP_LEFT  # type: ignore[attr-defined]
+    shown = jxl.orientation(Window(source.file)) if image.jpeg else ExifOrientation.TOP_LEFT
     return WholePicture(replace(source, exif=shown), image.size, lambda: _loaded(image))
 
 
