@@ -267,6 +267,32 @@ def test_what_does_not_come_to_an_end_is_given_up(visit: Visiting, tiny_site: st
     assert all("Given up after 120 seconds" in card["detail"] for card in cards.values()), cards
 
 
+@pytest.mark.parametrize("name", ["libheif", "pdfium"])
+@pytest.mark.parametrize("portal", [False, True], ids=["no network", "a portal's page"])
+def test_what_could_not_be_fetched_is_fetched_the_next_time(
+    visit: Visiting, tiny_site: str, tmp_path: Path, name: str, portal: bool
+) -> None:
+    ending = "heic" if name == "libheif" else "pdf"
+    before, after = tmp_path / f"before.{ending}", tmp_path / f"after.{ending}"
+    sky(240, 160).save(tmp_path / "sky.pdf")
+    for path in (before, after):
+        shutil.copy(HEIC if name == "libheif" else tmp_path / "sky.pdf", path)
+    opened = visit(tiny_site)
+    context, address = opened.page.context, f"**/{name}.wasm.gz*"
+    context.route(address, lambda route: route.fulfill(body="<html>Log in") if portal else route.abort())
+    opened.add(before)
+    opened.wait_decided(1)
+    detail = opened.cards()[before.name]["detail"]
+    assert f"could not be fetched ({name}: " in detail and "when there is a network" in detail
+    context.unroute(address)
+    opened.add(after)
+    opened.wait_decided(2)
+    cards = opened.cards()
+    assert cards[before.name]["group"] == "failed" and cards[after.name]["group"] != "failed"
+    # The browser itself reports what it could not load.
+    opened.complaints[:] = [text for text in opened.complaints if "ERR_FAILED" not in text]
+
+
 def test_what_no_browser_reads_is_named(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
     (tmp_path / "a.jp2").write_bytes(b"\0\0\0\x0cjP  \r\n\x87\n")
     (tmp_path / "b.jxl").write_bytes(b"\xff\x0a\xfa\x7f")

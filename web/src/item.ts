@@ -174,6 +174,7 @@ export class Item {
   private get whyFailed(): string {
     const { message, kind } = this.error;
     if (kind === "locked") return say("locked");
+    if (kind === "notFetched") return say("notFetched", { reason: message });
     return kind === undefined ? message : kind ? say("foreign", { format: kind }) : say("broken");
   }
 

@@ -22,9 +22,15 @@ export function writingFor(writing: Writing, ways: readonly Way[]): Writing {
   return (ways.some(({ mirrored }) => mirrored) && writing.mirrored) || writing;
 }
 
-/** This browser cannot open a file, which is of that `kind`; "" where it is of none that is known. */
+/**
+ * This browser cannot open a file, which is of that `kind`; "" where it is of none that is known, "locked" where it
+ * needs a password, "notFetched" where what reads it could not be fetched.
+ */
 export class Unreadable extends Error {
-  constructor(readonly kind: string) {
-    super(`unreadable: ${kind}`);
+  constructor(
+    readonly kind: string,
+    message = `unreadable: ${kind}`,
+  ) {
+    super(message);
   }
 }

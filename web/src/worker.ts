@@ -5,6 +5,7 @@ import { squashedPicture, type DecodedPicture } from "../package/src/pixels.js";
 import { tiltOf } from "../package/src/tilt.js";
 import { compose, partsOf, type Way } from "../package/src/turns.js";
 import { fetchKept, forgetKept } from "./kept.js";
+import { once } from "./once.js";
 import { openPage, type Wasm } from "./open.js";
 import { Unreadable } from "./page.js";
 import { saved } from "./save.js";
@@ -16,7 +17,6 @@ declare const VERSIONS: Record<"xnnpack" | "ort" | "pdfium" | "libheif", string>
 const THUMBNAIL_PX = 360;
 const base = new URL(/* @vite-ignore */ "../", import.meta.url);
 const parts: Parts = {};
-let detector: Promise<Detector> | undefined;
 
 const calls: Calls = {
   async open(given, heads) {
@@ -72,12 +72,7 @@ const calls: Calls = {
   },
 };
 
-function opened(): Promise<Detector> {
-  detector ??= open();
-  return detector;
-}
-
-async function open(): Promise<Detector> {
+const opened = once(async (): Promise<Detector> => {
   try {
     const binary = unpacked(`xnnpack/xnnpack.wasm.gz?v=${VERSIONS.xnnpack}`); // beside the model, not before it
     binary.catch(() => undefined);
@@ -86,10 +81,9 @@ async function open(): Promise<Detector> {
     const read = async (address: string) => new Response(await part(address, (response) => response.arrayBuffer()));
     return await Detector.open({ model: new URL("model/", base), fetch: read, wasm: { binary, ort } });
   } catch (error) {
-    detector = undefined;
     return forget("", error);
   }
-}
+});
 
 /** Forget what has this in its address: it may be that which failed. */
 async function forget(part: string, error: unknown): Promise<never> {
@@ -106,16 +100,27 @@ async function part(address: string, read: (response: Response) => Promise<Array
   return (parts[address] = await read(response));
 }
 
-const decoder: Wasm = (name) => unpacked(`decoders/${name}.wasm.gz?v=${VERSIONS[name]}`);
+const decoder: Wasm = (name) =>
+  unpacked(`decoders/${name}.wasm.gz?v=${VERSIONS[name]}`).catch((error: unknown) => {
+    throw new Unreadable("notFetched", `${name}: ${error instanceof Error ? error.message : String(error)}`);
+  });
 
 /** Kept as gzip in a name of its own: no server has to know how to serve it, and PDFium's 5 MB become 2. */
 function unpacked(name: string): Promise<ArrayBuffer> {
-  return part(new URL(name, base).href, async (response) => {
+  const wasm = part(new URL(name, base).href, async (response) => {
     const bytes = await response.arrayBuffer();
-    const head = new Uint8Array(bytes, 0, 2);
     // Some servers announce .gz files as Content-Encoding: gzip; the browser has unpacked those already.
-    return head[0] === 0x1f && head[1] === 0x8b ? unzipped(bytes) : bytes;
+    const whole = startsWith(bytes, 0x1f, 0x8b) ? await unzipped(bytes) : bytes;
+    // A hotel's network answers each address with its own page, which would be kept for ever.
+    if (!startsWith(whole, 0, 0x61, 0x73, 0x6d)) throw new Error("what was fetched is no WebAssembly");
+    return whole;
   });
+  return wasm.catch((error: unknown) => forget(name, error));
+}
+
+function startsWith(bytes: ArrayBuffer, ...head: number[]): boolean {
+  const first = new Uint8Array(bytes).subarray(0, head.length);
+  return head.every((byte, at) => first[at] === byte);
 }
 
 function drawn(picture: DecodedPicture, side: number): Promise<Blob> {

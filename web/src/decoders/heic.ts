@@ -1,5 +1,6 @@
 /** HEIC by libheif, where the browser itself does not read it: the picture as its own `irot` and `imir` show it. */
 import { BitmapPixels, pictureOf, type DecodedPicture } from "../../package/src/pixels.js";
+import { once } from "../once.js";
 import { Unreadable } from "../page.js";
 
 interface Decoded {
@@ -14,11 +15,8 @@ interface Libheif {
   HeifDecoder: new () => { decode(bytes: Uint8Array): Decoded[] };
 }
 
-let opened: Promise<Libheif> | undefined;
-
 export async function openHeic(file: Blob, page: number, wasm: () => Promise<ArrayBuffer>): Promise<[DecodedPicture, number]> {
-  opened ??= open(wasm);
-  const { HeifDecoder } = await opened;
+  const { HeifDecoder } = await opened(wasm);
   const images = new HeifDecoder().decode(new Uint8Array(await file.arrayBuffer()));
   // Page 1 is the primary picture, wherever it is in the file, as in upright's `formats/heif.py`.
   images.sort((a, b) => Number(b.is_primary()) - Number(a.is_primary()));
@@ -35,7 +33,7 @@ export async function openHeic(file: Blob, page: number, wasm: () => Promise<Arr
   }
 }
 
-async function open(wasm: () => Promise<ArrayBuffer>): Promise<Libheif> {
+const opened = once(async (wasm: () => Promise<ArrayBuffer>): Promise<Libheif> => {
   const { default: start } = await import("libheif-js/libheif-wasm/libheif.js");
   return start({ wasmBinary: await wasm() }) as Libheif;
-}
+});

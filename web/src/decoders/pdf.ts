@@ -3,6 +3,7 @@ import { init, type WrappedPdfiumModule } from "@embedpdf/pdfium";
 import { DamagedMetadata } from "../../package/src/exif.js";
 import { BitmapPixels, pictureOf } from "../../package/src/pixels.js";
 import { then, type Turn } from "../../package/src/turns.js";
+import { once } from "../once.js";
 import { Unreadable, type Page, type Writing } from "../page.js";
 
 /** The same as in upright's `pictures/pdf.py`. */
@@ -14,8 +15,6 @@ const RED_FIRST = 0x10;
 const WITH_ALPHA = 1;
 const PASSWORD = 4;
 const INCREMENTAL = 1;
-
-let opened: Promise<WrappedPdfiumModule> | undefined;
 
 export async function openPdf(file: Blob, page: number, wasm: () => Promise<ArrayBuffer>): Promise<Page> {
   return withDocument(file, wasm, async (pdfium, document) => {
@@ -55,8 +54,7 @@ async function withDocument<Answer>(
   wasm: () => Promise<ArrayBuffer>,
   use: (pdfium: WrappedPdfiumModule, document: number) => Promise<Answer>,
 ): Promise<Answer> {
-  opened ??= open(wasm);
-  const pdfium = await opened;
+  const pdfium = await opened(wasm);
   const bytes = new Uint8Array(await file.arrayBuffer());
   const at = pdfium.pdfium.wasmExports.malloc(bytes.length);
   memory(pdfium).set(bytes, at);
@@ -112,8 +110,8 @@ function memory({ pdfium }: WrappedPdfiumModule): Uint8Array<ArrayBuffer> {
   return (pdfium as unknown as { HEAPU8: Uint8Array<ArrayBuffer> }).HEAPU8;
 }
 
-async function open(wasm: () => Promise<ArrayBuffer>): Promise<WrappedPdfiumModule> {
+const opened = once(async (wasm: () => Promise<ArrayBuffer>): Promise<WrappedPdfiumModule> => {
   const pdfium = await init({ wasmBinary: await wasm() });
   pdfium.PDFiumExt_Init();
   return pdfium;
-}
+});
