@@ -25,6 +25,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+#: The remedy for a picture that nothing here can read or change.
+AGAIN = "convert it, or fetch it again if it is damaged"
+
 
 def printable(name: object) -> str:
     """A file name that is safe in one line of a terminal, a log or JSON: control and undecodable bytes escaped."""

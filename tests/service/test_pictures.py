@@ -136,6 +136,24 @@ def test_a_file_that_comes_back_as_it_was_says_why(served, name, query, note):
     assert answer.headers["x-upright-note"].endswith(note)
 
 
+def test_remedies_are_in_the_words_of_a_request(served):
+    frames = io.BytesIO()
+    with Image.open(DEMO / "rocket.jpg") as rocket:
+        small = rocket.resize((60, 40))
+    small.save(frames, "PNG", save_all=True, append_images=[small.rotate(180)])
+    odd = io.BytesIO()
+    small.crop((0, 0, 59, 40)).save(odd, "JPEG")
+    for data, query, remedy in (
+        (frames.getvalue(), "method=reencode", "use method=tag"),
+        (frames.getvalue(), "pixels=true", "leave pixels=true out: its tag changes then"),
+        (odd.getvalue(), "method=turn&edge=refuse", "use edge=trim or method=tag"),
+    ):
+        problem = problem_of(served.client.post(f"/v1/correct?turn=90&{query}", content=data))
+        assert (problem["status"], problem["remedy"]) == (422, remedy)
+        for words in ("method=tag", ""):
+            assert served.client.post(f"/v1/correct?turn=90&{words}", content=data).status_code == 200
+
+
 @pytest.mark.parametrize("asked", ["promise=best", "effort=1", "mirror=true", "straighten=white"])
 def test_a_turn_by_hand_refuses_what_needs_a_decision(served, photo, asked):
     problem = problem_of(served.client.post(f"/v1/correct?turn=90&{asked}", content=photo))
@@ -200,7 +218,9 @@ def test_a_file_that_cannot_be_turned_says_so_and_what_to_do(served):
     answer = served.client.post("/v1/correct", content=lying.getvalue(), params={"turn": 90})
     assert (answer.status_code, answer.content) == (200, lying.getvalue())
     assert answer.headers["x-upright-outcome"] == "cannot be turned"
-    assert answer.headers["x-upright-note"].startswith("no orientation can be written into PCX; correct it alone, with")
+    assert answer.headers["x-upright-note"].startswith(
+        "no orientation can be written into PCX; by the command `upright correct`: correct it alone, with --method"
+    )
 
 
 def test_effort_bounds_the_looks_of_a_service(serve, served):

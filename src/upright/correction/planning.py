@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from ..carriers import ExifTag, exif_edits, has_page, has_thumbnail, read_exif_orientation, sidecar
 from ..carriers.rotate import crooked_pages, rotated
-from ..errors import BrokenPicture, CorrectionError, NotAPicture, NotLossless, TooLarge, UprightError, UsageError
+from ..errors import (
+    AGAIN,
+    BrokenPicture,
+    CorrectionError,
+    Damaged,
+    NotAPicture,
+    NotLossless,
+    TooLarge,
+    UprightError,
+    UsageError,
+)
 from ..formats import Edit, Format, Window, format_in, format_of_suffix
 from ..formats.heif import is_animation
 from ..formats.jpeg import Jpeg
@@ -25,7 +37,9 @@ from .request import Change, Request, Target
 from .shown import check_shown
 from .sidecars import plan_sidecar
 
+_NAMES_A_METHOD = re.compile(r"--method (\w+)\b(?! -o)")
 _THUMBNAIL = "its thumbnail could not be turned and was taken out"
+_WITHOUT_PIXELS = "leave --pixels out: its tag changes then"
 NO_SIDECAR = "leave --sidecar out: each page has its own tag"
 #: Why a page of a PDF is not straightened.
 STAYS = "it was not straightened: its links, notes or form fields would stay where they are"
@@ -45,7 +59,7 @@ def plan(file: Opened, request: Request) -> Change:
     try:
         new = _planned(file.window, file.name, request, target)
     except (NotLossless, BrokenPicture, TooLarge) as error:
-        error.remedy = _fitting(error, row, file.window, request.turn)
+        error.remedy = _working(_fitting(error, row, file.window, request.turn), file, request, target)
         raise
     done = replace(new.correction, note="; ".join(filter(None, (request.note, new.correction.note))))
     return changed(file, request, done, new.edits, new.data, new.check)
@@ -192,13 +206,33 @@ def _fitting(error: UprightError, row: Format | None, window: Window, turn: Turn
     tagged = row is not None and bool(tags & {*row.carriers})
     if error.remedy and (tagged or TAG not in error.remedy):
         return error.remedy
+    if isinstance(error, TooLarge):
+        return error.remedy.removeprefix(f"{TAG}, or ")
     return TAG if tagged else _remedy(row, window, turn)
+
+
+def _working(remedy: str, file: Opened, request: Request, target: str | None) -> str:
+    """That remedy; where the method that it names refuses this picture, too, the first one that does not."""
+    for each in (remedy, TAG, "use --method turn", "use --method reencode"):
+        named = _NAMES_A_METHOD.search(each)
+        if named is None:
+            return each
+        other = replace(request, method=Method(named[1]), pixels=False)
+        try:
+            if other != request and _planned(file.window, file.name, other, target).correction.method != Method.KEEP:
+                return _WITHOUT_PIXELS if request.pixels else each
+        except UprightError:
+            continue
+    return AGAIN
 
 
 def _moves(row: Format, window: Window) -> bool:
     """Whether a picture is an animation."""
-    several = row.container is not None and row.container.pages(window) > 1
-    return row.holds == "frames" and (several or is_animation(window))
+    if row.holds == "pages":
+        return False
+    with suppress(Damaged):  # asked of what an error is about, too
+        return is_animation(window) or (row.container is not None and row.container.pages(window) > 1)
+    return False
 
 
 def _by_tag(window: Window, kept: Correction, request: Request, note: str = "") -> _New:

@@ -28,6 +28,8 @@ def decoding() -> Iterator[None]:
         if isinstance(error, MemoryError) or type(error).__name__.startswith("DecompressionBomb"):
             raise TooLarge("it has too many pixels to be turned in memory", remedy=TAG) from None
         cause = next(iter(str(error).strip().splitlines()), repr(error))
+        if type(error).__name__ == "UnidentifiedImageError":
+            cause = "no decoder knows them"  # Pillow names an object in memory
         raise BrokenPicture(f"its pixels cannot be read or written ({cause})", remedy=TAG) from error
 
 

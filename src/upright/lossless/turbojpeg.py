@@ -10,6 +10,7 @@ from ..errors import EngineError, NotLossless
 from ..formats import Window
 from ..formats.jpeg import frame
 from ..turns import TURBOJPEG_OPERATION, ExifOrientation
+from .proof import TAG
 
 # turbojpeg.h
 PERFECT, TRIM, CROP, _PROGRESSIVE, COPY_NONE, _ARITHMETIC = 1, 2, 4, 32, 64, 128
@@ -93,14 +94,15 @@ def transform(
             failed = library.tjTransform(*arguments, _STOP_ON_WARNING_FLAG)
         if failed:
             words = library.tj3GetErrorStr(handle) if modern else library.tjGetErrorStr2(handle)
-            raise NotLossless(_explained(words.decode(errors="replace")), remedy="use --edge trim or --method tag")
+            raise _explained(words.decode(errors="replace"))
         return ctypes.string_at(result, size.value)
     finally:
         (library.tj3Free if modern else library.tjFree)(result)
         (library.tj3Destroy if modern else library.tjDestroy)(handle)
 
 
-def _explained(words: str) -> str:
+def _explained(words: str) -> NotLossless:
     if "not perfect" in words:
-        return "its sides are not whole numbers of blocks, and the blocks at the edge cannot move"
-    return f"libturbojpeg says: {words}"
+        cause = "its sides are not whole numbers of blocks, and the blocks at the edge cannot move"
+        return NotLossless(cause, remedy="use --edge trim or --method tag")
+    return NotLossless(f"libturbojpeg says: {words}", remedy=TAG)

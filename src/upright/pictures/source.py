@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from ..errors import BrokenPicture, NotAPicture, SourceMissing, TooLarge, UprightError, UsageError, printable
+from ..errors import AGAIN, BrokenPicture, NotAPicture, SourceMissing, TooLarge, UprightError, UsageError, printable
 from ..formats import FORMATS, HEAD_BYTES, cost, sniff
 from ..limits import Limits
 from ..turns import ExifOrientation
@@ -70,7 +70,7 @@ class OpenSource:
         lacking = next((line for line in lines if _LACKING.search(line)), None)
         if lacking:
             cause = f"a kind of {self.format} that cannot be decoded ({lacking})"
-            error = BrokenPicture(cause, source=self.name, remedy="convert it, or fetch it again if it is damaged")
+            error = BrokenPicture(cause, source=self.name, remedy=AGAIN)
             error.unknown_kind = True
             return error
         said = "its pixels cannot be decoded" if lines[-1].startswith("unable to ") else lines[-1]

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +19,7 @@ from ..errors import EngineError, Overloaded, UprightError
 from ..results import Group, Outcome, Promise
 from ..sources import Item
 from .jobs_store import MAX_TRIES, JobsStore, Leased
-from .problems import Refused, StorageFull, problem
+from .problems import Refused, StorageFull, by_request, problem
 from .runner import Ask, Runner
 from .trace import Trace
 
@@ -193,4 +194,5 @@ def _result(outcome: Outcome) -> dict[str, Any]:
         error = None if type(outcome.error) is UprightError else outcome.error
         return problem(error or RuntimeError()) | {"source": outcome.source} | group
     result = outcome.orientation.to_dict() | group
-    return result | ({"correction": outcome.correction.to_dict()} if outcome.correction else {})
+    done = outcome.correction
+    return result | ({"correction": replace(done, remedy=by_request(done.remedy)).to_dict()} if done else {})

@@ -20,7 +20,7 @@ from ..turns import Fill, Turn
 from . import answers
 from .forms import is_form, read_form, read_pictures
 from .openapi import BINARY, header, takes
-from .problems import Refused, problem
+from .problems import Refused, by_request, problem
 from .runner import Ask, while_connected
 from .state import state_of
 from .trace import trace_of
@@ -176,7 +176,7 @@ async def correct(
 
 def _headers_of_correction(wanted: Turn | results.Orientation, done: Correction) -> dict[str, str]:
     """What was done and why; of a file that comes back as it was the reason, and what to do."""
-    note, remedy, why = done.note, done.remedy, "turn=0 asks for no turn"
+    note, remedy, why = done.note, by_request(done.remedy), "turn=0 asks for no turn"
     if isinstance(wanted, results.Orientation):
         why = "it is upright already"
         group = Outcome("", wanted, correction=replace(done, written=True)).group

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -31,6 +32,10 @@ from starlette.responses import Response
 from ..errors import ExtraMissing, Overloaded, UprightError
 
 PROBLEM_TYPE = "application/problem+json"
+#: Options of the command, and the parameters of a request that are the same.
+_AS_PARAMETER = ((r"--(method|edge) (\w+)", r"\1=\2"), (r"--pixels\b", "pixels=true"), (r"--page\b", "page"))
+#: What no request asks for.
+_COMMANDS_ALONE = ("--sidecar", " -o ", "target")
 
 
 class Refused(UprightError):
@@ -120,6 +125,15 @@ def title(status: int) -> str:
     return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Client Closed Request"
 
 
+def by_request(remedy: str) -> str:
+    """A remedy in the words of a request, or as the command's where only that does it."""
+    if any(words in remedy for words in _COMMANDS_ALONE):
+        return f"by the command `upright correct`: {remedy}"
+    for option, parameter in _AS_PARAMETER:
+        remedy = re.sub(option, parameter, remedy)
+    return remedy
+
+
 def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
     """The RFC 9457 object of an error: type, title, status, detail, and as extensions remedy, source, request_id."""
     fields: dict[str, Any] = {"type": "about:blank", "status": 500, "detail": "the service failed; its log knows more"}
@@ -128,7 +142,11 @@ def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
     elif isinstance(error, UprightError):
         fields["status"] = error.http_status
         if error.http_status < 500 or isinstance(error, Refused | Overloaded):
-            fields |= {"type": f"urn:upright:{type(error).__name__}", "detail": error.cause, "remedy": error.remedy}
+            fields |= {
+                "type": f"urn:upright:{type(error).__name__}",
+                "detail": error.cause,
+                "remedy": by_request(error.remedy),
+            }
             fields |= {"source": error.source} if error.source else {}
         elif isinstance(error, ExtraMissing):  # its remedy is for whoever runs the service
             fields |= {"type": "urn:upright:ExtraMissing", "detail": error.cause}
