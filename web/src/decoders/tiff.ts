@@ -15,6 +15,8 @@ const FAX = [2, 3, 4];
 const JPEG = [6, 7];
 /** By bits of a sample and how it is to be understood: of the pictures of 748 TIFF files UTIF showed these as they are. */
 const PHOTOMETRICS: Record<number, number[]> = { 1: [0, 1, PALETTE], 2: [PALETTE], 4: [PALETTE], 8: [0, 1, 2, PALETTE, YCBCR], 16: [2] };
+/** Bits of grey that are unpacked here: UTIF shows none of these, or a part of their range. */
+const GREYS = [4, 16];
 /** Of strips, and of tiles. */
 const LENGTHS = [279, 325];
 const XMP_VALUE = /tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]/;
@@ -33,7 +35,8 @@ export async function openTiff(file: Blob, page: number): Promise<[DecodedPictur
   if (LENGTHS.some((tag) => values(directory, tag).some((length) => length > bytes.byteLength))) throw new Unreadable("");
   const pixels = decoded(() => {
     UTIF.decodeImage(bytes, directory);
-    return new ImageData(new Uint8ClampedArray(UTIF.toRGBA8(directory)), directory.width, directory.height);
+    const shown = isGrey(directory) ? grey(directory) : new Uint8ClampedArray(UTIF.toRGBA8(directory));
+    return new ImageData(shown, directory.width, directory.height);
   });
   const tag = value(directory, ORIENTATION, 1);
   const exif = (tag >= 1 && tag <= 8 ? tag : 1) as ExifOrientation;
@@ -59,15 +62,53 @@ function isShownAsItIs(directory: IFD): boolean {
   const jpeg = JPEG.includes(compression);
   return (
     COMPRESSIONS.includes(compression) &&
-    (PHOTOMETRICS[bits] ?? []).includes(photometric) &&
+    (isGrey(directory) || (PHOTOMETRICS[bits] ?? []).includes(photometric)) &&
     samples <= (photometric === 2 ? 4 : photometric === YCBCR ? 3 : 2) &&
     (bits === 8 || more.every((each) => each === bits)) &&
     (value(directory, 284, 1) === 1 || samples === 1) && // each colour by itself is read as if they were together
     (value(directory, 266, 1) === 1 || FAX.includes(compression)) && // the first pixel in the lowest bit
     value(directory, 339, 1) === 1 && // neither signed nor a fraction
-    value(directory, 317, 1) <= (bits === 8 ? 2 : 1) &&
+    value(directory, 317, 1) <= (bits >= 8 ? 2 : 1) &&
     (photometric === YCBCR ? jpeg && samples === 3 : photometric === 2 || !jpeg)
   );
+}
+
+function isGrey(directory: IFD): boolean {
+  return GREYS.includes(value(directory, 258, 1)) && value(directory, 262, -1) < 2 && value(directory, 277, 1) === 1;
+}
+
+/** Grey of 4 or 16 bits as RGBA. */
+function grey(directory: IFD): Uint8ClampedArray<ArrayBuffer> {
+  const { data, width, height } = directory;
+  const deep = value(directory, 258, 1) === 16;
+  const line = Math.ceil((width * (deep ? 16 : 4)) / 8);
+  // UTIF has put 16 bits into the order of the least byte first.
+  const at = deep
+    ? (x: number, y: number) => data[y * line + 2 * x]! | (data[y * line + 2 * x + 1]! << 8)
+    : (x: number, y: number) => (data[y * line + (x >> 1)]! >> (x & 1 ? 0 : 4)) & 15;
+  const values = new Uint16Array(width * height);
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) values[y * width + x] = at(x, y);
+  const [low, high] = deep ? rangeOf(values) : [0, 15];
+  const white = value(directory, 262, -1) === 0;
+  const shown = new Uint32Array(values.length);
+  values.forEach((each, index) => {
+    const level = Math.floor(Math.min(255, Math.max(0, ((each - low) * 255) / Math.max(high - low, 1e-12))) + 0.5);
+    shown[index] = (white ? 255 - level : level) * 0x010101 + 0xff000000;
+  });
+  return new Uint8ClampedArray(shown.buffer);
+}
+
+/** What becomes black and what white of 16 bits, as upright's `to_8_bits` has it. */
+function rangeOf(values: Uint16Array): [low: number, high: number] {
+  const counts = new Uint32Array(65536);
+  for (const each of values) counts[each]!++;
+  const at = (share: number) => {
+    let [rank, each] = [share * (values.length - 1), 0];
+    while (rank >= counts[each]! && each < 65535) rank -= counts[each++]!;
+    return each;
+  };
+  const [low, high] = [at(0.005), at(0.995)];
+  return high - low >= 65535 / 4 ? [0, 65535] : [low, high];
 }
 
 function value(directory: IFD, tag: number, otherwise: number): number {
