@@ -42,6 +42,7 @@ def write(
     the system or the drive refuses of it is answered. ``commit`` is called with the temporary file and its sha256 right
     before the rename and may raise to prevent it. Raises WriteFailed; the target is then as it was.
     """
+    check_file(target)
     real, lost = Path(os.path.realpath(target)), list[str]()
     folder, temporary = real.parent, None
     try:
@@ -81,6 +82,13 @@ def write(
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+def check_file(target: str) -> None:
+    """Raise `WriteFailed` where a device, a pipe or a folder is there: no file can take its place."""
+    with contextlib.suppress(OSError, ValueError):
+        if not stat.S_ISREG(Path(target).stat().st_mode):
+            raise WriteFailed("what is there is no file", source=target, remedy="name a file; - is standard output")
 
 
 def below(folder: Path, name: PurePath) -> Path:

@@ -7,10 +7,12 @@ orientation alone.
 from __future__ import annotations
 
 import re
+from glob import escape
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..errors import NotLossless
+from ..formats import format_of_suffix
 from ..turns import ExifOrientation
 
 #: ``full``: the suffix is added to the name; ``stem``: it replaces the picture's own.
@@ -36,8 +38,16 @@ def places(picture: str) -> dict[Naming, Path]:
 
 
 def existing(picture: str) -> Path | None:
-    """The sidecar that a picture has."""
-    return next((path for path in places(picture).values() if path.is_file()), None)
+    """The sidecar that a picture has. ``a.xmp`` is that of ``a.nef``, and not of an ``a.jpg`` beside it."""
+    there = next((path for path in places(picture).values() if path.is_file()), None)
+    if there is None or there != places(picture)["stem"] or _is_raw(Path(picture)):
+        return there
+    return None if any(_is_raw(each) for each in Path(picture).parent.glob(f"{escape(there.stem)}.*")) else there
+
+
+def _is_raw(path: Path) -> bool:
+    row = format_of_suffix(path)
+    return row is not None and "raw" in row.carriers
 
 
 def read(sidecar: Path) -> ExifOrientation | None:

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +19,7 @@ from ..decide import allowed
 from ..errors import UsageError, printable
 from ..results import Group, Outcome
 from ..run import Tally, work
-from ..sources import find_items
+from ..sources import find_items, named
 from .options import open_detector
 from .progress import Progress
 
@@ -74,7 +75,7 @@ def go_through(
     }
     items = find_items(sources, wanted=wanted, once=corrector is not None, **where)
     if corrector is not None:
-        items = corrector.placed(items, batch.targets if batch else ())
+        items = corrector.placed(items, batch.targets if batch else (), partial(named, sources, options["lists"]))
     progress = Progress(tally, always=batch is not None, quiet=options["quiet"])
     if progress.counts:
         progress.count(sources, options["lists"], batch.parts if batch else 1)

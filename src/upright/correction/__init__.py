@@ -50,14 +50,16 @@ def corrected_bytes(
     method: Method | None = None,
     edge: Edge = "tag",
     *,
-    page: int = 0,
+    page: int | None = None,
     pixels: bool = False,
     straighten: Fill | None = None,
     limits: Limits = _NO_LIMITS,
 ) -> tuple[bytes, Correction]:
     """The corrected file as bytes, and what was done. Raises as :func:`correct` does."""
     with opened(source) as file:
-        request = Request(Turn.NONE, method, edge, page, limits=limits, pixels=pixels, straighten=straighten)
+        request = Request(
+            Turn.NONE, method, edge, _page(page, turn), limits=limits, pixels=pixels, straighten=straighten
+        )
         change = plan(file, request.answered(turn))
         return b"".join(change.targets[0].pieces()), change.correction
 
@@ -79,7 +81,7 @@ def correct(
     journal: PathLike | Journal | None = None,
     dry_run: bool = False,
     overwrite: bool = False,
-    page: int = 0,
+    page: int | None = None,
     limits: Limits = _NO_LIMITS,
 ) -> Correction:
     """Set a picture upright, into ``target`` or in place.
@@ -100,7 +102,8 @@ def correct(
         journal: where changes in place are written down for :func:`undo`.
         overwrite: replace another file that is already at ``target``.
         limits: of memory, for methods that decode; a detector has its own.
-        page: the page of a multi-page TIFF that is set right; the others stay as they are.
+        page: of a file with several the one that is set right, from 0; the others stay as they are. By default the one
+            that ``turn`` is an answer about, or the first.
 
     A picture that is upright or unsure is kept: copied byte for byte to a target, left alone in place. The target is
     written whole or not at all, and only where the source is still what was looked at. Raises UprightError: the source
@@ -113,7 +116,7 @@ def correct(
     request = Request(
         method=method_named(method),
         edge=edge,
-        page=page,
+        page=_page(page, turn),
         target=goal,
         in_place=in_place,
         limits=limits,
@@ -130,9 +133,19 @@ def correct(
                 from ..detector import shared_detector
 
                 detector = shared_detector()
-            file.look()
-            turn = detector.detect(source, promise=promise, page=page, **{"tilt": True} if straighten else {})
+            if path is not None:
+                file.look()
+            turn = detector.detect(source, promise=promise, page=request.page, **{"tilt": True} if straighten else {})
         return writer.write(plan(file, request.answered(turn)))
+
+
+def _page(page: int | None, turn: Turn | Orientation | int | None) -> int:
+    if not isinstance(turn, Orientation):
+        return page or 0
+    if page not in (None, turn.page):
+        cause = f"the answer is about page {turn.page}, and page {page} is to be corrected"
+        raise UsageError(cause, remedy="leave page out")
+    return turn.page
 
 
 def method_named(name: Method | str | None) -> Method | None:

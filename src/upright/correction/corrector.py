@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .. import atomic
+from ..carriers import sidecar
 from ..errors import CorrectionError, UsageError
+from ..formats import format_of_suffix
 from ..results import Correction, Orientation
 from ..sources import STANDARD_STREAM, Item, item_of, key_hash
 from .opening import Seen, opened
@@ -48,7 +52,9 @@ class Corrector:
         with opened(item.open()) as file:
             if seen:
                 file.facts, file.content = seen
-            elif not self.writer.dry_run:
+                if item.path is None:  # files are compared when they are written
+                    file.check_unchanged()
+            elif not self.writer.dry_run and item.path is not None:
                 file.look()
             request = replace(self.request, target=self.target(item))
 
@@ -72,25 +78,67 @@ class Corrector:
             return self.folder
         return str(atomic.below(Path(self.folder), item.relative))
 
-    def placed(self, items: Iterable[Item], before: Iterable[int] = ()) -> Iterator[Item]:
-        """The items, with an error for each whose target is that of one before it: no item replaces another.
+    def placed(
+        self, items: Iterable[Item], before: Iterable[int] = (), sources: Callable[[], Iterable[str]] = tuple
+    ) -> Iterator[Item]:
+        """The items, with an error for each that would replace another one, or what another one becomes.
 
-        ``before`` are the hashes of targets that earlier parts of the run wrote.
+        ``before`` are the hashes of targets that earlier parts of the run wrote, ``sources`` what was named.
         """
-        taken = set(before)
+        taken, is_source = set(before), _IsSource(sources, self.folder)
         for item in items:
-            if self.folder is None or item.skipped or item.error:
-                yield item
-                continue
-            try:
-                target = self.target(item) or ""
-                if (place := key_hash(target)) in taken:
-                    cause = f"another picture of this run becomes {target} already"
-                    raise CorrectionError(cause, source=item.key, remedy="correct it into another folder")
-                taken.add(place)
-            except CorrectionError as error:
-                item = replace(item, error=error)
+            if not (item.skipped or item.error):
+                try:
+                    self._place(item, taken, is_source)
+                except CorrectionError as error:
+                    item = replace(item, error=error)
             yield item
+
+    def _place(self, item: Item, taken: set[int], is_source: Callable[[str], bool]) -> None:
+        """Reserve the files that an item becomes. Raises `CorrectionError` where one is another item's."""
+        target = self.target(item)
+        real = os.path.realpath(target) if target is not None else None
+        beside = self._sidecar(item, target)
+        if target is not None and real is not None and {key_hash(target), key_hash(real)} & taken:
+            cause = f"another picture of this run becomes {target} already"
+            raise CorrectionError(cause, source=item.key, remedy="correct it into another folder")
+        if beside is not None and key_hash(beside) in taken:
+            cause = f"{Path(beside).name} is the sidecar of another picture of this run"
+            raise CorrectionError(cause, source=item.key, remedy="correct it alone, or use --sidecar=full")
+        itself = real == os.path.realpath(item.path or "")  # which is said when it is planned
+        if real is not None and self.writer.overwrite and not itself and os.path.lexists(real) and is_source(real):
+            cause = f"it would replace {target}, which is a picture of this run"
+            raise CorrectionError(cause, source=item.key, remedy="correct it into another folder")
+        taken.update(key_hash(place) for place in (real, beside) if place is not None)
+
+    def _sidecar(self, item: Item, target: str | None) -> str | None:
+        """The sidecar that an item has, or gets."""
+        row = format_of_suffix(item.path) if item.path is not None else None
+        raw = row is not None and "raw" in row.carriers
+        if item.path is None or not (raw or self.request.sidecar):
+            return None
+        there = sidecar.existing(item.path) if target is None else None
+        return os.path.realpath(there or sidecar.places(target or item.path)[self.request.sidecar or "full"])
+
+
+class _IsSource:
+    """Whether a file that is there is one that the run reads, or has read: named, or in a folder that was named."""
+
+    def __init__(self, names: Callable[[], Iterable[str]], output: str | None) -> None:
+        self._names, self._output = names, os.path.realpath(output or "")
+        self._sources: set[str] | None = None
+
+    def __call__(self, path: str) -> bool:
+        if self._sources is None:
+            self._sources = {os.path.realpath(name) for name in self._names()}
+        real = Path(os.path.realpath(path))
+        # The folder that is written into is not searched where it is in one that is.
+        found = next((str(each) for each in (real, *real.parents) if str(each) in self._sources), None)
+        return found is not None and not (_is_in(self._output, found) and _is_in(str(real), self._output))
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return Path(path).is_relative_to(folder)
 
 
 def _of_page(page: Correction, file: Correction) -> Correction:
@@ -103,7 +151,8 @@ class Later:
     """Notes down what items are while they are decided, and corrects them afterwards if they are still that."""
 
     corrector: Corrector
-    _noted: dict[str, tuple[Item, Seen]] = field(default_factory=dict)
+    #: By key, which two members of a shard may have.
+    _noted: dict[str, deque[tuple[Item, Seen]]] = field(default_factory=dict)
 
     @contextmanager
     def looking_at(self, item: Item) -> Iterator[SetRight | None]:
@@ -117,12 +166,12 @@ class Later:
             forgotten = (
                 item if item.path or item.key == STANDARD_STREAM else replace(item_of(item.key), relative=item.relative)
             )
-            self._noted[item.key] = forgotten, (file.facts, file.content)
+            self._noted.setdefault(item.key, deque()).append((forgotten, (file.facts, file.content)))
             yield None
 
     def set_right(self, key: str, answers: Sequence[Orientation]) -> list[Correction]:
         """Correct an item that was looked at. Raises as writing does."""
-        item, seen = self._noted.pop(key)
+        item, seen = self._noted[key].popleft()
         with self.corrector.looking_at(item.load(), seen) as set_right:
             assert set_right is not None
             return set_right(answers)

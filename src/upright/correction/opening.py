@@ -38,17 +38,16 @@ class Opened:
 
     def look(self) -> None:
         """Record the content, so that `check_unchanged` compares it too. Call it before the picture is decided."""
-        if self.path is not None:
-            self.content = self._content()
+        self.content = self._content()
 
     def check_unchanged(self, *, content: bool = True) -> None:
         """Raises `WriteFailed` where the path leads to another file by now, or to other bytes."""
-        if self.path is None or self.facts is None:
-            return
-        try:
-            same = _identity(Path(self.path).stat()) == _identity(self.facts)
-        except OSError:
-            raise WriteFailed("vanished meanwhile", source=self.path, remedy="run it again") from None
+        same = True
+        if self.path is not None and self.facts is not None:
+            try:
+                same = _identity(Path(self.path).stat()) == _identity(self.facts)
+            except OSError:
+                raise WriteFailed("vanished meanwhile", source=self.path, remedy="run it again") from None
         if not same or (content and self.content is not None and self._content() != self.content):
             raise WriteFailed("changed in the meantime; left alone", source=self.path, remedy="run it again")
 

@@ -13,7 +13,7 @@ from ..formats import Edit, Window, format_in
 from ..results import Correction, Method, Orientation
 from ..turns import Turn
 from .opening import Opened
-from .planning import NO_SIDECAR, STAYS, changed, check_names, plan
+from .planning import NO_MIRROR, NO_SIDECAR, STAYS, changed, check_names, plan
 from .request import Change, Request
 
 _REMEDY = "name one page with --page, and a target"
@@ -31,7 +31,7 @@ def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -
     carriers = row.carriers if row else ()
     check_names(file, request, row.name if row else "")
     asked = {answer.page: request.answered(answer) for answer in answers}
-    turns = {page: each.turn for page, each in asked.items() if each.turn and each.method != Method.KEEP}
+    turns = {page: each.turn for page, each in asked.items() if each.moves and each.method != Method.KEEP}
     tilts = {page: each.tilt for page, each in asked.items() if each.tilt and each.method != Method.KEEP}
     if turns and request.sidecar:
         raise NotLossless("a sidecar says nothing of pages", remedy=NO_SIDECAR)
@@ -41,13 +41,15 @@ def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -
     note = "the tag was changed, not the pixels" * (request.method == Method.TURN)
     edits: list[Edit] = []
     cannot: NotLossless | None = None
+    mirrored = {page for page in turns if asked[page].mirrored and "rotate" in carriers}
+    turns = {page: turn for page, turn in turns.items() if page not in mirrored}
     if "rotate" in carriers:
         crooked = dict.fromkeys(crooked_pages(file.window.at(0, file.window.size)) if tilts else (), STAYS)
     else:
         crooked = dict.fromkeys(tilts, "it was not straightened: pages of one file stay as they are stored")
     tilts = {page: tilt for page, tilt in tilts.items() if page not in crooked}
     exif = {page: read_exif_orientation(file.window, page=page).orientation for page in asked}
-    after = {page: before.then(turns.get(page, Turn.NONE)) for page, before in exif.items()}
+    after = {page: asked[page].after(before) if page in turns else before for page, before in exif.items()}
     try:
         if (turns or tilts) and "rotate" in carriers:
             window, after = file.window, exif
@@ -65,11 +67,13 @@ def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -
 
     corrections = []
     for page, each in asked.items():
-        method, moves = Method.TAG if page in turns or page in tilts else Method.KEEP, each.turn or each.tilt
+        method, moves = Method.TAG if page in turns or page in tilts else Method.KEEP, each.moves or each.tilt
         done = Correction(file.name, "", method, turns.get(page, Turn.NONE), exif[page], after[page], True, False)
         done = replace(done, tilt=tilts.get(page, 0.0))
         said = cannot.cause if cannot and moves else note * (page in turns) or crooked.get(page, "") * bool(each.tilt)
         remedy = cannot.remedy if cannot and moves else ""
+        if page in mirrored:
+            said, remedy = NO_MIRROR
         corrections.append(replace(done, note="; ".join(filter(None, (each.note, said))), remedy=remedy))
     whole = next((each for each in corrections if each.method == Method.TAG), corrections[0])
     return changed(file, request, replace(whole, note=""), tuple(edits), check=check), corrections

@@ -41,6 +41,8 @@ _NAMES_A_METHOD = re.compile(r"--method (\w+)\b(?! -o)")
 _THUMBNAIL = "its thumbnail could not be turned and was taken out"
 _WITHOUT_PIXELS = "leave --pixels out: its tag changes then"
 NO_SIDECAR = "leave --sidecar out: each page has its own tag"
+#: Why a page of a PDF is not mirrored, and what does it.
+NO_MIRROR = ("/Rotate of a PDF cannot mirror a page", "mirror it with another program")
 #: Why a page of a PDF is not straightened.
 STAYS = "it was not straightened: its links, notes or form fields would stay where they are"
 
@@ -54,6 +56,8 @@ def plan(file: Opened, request: Request) -> Change:
     raw = row is not None and "raw" in row.carriers
     if raw and request.tilt:
         raise NotLossless("a raw photograph cannot be straightened", remedy="straighten what it is developed to")
+    if request.page:
+        _check_page(row, file.window, request.page)
     if row is not None and (raw or request.sidecar):
         return _beside(file, request, row, raw)
     try:
@@ -63,6 +67,14 @@ def plan(file: Opened, request: Request) -> Change:
         raise
     done = replace(new.correction, note="; ".join(filter(None, (request.note, new.correction.note))))
     return changed(file, request, done, new.edits, new.data, new.check)
+
+
+def _check_page(row: Format | None, window: Window, page: int) -> None:
+    """Raise `UsageError` for a page that is not there: a JPEG's second directory is its thumbnail."""
+    count = row.container.pages(window) if row and row.container and row.holds else 1
+    if not 0 <= page < count and not (row and row.extra):
+        remedy = f"it has {count}; Python and HTTP count them from 0"
+        raise UsageError(f"it has no page {page + 1}", remedy=remedy)
 
 
 def _beside(file: Opened, request: Request, row: Format, raw: bool) -> Change:
@@ -150,7 +162,15 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         and "rotate" not in carriers
         and (request.moves or tag.orientation != ExifOrientation.TOP_LEFT)
     ):
-        return _by_turn_or(window, kept, form, tag, replace(request, edge="reencode"), target or name, False)
+        return _by_turn_or(
+            window,
+            kept,
+            form,
+            tag,
+            replace(request, edge="trim" if request.edge == "trim" else "reencode"),
+            target or name,
+            False,
+        )
     if not request.moves and not request.tilt:
         # An upright picture is not compressed again, unless its target asks for another format.
         if method == Method.REENCODE and target is not None and _promised(target) not in (None, form):
@@ -158,7 +178,7 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         return _kept(kept)
     if "rotate" in carriers and method != Method.REENCODE:
         if request.mirrored:
-            return _kept(kept, "/Rotate of a PDF cannot mirror a page", "mirror it with another program")
+            return _kept(kept, *NO_MIRROR)
         return _by_rotate(window, kept, request)
     if not form:
         cause = "not a picture in a format that upright knows" if window.size else "the file is empty"
@@ -180,7 +200,10 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         except (NotLossless, TooLarge) as error:
             reason = f"{form} has no tag, and its pixels cannot be turned without loss: {error.cause}"
             return _kept(kept, reason, _fitting(error, row, window, turn))
-    return _kept(kept, f"no orientation can be written into {form}", _remedy(row, window, turn))
+    remedy = _remedy(row, window, turn)
+    if row and row.turner and not _moves(row, window):
+        remedy = "leave --method out: its pixels are turned without loss then"
+    return _kept(kept, f"no orientation can be written into {form}", remedy)
 
 
 def _kept(kept: Correction, note: str = "", remedy: str = "") -> _New:
@@ -351,10 +374,10 @@ def _check_suffix(form: str, name: str, target: str | None) -> None:
     """A new name may not promise another format than the bytes have; one that the source has, too, may."""
     if target is None or not form:
         return
-    promised = _promised(target)
+    promised, row = _promised(target), format_of_suffix(target)
     if promised not in (None, form) and promised != _promised(name):
         raise UsageError(
             f"the target {target!r} is named like {promised}, and the picture stays {form}",
             source=name,
-            remedy="change the name, or use --method reencode to change the format",
+            remedy="change the name" + ", or use --method reencode to change the format" * bool(row and row.written),
         )

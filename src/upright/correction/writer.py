@@ -50,6 +50,7 @@ class Writer:
     def _is_there(self, target: Target) -> bool:
         if target.path is None:
             raise UsageError("there is no place to write to", remedy="give a target, or in_place=True")
+        atomic.check_file(target.path)
         if target.replaces or self.overwrite or not os.path.lexists(target.path):
             return False
         if not _holds(target.path, target.pieces()):
@@ -91,7 +92,8 @@ class Writer:
             target.pieces(),
             like=base.path if base is not None else None,
             keep_times=self.keep_times,
-            overwrite=target.replaces or (self.overwrite and base is not None),
+            # What a journal says was made anew must not have been there.
+            overwrite=target.replaces or (self.overwrite and (base is not None or self.journal is None)),
             commit=commit,
         )
         if self.journal is not None and intent is not None:

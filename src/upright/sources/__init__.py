@@ -28,6 +28,7 @@ __all__ = [
     "is_remote",
     "item_of",
     "key_hash",
+    "named",
     "shard_filter",
 ]
 
@@ -60,7 +61,7 @@ def find_items(
     seen: set[str] | None = set() if once else None
     written = os.path.realpath(output) if output else None
     excluded = Excluded([pattern.removesuffix("/") for pattern in exclude], output=written)
-    everything = [*names, *_listed(lists)]
+    everything = list(named(names, lists))
     if (
         same := next((name for name in everything if Path(name).is_dir() and excluded.is_output(name)), None)
     ) is not None:
@@ -70,6 +71,12 @@ def find_items(
         for item in _guarded(name, _items(name, wanted, load, seen, excluded), wanted):
             passed = not item.skipped and not item.error and excluded.matches(str(item.relative))
             yield Item(item.key, item.relative, skipped="excluded") if passed else item
+
+
+def named(names: Iterable[str], lists: Iterable[str] = ()) -> Iterator[str]:
+    """Every name of a source that is given, and that lists give."""
+    yield from names
+    yield from _listed(lists)
 
 
 def _items(name: str, wanted: Wanted, load: bool, seen: set[str] | None, excluded: Excluded) -> Iterator[Item]:
