@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from upright import doctor
 from upright.cli.doctor import command
 from upright.doctor import examine
+from upright.extras import gpu_line
 from upright.formats import FORMATS
 from upright.model import DEFAULT_MODEL, MODELS_FOLDER
 
@@ -55,10 +56,12 @@ def test_a_model_that_does_not_fit_the_ladder_is_a_problem(tmp_path: Path) -> No
     assert found.state == "problem" and "the ladder is glance, opposite, turned, quarters, close" in found.text
 
 
-def test_two_onnxruntimes_are_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_onnxruntimes_are_a_problem_where_the_cpu_one_won(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_version", lambda name: "1.20")
     (found,) = findings(topic="onnxruntime", state="problem")
-    assert "both installed" in found.text and found.remedy.startswith("pip uninstall -y onnxruntime onnxruntime-gpu")
+    assert "both installed" in found.text and found.remedy == gpu_line()
+    monkeypatch.setattr(doctor, "_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    assert not findings(topic="onnxruntime", state="problem")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +79,17 @@ def test_gpu_troubles(answer: str, words: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(doctor.subprocess, "run", smi)
     problems = findings(topic="gpu", state="problem")
     assert any(words in problem.text for problem in problems)
+
+
+def test_a_gpu_without_a_runtime_has_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = subprocess.CompletedProcess([], 0, "NVIDIA T4, 550.1, 15360, 15000\n", "")
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(doctor.subprocess, "run", lambda *args, **kwargs: answer)
+    monkeypatch.setattr(doctor, "_version", lambda name: "")
+    (problem,) = findings(topic="gpu", state="problem")
+    assert problem.remedy == gpu_line()
+    (note,) = findings(topic="onnxruntime-gpu")
+    assert note.remedy == f"{gpu_line()} if you want it"
 
 
 def test_a_driver_tool_that_fails_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from upright import ExtraMissing, extras
-from upright.extras import install_line, need
+from upright.extras import gpu_line, install_line, need
 
 SOURCE = Path(__file__).parents[1] / "src/upright"
 
@@ -75,6 +75,17 @@ def test_the_install_line_of_an_environment_that_is_not_pips(
     monkeypatch.setattr(extras, "find_spec", lambda name: object() if pip else None)
     monkeypatch.setattr(extras.shutil, "which", lambda name: "/usr/bin/uv" if uv and name == "uv" else None)
     assert install_line("pdf") == line
+    first, again = gpu_line().rsplit(" && ", 1)
+    assert first == line.replace("pdf", "gpu")
+    installer = line.rpartition("&& ")[2].rpartition(" ")[0]
+    assert again == f"{installer} --force-reinstall --no-deps onnxruntime-gpu"
+
+
+def test_the_gpu_line_of_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(extras, "_CLONE", tmp_path)
+    monkeypatch.setattr(extras.shutil, "which", lambda name: str(Path(sys.executable).parent / "pip"))
+    then = "pip install --force-reinstall --no-deps onnxruntime-gpu"
+    assert gpu_line() == f"pip install 'upright[gpu]' && {then}"
 
 
 def test_the_install_line_for_the_python_of_a_distribution(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from .decide import ladder_of
 from .engines import ENGINES, open_engine
 from .errors import ExtraMissing, UprightError
-from .extras import install_line, need
+from .extras import gpu_line, install_line, need
 from .formats import FORMATS
 from .machine import cache_folder, memory_bytes, physical_memory_bytes, processor, processors
 from .model import load_model
@@ -28,6 +28,8 @@ _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16
 _SMALL_MEMORY_BYTES = 512 << 20
 #: The oldest driver that CUDA 12 runs on (CUDA toolkit release notes, table 2, minor version compatibility).
 _OLDEST_DRIVER = 525
+#: The provider that an ONNX Runtime for NVIDIA GPUs has.
+_CUDA = "CUDAExecutionProvider"
 #: Packages that decide what works here, with the extra that installs each.
 _RUNTIMES = {package: extra for runtime in ENGINES.values() for package, extra in runtime.packages.items()}
 _RUNTIMES |= {"ray": "ray", "s3fs": "s3", "pyarrow": "parquet"}
@@ -80,13 +82,14 @@ def _runtimes() -> Iterator[Finding]:
         if found[name]:
             yield Finding(name, "ok", f"version {found[name]}")
         elif extra:
-            yield Finding(name, "note", "not installed", f"{install_line(extra)} if you want it")
-    if found["onnxruntime"] and found["onnxruntime-gpu"]:
+            line = gpu_line() if extra == "gpu" else install_line(extra)
+            yield Finding(name, "note", "not installed", f"{line} if you want it")
+    if found["onnxruntime"] and found["onnxruntime-gpu"] and _CUDA not in _providers():
         yield Finding(
             "onnxruntime",
             "problem",
-            "onnxruntime and onnxruntime-gpu are both installed, in the same folder: the CPU one may win",
-            f"pip uninstall -y onnxruntime onnxruntime-gpu && {install_line('gpu')}",
+            "onnxruntime and onnxruntime-gpu are both installed, in one folder, and the files there are of the CPU one",
+            gpu_line(),
         )
     try:
         onnxruntime = need("onnxruntime", "")
@@ -129,13 +132,8 @@ def _one_gpu(line: str) -> Iterator[Finding]:
             yield Finding("gpu", "problem", f"driver {driver} is too old for CUDA 12", remedy)
         if int(free) < 1024:
             yield Finding("gpu", "problem", f"only {free} MiB are free", "end other programs that use the GPU")
-    if "CUDAExecutionProvider" not in _providers() and not _version("torch"):
-        yield Finding(
-            "gpu",
-            "problem",
-            "there is a GPU, and no runtime that uses it",
-            f"pip uninstall -y onnxruntime && {install_line('gpu')}",
-        )
+    if _CUDA not in _providers() and not _version("torch"):
+        yield Finding("gpu", "problem", "there is a GPU, and no runtime that uses it", gpu_line())
 
 
 def _formats() -> Iterator[Finding]:

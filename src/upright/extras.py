@@ -44,6 +44,15 @@ def install_line(extra: str) -> str:
     return f"{_installer()} {'--editable ' * in_clone}{what}"
 
 
+def gpu_line() -> str:
+    """The command that makes ONNX Runtime use an NVIDIA GPU here, whatever is installed now.
+
+    upright needs ``onnxruntime``, so both packages are installed, into one folder: the GPU's files have to be the last.
+    """
+    again = _installer().rpartition("&& ")[2]  # without ensurepip, which the first half has run
+    return f"{install_line('gpu')} && {again} --force-reinstall --no-deps onnxruntime-gpu"
+
+
 def _installer() -> str:
     """``… install`` for the environment that runs: pipx, uv, or the pip that belongs to this Python."""
     prefix, python = Path(sys.prefix), shlex.quote(sys.executable)

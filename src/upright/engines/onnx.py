@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import EngineError, ModelError
-from ..extras import install_line, need
+from ..extras import gpu_line, need
 from ..machine import cache_folder
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class OnnxEngine:
         if missing := [p for p in PROVIDERS[wanted][:1] if p not in there]:
             raise EngineError(
                 f"this onnxruntime has no {missing[0]}",
-                remedy=f"pip uninstall -y onnxruntime && {install_line('gpu')}, or use --engine onnx:cpu",
+                remedy=f"{gpu_line()}, or use --engine onnx:cpu",
             )
         self._path = path or (model.int8_path if wanted == "int8" else model.onnx_path)
         self._model, self._threads, self._session = model, threads, cast(Any, None)
