@@ -1,4 +1,4 @@
-"""pip install upright[pdf] docling, then: python convert.py scan.pdf photo.jpg
+"""In a clone: pip install ".[pdf]" docling, then: python examples/docling/convert.py scan.pdf photo.jpg
 
 docling's OCR engines are not asked which way up a page is, so it is set right before.
 """

@@ -1,4 +1,4 @@
-"""pip install upright fiftyone, then: python apply_model.py FOLDER
+"""In a clone: pip install . fiftyone, then: python examples/fiftyone/apply_model.py FOLDER
 
 Each sample gets a classification: the clockwise turn that makes it upright, or "unsure".
 """

@@ -1,4 +1,4 @@
-"""pip install upright[pdf] langchain-core, then: python blobs.py scan.pdf photo.jpg
+"""In a clone: pip install ".[pdf]" langchain-core, then: python examples/langchain/blobs.py scan.pdf photo.jpg
 
 Wrap the blob loader that you have; parsers see upright pages.
 """

@@ -1,4 +1,7 @@
-"""pip install upright[pdf] "unstructured[image,pdf]", then: python partition.py scan.jpg"""
+"""In a clone: pip install ".[pdf]" "unstructured[image,pdf]", then:
+
+    python examples/unstructured/partition.py scan.jpg
+"""
 
 import sys
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""pip install upright, then: python gate.py photo.jpg
+"""In a clone: pip install ., then: python examples/vision-model/gate.py photo.jpg
 
 Vision-language models read a page that lies on its side badly, and do not say so. Replace `describe`'s body by the
 call of yours: it gets a Pillow image that is upright.

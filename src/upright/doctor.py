@@ -145,7 +145,7 @@ def _formats() -> Iterator[Finding]:
         except ExtraMissing as error:
             yield Finding("formats", "note" if extra else "problem", f"{what}: {error.cause}", error.remedy)
         except Exception as error:
-            remedy = "pip install --force-reinstall upright"
+            remedy = f"reinstall the package of {decoder}"
             yield Finding("formats", "problem", f"{what}: {decoder} cannot be imported: {error}", remedy)
 
 

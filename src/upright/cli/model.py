@@ -29,7 +29,7 @@ def show(model: str | None) -> None:
     "form",
     type=click.Choice(["onnx", "onnx-int8", "torchscript", "openvino", "tensorrt"]),
     required=True,
-    help="onnx-int8 and torchscript need 'upright[torch]', openvino 'upright[openvino]', tensorrt a GPU.",
+    help="onnx-int8 and torchscript need the extra torch, openvino the extra openvino, tensorrt a GPU.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE")
 @click.option(

@@ -1,4 +1,4 @@
-"""The HTTP service, for ``pip install "upright[serve]"``; see docs/service.md."""
+"""The HTTP service, for which the extra ``serve`` is installed; see docs/service.md."""
 
 from __future__ import annotations
 
