@@ -1,6 +1,6 @@
 """In a clone: pip install ".[pdf]" "unstructured[image,pdf]", then:
 
-    python examples/unstructured/partition.py scan.jpg
+python examples/unstructured/partition.py scan.jpg
 """
 
 import sys

@@ -34,6 +34,15 @@ def test_wrong_paths_methods_and_parameters_are_problems(served, photo):
         problem_of(answer)
 
 
+def test_what_no_route_has_names_what_there_is(served):
+    for method, path, remedy in (
+        ("GET", "/nothing", "/docs lists the routes"),
+        ("GET", "/rotate", "send POST; /docs lists the routes"),
+        ("POST", "/v1/model", "send GET; /docs lists the routes"),
+    ):
+        assert problem_of(served.client.request(method, path))["remedy"] == remedy
+
+
 def test_a_length_that_lies_is_refused(strict):
     head = b"POST /v1/orientation HTTP/1.1\r\nHost: x\r\nX-API-Key: 0123456789abcdef\r\n"
     assert raw(strict.port, head + b"Content-Length: 99999999999999999999\r\n\r\n").startswith(b"HTTP/1.1 4")

@@ -134,11 +134,20 @@ def by_request(remedy: str) -> str:
     return remedy
 
 
+def _remedy_of(error: HTTPException) -> str:
+    """What to do about a path or a method that no route has."""
+    allowed = sorted(filter(None, (error.headers or {}).get("Allow", "").replace(",", " ").split()))
+    if error.status_code == 405 and allowed:
+        return f"send {' or '.join(allowed)}; /docs lists the routes"
+    return "/docs lists the routes" if error.status_code in (404, 405) else ""
+
+
 def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
     """The RFC 9457 object of an error: type, title, status, detail, and as extensions remedy, source, request_id."""
     fields: dict[str, Any] = {"type": "about:blank", "status": 500, "detail": "the service failed; its log knows more"}
     if isinstance(error, HTTPException):
         fields |= {"status": error.status_code, "detail": str(error.detail)}
+        fields |= {"remedy": remedy} if (remedy := _remedy_of(error)) else {}
     elif isinstance(error, UprightError):
         fields["status"] = error.http_status
         if error.http_status < 500 or isinstance(error, Refused | Overloaded):
