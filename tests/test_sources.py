@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from upright.correction import correct
-from upright.errors import SourceMissing, UprightError, UsageError
-from upright.sources import count_items, find_items, item_of, shard_filter, stores
+from upright.errors import BrokenPicture, SourceMissing, TooLarge, UprightError, UsageError
+from upright.limits import Limits
+from upright.sources import count_items, find_items, folders, item_of, shard_filter, shards, stores
 
 DEMO = Path(__file__).parent.parent / "testdata" / "demo"
 
@@ -349,3 +350,50 @@ def test_a_name_of_300_mb_is_not_read(tmp_path: Path, kind: bytes) -> None:
     os.truncate(path, 301 << 20)
     (item,) = find_items([str(path)])
     assert "a head of 314,572,800 bytes" in str(item.error)
+
+
+class Trickle(io.RawIOBase):
+    """A pipe: it gives less than it is asked for, long before its end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._rest = io.BytesIO(data)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._rest.read(min(size, 1000))
+
+
+def test_what_is_held_in_memory_is_whole_or_too_large(
+    tmp_path: Path, shard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = picture(NAMES[0])
+    (tmp_path / NAMES[0]).write_bytes(data)
+    pq.write_table(pa.table({"image": [data]}), tmp_path / "t.parquet")
+    with tarfile.open(tmp_path / "b.tgz", "w:gz") as tar:
+        tar.add(tmp_path / NAMES[0], NAMES[0])
+    named = [f"file://{tmp_path}/{NAMES[0]}", str(shard), str(tmp_path / "b.tgz"), str(tmp_path / "t.parquet"), "-"]
+
+    def first(name: str, load: bool) -> bytes | UprightError | None:
+        monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": Trickle(data)}))
+        try:
+            item = next(find_items([name], load=load)).load()
+        except UprightError as error:
+            return error
+        return item.error or item.data
+
+    for most, load in ((len(data), True), (len(data), False), (len(data) - 1, True), (len(data) - 1, False)):
+        for room in (stores, shards, folders):
+            monkeypatch.setattr(room, "HELD", Limits(max_stream_bytes=most))
+        for name in named:
+            got = first(name, load)
+            if most == len(data):
+                assert got == data, name
+            else:
+                assert isinstance(got, TooLarge) and "a file may be of any size" in got.remedy, name
+    assert isinstance(item_of(f"{shard}/pages/{NAMES[0]}").load().error, TooLarge), "by its key alone, too"
+
+
+def test_a_shard_that_was_cut_since_it_was_listed_gives_no_half_picture(shard: Path) -> None:
+    items = [item for item in find_items([str(shard)], load=False) if not item.skipped]
+    assert items[0].load().data == picture(NAMES[0])
+    os.truncate(shard, 2000)
+    assert isinstance(items[0].load().error, BrokenPicture)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from .errors import TooLarge
+from .errors import TooLarge, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,24 @@ class Limits:
     max_metadata_bytes: int = 64 << 20
     max_stream_bytes: int = 1 << 30
     timeout_s: float = 300.0
+
+    def check_held(self, size_bytes: int, source: str | None, remedy: str) -> None:
+        """Raise `TooLarge` if what is no file here, and so is held in memory whole, has more bytes than is allowed."""
+        if size_bytes > self.max_stream_bytes:
+            cause = f"too large to hold in memory: over the limit max_stream_bytes of {self.max_stream_bytes:,}"
+            raise TooLarge(cause, source=source, remedy=remedy)
+
+    def read_whole(self, stream: Any, source: str | None, remedy: str) -> bytes:
+        """All that a stream still has, to its end. Raises `TooLarge` over the limit, `UsageError` for text."""
+        pieces, size = list[bytes](), 0
+        # A pipe or a socket gives less than it is asked for, long before its end.
+        while piece := stream.read(self.max_stream_bytes + 1 - size):
+            if not isinstance(piece, bytes):
+                raise UsageError("a stream of text is not a picture", remedy="open it in binary mode")
+            pieces.append(piece)
+            size += len(piece)
+            self.check_held(size, source, remedy)
+        return b"".join(pieces)
 
     def too_long(self, source: str | None) -> TooLarge:
         """The error that says that decoding was stopped."""

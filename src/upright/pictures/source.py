@@ -137,7 +137,8 @@ def open_source(source: object, limits: Limits, page: int = 0, bands: Bands | No
     elif isinstance(source, (bytes, bytearray, memoryview)):
         path, name, file = None, "<bytes>", io.BytesIO(source)
     elif hasattr(source, "read"):
-        path, name, file = None, _stream_name(source), io.BytesIO(_read_stream(source, limits))
+        path, name = None, _stream_name(source)
+        file = io.BytesIO(limits.read_whole(source, name, "save it to a file first: a file may be of any size"))
     else:
         raise UsageError(
             f"a {type(source).__name__} is not a picture source",
@@ -185,19 +186,6 @@ def open_file(path: str) -> BinaryIO:
         if not stat.S_ISREG(mode):
             raise SourceMissing("not a regular file", source=path, remedy="pipe it into - instead")
         return at.open("rb")
-
-
-def _read_stream(stream: object, limits: Limits) -> bytes:
-    data: bytes = stream.read(limits.max_stream_bytes + 1)  # type: ignore[attr-defined]
-    if not isinstance(data, bytes):
-        raise UsageError("a stream of text is not a picture", remedy="open it in binary mode")
-    if len(data) > limits.max_stream_bytes:
-        raise TooLarge(
-            f"the stream is over the limit max_stream_bytes of {limits.max_stream_bytes:,}",
-            source=_stream_name(stream),
-            remedy="save it to a file first: a file may be of any size",
-        )
-    return data
 
 
 def _stream_name(stream: object) -> str:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from .. import atomic
-from ..errors import SourceMissing, TooLarge
+from ..errors import SourceMissing
 from ..formats import HEAD_BYTES, sniff
 from ..journal import is_journal
-from ..limits import Limits
 from .excluded import Excluded, folder_of_a_program, ignored_in
 from .item import Item, Wanted
+from .stores import HELD
 
 STANDARD_STREAM = "-"
 
@@ -104,8 +104,4 @@ def no_picture(head: bytes) -> str:
 
 
 def _standard_input() -> bytes:
-    limit = Limits().max_stream_bytes
-    data = sys.stdin.buffer.read(limit + 1)
-    if len(data) > limit:
-        raise TooLarge(f"over the limit of {limit:,} bytes", source=STANDARD_STREAM, remedy="save it to a file first")
-    return data
+    return HELD.read_whole(sys.stdin.buffer, STANDARD_STREAM, "save it to a file first: a file may be of any size")

@@ -14,7 +14,7 @@ from ..extras import need
 from ..formats import HEAD_BYTES
 from .folders import no_picture
 from .item import Item, Wanted
-from .stores import MEMBER_LIMIT_BYTES, opened
+from .stores import HELD, opened
 
 if TYPE_CHECKING:
     from tarfile import TarFile, TarInfo
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 PARQUET_ENDINGS = (".parquet", ".pq")
 _PARQUET_ROWS = 16
+_UNPACK = "unpack the shard to files: a file may be of any size"
 #: Of a long name, or of a pax head: some kilobytes.
 _MOST_HEAD_BYTES = 1 << 20
 
@@ -41,19 +42,15 @@ def tar_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
             if not member.isfile():
                 yield Item(key, relative, skipped="no regular file")
                 continue
-            if member.size > MEMBER_LIMIT_BYTES:
-                large = TooLarge(
-                    f"too large to hold in memory ({member.size:,} bytes)",
-                    source=key,
-                    remedy="unpack the shard to files",
-                )
+            try:
+                HELD.check_held(member.size, key, _UNPACK)
+            except TooLarge as large:
                 yield Item(key, relative, error=large)
                 continue
             stored = shard.extractfile(member)
             data = stored.read(-1 if load else HEAD_BYTES) if stored else b""
             if len(data) < (member.size if load else min(member.size, HEAD_BYTES)):
-                broken = BrokenPicture("the shard ends inside it", source=key, remedy="fetch or write the shard again")
-                yield Item(key, relative, error=broken)
+                yield Item(key, relative, error=_cut_off(key))
             elif reason := no_picture(data[:HEAD_BYTES]):
                 yield Item(key, relative, skipped=reason)
             elif load:
@@ -100,10 +97,13 @@ def parquet_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
             key = f"{name}#{row}"
             if wanted(key):
                 relative = PurePosixPath(PurePosixPath(name).name) / str(row)
-                if load:
-                    yield Item(key, relative, data=_cell_bytes(cell))
-                else:
+                if not load:
                     yield Item(key, relative, fetch=partial(parquet_cell, name, row))
+                    continue
+                try:
+                    yield Item(key, relative, data=_cell_bytes(cell, key))
+                except TooLarge as large:
+                    yield Item(key, relative, error=large)
 
 
 def parquet_count(name: str) -> int:
@@ -117,13 +117,21 @@ def tar_member(name: str, member: str) -> bytes:
     if not name.lower().endswith(".tar"):
         with _opened_tar(name, "r:*") as shard:
             stored = shard.extractfile(member)
-            return stored.read() if stored else b""
+            return HELD.read_whole(stored, f"{name}/{member}", _UNPACK) if stored else b""
     if member not in (index := _tar_index(name)):
         raise SourceMissing("no longer in the shard", source=f"{name}/{member}", remedy="list the shard again")
     start, size = index[member]
+    HELD.check_held(size, f"{name}/{member}", _UNPACK)
     with opened(name) as file:
         file.seek(start)
-        return file.read(size)
+        data = file.read(size)
+    if len(data) < size:
+        raise _cut_off(f"{name}/{member}")
+    return data
+
+
+def _cut_off(key: str) -> BrokenPicture:
+    return BrokenPicture("the shard ends inside it", source=key, remedy="fetch or write the shard again")
 
 
 @contextmanager
@@ -146,12 +154,13 @@ def _tar_index(name: str) -> dict[str, tuple[int, int]]:
 
 def parquet_cell(name: str, row: int) -> bytes:
     """The bytes in one row."""
+    key = f"{name}#{row}"
     with opened(name) as file:
         table = need("pyarrow.parquet", "parquet").ParquetFile(file)
         for group in range(table.num_row_groups):
             rows = table.metadata.row_group(group).num_rows
             if row < rows:
-                return _cell_bytes(_row_group(name, group)[row].as_py())
+                return _cell_bytes(_row_group(name, group)[row].as_py(), key)
             row -= rows
     return b""
 
@@ -177,6 +186,8 @@ def _has_bytes(struct: Any) -> bool:
     return any(struct.field(i).name == "bytes" for i in range(struct.num_fields))
 
 
-def _cell_bytes(cell: Any) -> bytes:
+def _cell_bytes(cell: Any, key: str) -> bytes:
     data = cell["bytes"] if isinstance(cell, dict) else cell
-    return data if isinstance(data, bytes) else b""
+    held = data if isinstance(data, bytes) else b""
+    HELD.check_held(len(held), key, "write it to a file: a file may be of any size")
+    return held

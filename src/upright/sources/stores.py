@@ -17,8 +17,8 @@ T = TypeVar("T")
 
 #: Seconds before the second, third … try of a remote read; a store that is away for longer than all of it is an error.
 RETRY_AFTER_S = (0.5, 1.0, 2.0, 4.0)
-#: A file in a store or a member of a shard is held in memory whole.
-MEMBER_LIMIT_BYTES = Limits().max_stream_bytes
+#: Of what is held in memory whole: a file in a store, a member of a shard, standard input.
+HELD = Limits()
 
 
 def is_remote(name: str) -> bool:
@@ -70,7 +70,7 @@ def read(url: str) -> bytes:
 
     def once() -> bytes:
         with opened(url) as file:
-            return file.read(MEMBER_LIMIT_BYTES)
+            return HELD.read_whole(file, url, "download it, and name the file: a file may be of any size")
 
     return _with_retries(once, url)
 
