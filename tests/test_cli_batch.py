@@ -20,6 +20,8 @@ from PIL import Image
 
 from upright.carriers import read_exif_orientation
 
+from .conftest import upright
+
 DEMO = Path(__file__).parent.parent / "testdata" / "demo"
 BATCH = [sys.executable, "-m", "upright", "batch"]
 
@@ -182,6 +184,57 @@ def test_what_is_passed_over_is_counted(folder: Path, tmp_path: Path) -> None:
     done = batch(pictures, "-o", tmp_path / "r.jsonl", "--report", tmp_path / "r.html")
     assert done.returncode == 0 and len(rows(tmp_path / "r.jsonl")) == 10
     assert "skipped: 1 empty, 1 not a picture" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "cause"),
+    [
+        ([], ["--correct", "out"], "nothing was written for it"),
+        ([], ["--in-place"], "nothing was written for it"),
+        (["--correct", "out", "--dry-run"], ["--correct", "out"], "nothing was written for it"),
+        (["--in-place", "--dry-run"], ["--in-place"], "nothing was written for it"),
+        (["--correct", "out"], ["--in-place"], "it was written to out/page.jpg"),
+        (["--correct", "out"], ["--correct", "other"], "it was written to out/page.jpg"),
+        (["--in-place"], ["--correct", "out"], "it was written to "),
+        ([], ["--careful"], "it was asked for --balanced"),
+        (["--turn", "90", "--dry-run"], ["--turn", "180", "--dry-run"], "it was asked for --turn 90"),
+        (["--turn", "90", "--dry-run"], ["--best"], "it was asked for --turn 90"),
+        (["--correct", "out"], ["--correct", "./out"], ""),
+        (["--in-place"], ["--in-place"], ""),
+        (["--correct", "out"], [], ""),
+        ([], [], ""),
+    ],
+)
+def test_rows_of_another_kind_of_run_are_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: list[str], then: list[str], cause: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    for name in ("page.jpg", "settings.png"):
+        shutil.copy(DEMO / name, tmp_path / "in")
+    (tmp_path / "in" / "a-broken.jpg").write_bytes((DEMO / "page.jpg").read_bytes()[:300])
+    assert upright("batch", "in", "-o", "r.jsonl", *first).returncode == 1, "of the broken one"
+    before = (tmp_path / "r.jsonl").read_bytes()
+    again = upright("batch", "in", "-o", "r.jsonl", *then)
+    assert (tmp_path / "r.jsonl").read_bytes() == before
+    if not cause:
+        assert again.returncode == 1 and "nothing left to do, 3 were done before" in again.stderr
+        return
+    assert again.returncode == 2 and cause in again.stderr and "r.jsonl: line" in again.stderr
+    assert again.stderr.rstrip().endswith("name another output")
+    # A refusal loses no row, also where rows with errors would be taken out.
+    assert upright("batch", "in", "-o", "r.jsonl", "--retry-errors", *then).returncode == 2
+    assert (tmp_path / "r.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("ending", [".JSONL", ".CSV", ".Parquet"])
+def test_endings_in_capitals(tmp_path: Path, ending: str) -> None:
+    out = tmp_path / f"R{ending}"
+    done = upright("batch", DEMO / "page.jpg", "-o", out)
+    assert done.returncode == 0 and out.stat().st_size, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == (
+        {out.name} if ending == ".JSONL" else {out.name, f"{out.name}.jsonl"}
+    )
 
 
 def test_wrong_use_is_one_line(tmp_path: Path) -> None:

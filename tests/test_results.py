@@ -113,6 +113,8 @@ def test_a_file_of_another_program_is_never_written_to(tmp_path: Path, text: str
     path.write_text(text)
     with pytest.raises(UsageError, match="line 1 is not a row of results"):
         ResultsFile(path)
+    with pytest.raises(UsageError, match="line 1 is not a row of results"):
+        ResultsFile(path, retry_errors=True)
     assert path.read_text() == text
 
 

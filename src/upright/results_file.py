@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,17 @@ class ResultsFile:
     Args:
         path: the file; made with its folder where it is missing.
         retry_errors: forget rows with errors, so that their pictures are tried again.
+        refused: says of a row why it does not count as done for this run, or nothing.
 
     Raises:
-        UsageError: another run works on it, or it is not a results file.
+        UsageError: another run works on it, it is not a results file, or a row of it is refused.
         WriteFailed: it cannot be opened or written.
     """
 
-    def __init__(self, path: Path, *, retry_errors: bool = False) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, *, retry_errors: bool = False, refused: Callable[[dict[str, Any]], str] = lambda row: ""
+    ) -> None:
+        self.path, self._refused = path, refused
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -59,12 +62,11 @@ class ResultsFile:
             if not stat.S_ISREG(os.fstat(self._fd).st_mode):
                 raise UsageError("no regular file", source=path, remedy="name another output")
             self._lock()
+            # Read to its end first: what is no results file is left as it is.
+            self._end = self._read_done()
             if retry_errors:
                 self._forget_errors()
-            self.done: set[int] = set()
-            self.targets: set[int] = set()
-            self.groups: Counter[Group] = Counter()
-            self._end = self._read_done()
+                self._end = self._read_done()
         except BaseException:
             os.close(self._fd)
             raise
@@ -119,6 +121,9 @@ class ResultsFile:
     def _read_done(self) -> int:
         """Read the whole lines and cut off an incomplete one; returns where the next line goes."""
         end = 0
+        self.done: set[int] = set()
+        self.targets: set[int] = set()
+        self.groups: Counter[Group] = Counter()
         with open(os.dup(self._fd), "rb") as file:  # noqa: PTH123 -- the locked file, not another one of that name
             file.seek(0)
             for number, line in enumerate(file, 1):
@@ -129,6 +134,9 @@ class ResultsFile:
                     )
                 if row is None:
                     break
+                if why := self._refused(row):
+                    cause = f"line {number} is of a run of another kind: {why}"
+                    raise UsageError(cause, source=self.path, remedy="name another output")
                 end += len(line)
                 self.done.add(key_hash(row["source"]))
                 self.groups[Group(row["outcome"])] += 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import UsageError
-from ..results import Outcome
+from ..errors import UsageError, printable
+from ..results import Group, Outcome, Reason
 from ..results_file import ENDINGS, ResultsFile, read_rows, write_table
 from ..run import Tally
 from ..sources import shard_filter
@@ -65,14 +66,14 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         refuse(context, CORRECTION_NAMES, "is about correcting", "give --correct FOLDER or --in-place too")
     check_sources(sources, options)
     in_shard = shard_filter(options["shard"])
-    rows_path = output if output.suffix == ".jsonl" else output.with_name(output.name + ".jsonl")
+    rows_path = output if output.suffix.lower() == ".jsonl" else output.with_name(output.name + ".jsonl")
     if output != rows_path and output.exists() and not rows_path.exists():
         raise UsageError(f"{output} is another file", remedy="remove it, or name another output")
     if options["report"]:
         from ..report import About, check_report, write_report
 
         check_report(options["report"])
-    with ResultsFile(rows_path, retry_errors=options["retry_errors"]) as results:
+    with ResultsFile(rows_path, retry_errors=options["retry_errors"], refused=_refused(options, folder)) as results:
         batch = Batch(
             in_shard, results.__contains__, int(options["shard"].partition("/")[2]), results.targets, results.groups
         )
@@ -84,6 +85,29 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         about = About(shlex.join(["upright", *sys.argv[1:]]), review=f"upright review {shlex.quote(str(rows_path))}")
         write_report(rows, options["report"], about=about, skipped=tally.skipped)
     finish(tally, f"{_summary(tally)}: {output}", options, corrector)
+
+
+def _refused(options: dict[str, Any], folder: str | None) -> Callable[[dict[str, Any]], str]:
+    """Says of a row that an earlier run left why this run does not take it as done, or nothing."""
+    asked = f"--turn {options['turn']}" if options["turn"] else f"--{options['promise']}"
+    writes = bool(folder or options["in_place"]) and not options["dry_run"]
+
+    def refused(row: dict[str, Any]) -> str:
+        if "error" in row or "promise" not in row:
+            return ""
+        was = f"--turn {row.get('turn')}" if row.get("reason") == Reason.BY_HAND else f"--{row['promise']}"
+        if was != asked:
+            return f"it was asked for {was}"
+        if not writes:
+            return ""
+        done = row.get("correction", {})
+        target = str(done.get("target", ""))
+        if not done or row["outcome"] == Group.WOULD_TURN or (folder and not done.get("written")):
+            return "nothing was written for it"
+        there = Path(target).absolute().is_relative_to(Path(folder).absolute()) if folder else target == row["source"]
+        return "" if there else f"it was written to {printable(target)}"
+
+    return refused
 
 
 def _summary(tally: Tally) -> str:

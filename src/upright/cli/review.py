@@ -99,7 +99,7 @@ def _look(session: Any, sources: tuple[str, ...], options: dict[str, Any], stop:
 
 
 def _is_results(sources: tuple[str, ...]) -> bool:
-    return len(sources) == 1 and sources[0].endswith(".jsonl")
+    return len(sources) == 1 and sources[0].lower().endswith(".jsonl")
 
 
 def _outcomes(
