@@ -1,30 +1,36 @@
 """A folder that is watched: whole files only, once, by one process, and on after a restart."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from upright.carriers import read_exif_orientation
+from upright.cli import cli
 from upright.turns import ExifOrientation
 
 from .conftest import DEMO
 
 pytestmark = pytest.mark.slow
 WATCH = [sys.executable, "-m", "upright", "watch"]
+#: The same, with short intervals.
+SOON = "from upright.cli import main, watch; watch.EVERY_S = 0.1; watch.AGAIN_AFTER_S = 0.5; main()"
 
 
-@contextmanager
-def watching(folder: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
+@contextlib.contextmanager
+def watching(
+    folder: Path, out: Path, *more: str, start: tuple[str, ...] = tuple(WATCH), settle_s: float = 1.5
+) -> Iterator[subprocess.Popen[str]]:
     environment = os.environ | {"XDG_STATE_HOME": str(out.parent / "state")}
-    command = [*WATCH, str(folder), "-o", str(out), "--settle-s", "1.5"]
+    command = [*start, str(folder), "-o", str(out), "--settle-s", str(settle_s), *more]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
@@ -33,11 +39,31 @@ def watching(folder: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def wait_for(path: Path, process: subprocess.Popen[str], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not path.exists():
-        assert process.poll() is None and time.monotonic() < until, path
+def watching_closely(folder: Path, out: Path) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    return watching(folder, out, start=(sys.executable, "-c", SOON, "watch"), settle_s=0.3)
+
+
+def until(reached: Callable[[], object], process: subprocess.Popen[str], seconds: float = 60) -> None:
+    last = time.monotonic() + seconds
+    while not reached():
+        assert process.poll() is None and time.monotonic() < last
         time.sleep(0.05)
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    until(path.exists, process)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """How a watch ends, and what it said."""
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+def is_turned(path: Path) -> bool:
+    with path.open("rb") as file:
+        return read_exif_orientation(file).orientation is ExifOrientation.LEFT_BOTTOM
 
 
 def test_a_scanner_s_folder(tmp_path: Path) -> None:
@@ -82,3 +108,95 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
     ):
         done = subprocess.run([*WATCH, *map(str, words)], capture_output=True, text=True, check=False)
         assert done.returncode == 2 and cause in done.stderr, done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """With a picture that needs a turn."""
+    (tmp_path / "in").mkdir()
+    shutil.copy(DEMO / "page.jpg", tmp_path / "in")
+    return tmp_path / "in"
+
+
+def test_a_file_from_the_future_is_taken(folder: Path, tmp_path: Path) -> None:
+    later = time.time() + 10**6
+    os.utime(folder / "page.jpg", (later, later))
+    with watching_closely(folder, tmp_path / "out") as process:
+        wait_for(tmp_path / "out" / "page.jpg", process)
+        assert ended(process)[0] == 0
+    assert is_turned(tmp_path / "out" / "page.jpg")
+
+
+def test_another_file_in_its_place_is_told_once_and_the_picture_comes_when_it_has_gone(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    shutil.copy2(folder / "page.jpg", out)  # of the same size and times
+    lying = (out / "page.jpg").read_bytes()
+    with watching_closely(folder, out) as process:
+        shutil.copy(DEMO / "settings.png", folder)
+        wait_for(out / "settings.png", process)
+        time.sleep(1.5)
+        assert (out / "page.jpg").read_bytes() == lying
+        (out / "page.jpg").unlink()
+        wait_for(out / "page.jpg", process)
+        code, said = ended(process)
+    assert said.count("another file is at the target") == 1
+    assert code == 0 and "1 already upright, 1 turned, 0 unsure, 0 failed" in said, said
+    assert is_turned(out / "page.jpg")
+
+
+def test_a_folder_that_cannot_be_written_is_tried_again(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_text("in the way")
+    with watching_closely(folder, out) as process:
+        assert process.stderr is not None and "the folder cannot be made" in process.stderr.readline()
+        out.unlink()
+        wait_for(out / "page.jpg", process)
+        code, said = ended(process)
+    assert code == 0 and "1 turned, 0 unsure, 0 failed" in said and is_turned(out / "page.jpg")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_writer_that_pauses_has_its_half_picture_replaced(folder: Path, tmp_path: Path, restarted: bool) -> None:
+    out, whole = tmp_path / "out" / "page.jpg", (folder / "page.jpg").read_bytes()
+    (folder / "page.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    with contextlib.ExitStack() as stack:
+        process = stack.enter_context(watching_closely(folder, out.parent))
+        wait_for(out, process)
+        if restarted:
+            assert ended(process)[0] == 0
+            process = stack.enter_context(watching_closely(folder, out.parent))
+        with (folder / "page.jpg").open("ab") as file:
+            file.write(whole[len(whole) * 2 // 3 :])
+        until(lambda: out.stat().st_size >= len(whole), process)
+        assert is_turned(out)
+        # What somebody changed since is not replaced.
+        out.write_bytes(b"precious")
+        (folder / "page.jpg").write_bytes((DEMO / "astronaut.jpg").read_bytes())
+        assert process.stderr is not None
+        until(lambda: "another file is at the target" in process.stderr.readline(), process)
+        assert ended(process)[0] == 1
+    assert out.read_bytes() == b"precious"
+
+
+def test_what_is_done_is_not_done_again_and_what_was_removed_is(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copy(DEMO / "settings.png", folder)
+    with watching_closely(folder, out) as process:
+        until(lambda: out.is_dir() and len(list(out.glob("*.*g"))) == 2, process)
+        assert ended(process)[0] == 0
+    (out / "settings.png").unlink()
+    with watching_closely(folder, out) as process:
+        wait_for(out / "settings.png", process)
+        code, said = ended(process)
+    assert code == 0 and "1 already upright, 0 unsure" in said
+
+
+def test_help_shows_no_option_that_is_refused() -> None:
+    def shown(command: str) -> set[str]:
+        words = CliRunner().invoke(cli, [command, "--help"]).output.split()
+        return {"--in-place", "--dry-run", "--journal", "--list", "--report"}.intersection(words)
+
+    assert shown("watch") == set() and len(shown("correct")) == 5

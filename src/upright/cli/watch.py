@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .. import atomic
-from ..errors import UsageError
-from ..machine import state_folder
+from ..errors import UsageError, WriteFailed
+from ..results import Group, Outcome
 from ..run import Tally, work
 from ..sources import find_items
 from .answers import printer
@@ -23,10 +21,14 @@ from .options import correction_options, corrector_of, form_options, open_detect
 from .parsing import Command
 from .running import stopping
 
+if TYPE_CHECKING:
+    from .watched import Facts
+
 #: How often the folder is looked through; 1,000 files take 3 ms.
 EVERY_S = 1.0
-#: What a file is: size in bytes and time of its last change.
-Facts: TypeAlias = tuple[int, int]
+#: After this time a picture is tried again that could not be written: a full disk may have room then.
+AGAIN_AFTER_S = 60.0
+_REFUSED = ("in_place", "dry_run", "journal", "lists", "report")
 
 
 @click.command("watch", cls=Command)
@@ -51,27 +53,32 @@ def command(context: click.Context, /, sources: tuple[str, ...], form: str, **op
     SOURCES is one folder; what is in it already is done first. A file is taken once it has stopped growing. Originals
     stay as they are. Ctrl-C or SIGTERM ends it; started again it goes on with what OUT does not have yet.
     """
-    refuse(context, ("in_place", "dry_run", "journal", "lists", "report"), "does not go with watch", "leave it out")
+    from .watched import OwnWriter, alone
+
+    refuse(context, _REFUSED, "does not go with watch", "leave it out")
     if len(sources) != 1 or not Path(sources[0]).is_dir():
         raise UsageError("one folder can be watched", remedy="name a folder; start one `upright watch` for each")
     folder, output = Path(sources[0]), Path(options["output"])
     if output.resolve() == folder.resolve():
         raise UsageError("OUT is the folder that is watched", source=output, remedy="name another folder with -o")
-    tally, show = Tally(), printer(form, options)
-    corrector = corrector_of(options, str(output))
-    with _alone(folder), open_detector(options) as detector, stopping(tally) as stop:
+    tally = Tally()
+    count = _Count(tally, printer(form, options))
+    with alone(folder, output) as record, open_detector(options) as detector, stopping(tally) as stop:
+        writer = OwnWriter(overwrite=options["overwrite"], keep_times=not options["new_times"], record=record)
+        corrector = corrector_of(options, str(output), writer=writer)
         click.echo(f"watching {folder}; press Ctrl-C to end", err=True)
-        done: dict[str, Facts] = {}
+        looks = _Looks(folder, options["settle_s"])
         while not stop.is_set():
-            ready = {path: facts for path, facts in _resting(folder, options["settle_s"]) if done.get(path) != facts}
-            done |= ready
+            ready = looks.take()
             items = find_items(sources, wanted=ready.__contains__, exclude=options["exclude"], output=str(output))
-            wanted = (item for item in items if not _is_there(item.path, corrector.target(item)))
+            wanted = (item for item in items if not record.has(item, ready, corrector.target(item)))
             how = {name: options[name] for name in ("workers", "pages", "together")}
             for outcome in work(wanted, detector, corrector, stop=stop, **how) if ready else ():
-                if not outcome.skipped:
-                    show(outcome)
-                tally.add(outcome)
+                count.add(outcome)
+                if isinstance(outcome.error, WriteFailed):
+                    looks.take_again(outcome.source)
+                elif outcome.correction and outcome.correction.written:
+                    record.note(outcome.source, ready[outcome.source])
             stop.wait(EVERY_S)
     tally.stopped = False
     if tally.done and not options["quiet"]:
@@ -79,36 +86,66 @@ def command(context: click.Context, /, sources: tuple[str, ...], form: str, **op
     sys.exit(tally.exit_code)
 
 
-def _resting(folder: Path, settle_s: float) -> Iterator[tuple[str, Facts]]:
-    """Files that have not changed for ``settle_s``, as `find_items` names them."""
-    latest = time.time() - settle_s
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(parent, name)  # noqa: PTH118 -- pathlib would normalise the user's spelling away
-            try:
-                facts = Path(path).stat()
-            except OSError:
-                continue  # It has gone again.
-            # The time of change and not that of modification, which copying programs set to the original's.
-            if max(facts.st_mtime, facts.st_ctime) <= latest:
-                yield path, (facts.st_size, facts.st_mtime_ns)
+for _parameter in command.params:
+    if isinstance(_parameter, click.Option) and _parameter.name in _REFUSED:
+        _parameter.hidden = True  # It is understood only to be refused with a remedy.
 
 
-def _is_there(source: str | None, target: str | None) -> bool:
-    """Whether an earlier run has written it: a target has the times of its source."""
-    try:
-        return bool(source and target) and Path(str(source)).stat().st_mtime_ns == Path(str(target)).stat().st_mtime_ns
-    except OSError:
-        return False
+@dataclass
+class _Count:
+    """Shows what became of files, and counts each as what became of it last; the same failure again is said once."""
+
+    tally: Tally
+    show: Callable[[Outcome], None]
+    _pages: list[Outcome] = field(default_factory=list)
+    _before: dict[str, list[tuple[str, Group]]] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome) -> None:
+        if outcome.skipped:
+            self.tally.add(outcome)
+            return
+        self._pages.append(outcome)
+        if not outcome.last:
+            return
+        pages, self._pages = self._pages, []
+        now = [(str(page.error or ""), page.group) for page in pages]
+        before = self._before.get(outcome.source, [])
+        if now == before and any(error for error, _ in now):
+            return
+        self.tally.counts.subtract(group for _, group in before)
+        self._before[outcome.source] = now
+        for page in pages:
+            self.show(page)
+            self.tally.add(page)
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold a folder against a second watch. Raises `UsageError`."""
-    name = hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=8).hexdigest()
-    path = state_folder() / "watched" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        if atomic.lock(file.fileno()) is False:
-            raise UsageError("it is being watched already", source=folder, remedy="end the other `upright watch` first")
-        yield
+@dataclass
+class _Looks:
+    """Which files below a folder rest, and which of them were taken already."""
+
+    folder: Path
+    settle_s: float
+    #: What each file is, and since when by this process's clock: times of files may be in the future.
+    _since: dict[str, tuple[Facts, float]] = field(default_factory=dict)
+    _taken: dict[str, Facts] = field(default_factory=dict)
+
+    def take(self) -> dict[str, Facts]:
+        """Files that have not changed for ``settle_s`` and were not taken as they are, as `find_items` names them."""
+        from .watched import facts_of
+
+        now, before, self._since = time.monotonic(), self._since, {}
+        for parent, _, names in os.walk(self.folder):
+            for name in names:
+                path = os.path.join(parent, name)  # noqa: PTH118 -- pathlib would normalise the user's spelling away
+                if facts := facts_of(path):
+                    known = before.get(path, ((), now))
+                    self._since[path] = known if known[0] == facts else (facts, now)
+        resting = {path: facts for path, (facts, since) in self._since.items() if now - since >= self.settle_s}
+        ready = {path: facts for path, facts in resting.items() if self._taken.get(path) != facts}
+        self._taken |= ready
+        return ready
+
+    def take_again(self, path: str) -> None:
+        """Take a file once more, later."""
+        if facts := self._taken.pop(path, None):
+            self._since[path] = facts, time.monotonic() + AGAIN_AFTER_S - self.settle_s

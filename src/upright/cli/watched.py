@@ -1,0 +1,105 @@
+"""What `upright watch` remembers: the pictures that it set right, and the files that it wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from .. import atomic
+from ..correction import Writer
+from ..correction.request import Change
+from ..errors import UsageError, WriteFailed
+from ..machine import state_folder
+from ..results import Correction
+from ..sources import Item
+
+#: What a file is: size in bytes, times of modification (which copying programs set to the original's) and of change.
+Facts: TypeAlias = tuple[int, ...]
+
+
+class Record:
+    """What the pictures were that were set right, and what was written, by path; a later watch reads it again."""
+
+    def __init__(self, path: Path) -> None:
+        self._file, self._known = path.open("ab", buffering=0), dict[str, Facts]()
+        for line in path.read_bytes().split(b"\n"):
+            with suppress(ValueError, TypeError):  # A line that a full disk or a crash cut short is nothing known.
+                name, *facts = json.loads(line)
+                self._known[str(name)] = tuple(facts)
+
+    def has(self, item: Item, found: dict[str, Facts], target: str | None) -> bool:
+        """Whether an item was set right as it is now, and its target is still there."""
+        noted = item.path is not None and self.get(item.path) == found[item.key]
+        return noted and target is not None and os.path.lexists(target)
+
+    def get(self, path: str) -> Facts | None:
+        """What a file was when it was noted."""
+        return self._known.get(os.path.abspath(path))  # noqa: PTH100 -- a link is not followed
+
+    def note(self, path: str, facts: Facts) -> None:
+        """Note what a file is."""
+        name = os.path.abspath(path)  # noqa: PTH100
+        if self._known.get(name) != facts:
+            self._known[name] = facts
+            # Without its line a picture is only looked at once more. It begins with the end of one that was cut short.
+            with suppress(OSError):
+                self._file.write(b"\n" + json.dumps([name, *facts]).encode())
+
+    def close(self) -> None:
+        """Close its file."""
+        self._file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWriter(Writer):
+    """Replaces files that this watch wrote itself and that are unchanged since: their source was not whole yet."""
+
+    record: Record = field(kw_only=True)
+
+    def write(self, change: Change) -> Correction:
+        """As `Writer.write`; what was written is noted."""
+        paths = [target.path for target in change.targets if target.path is not None]
+        before = {path: facts_of(path) for path in paths}
+        there = [path for path in paths if os.path.lexists(path)]
+        own = bool(there) and all(self.record.get(path) == before[path] for path in there)
+        done = Writer(None, self.overwrite or own, self.keep_times).write(change)
+        for path in paths:
+            if (facts := facts_of(path)) and facts != before[path]:
+                self.record.note(path, facts)
+        return done
+
+
+def facts_of(path: str) -> Facts:
+    """What a file is; nothing where it has gone."""
+    try:
+        facts = Path(path).stat()
+    except OSError:
+        return ()
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+@contextmanager
+def alone(folder: Path, output: Path) -> Iterator[Record]:
+    """Hold a folder against a second watch, with the record of what went into ``output``. Raises `UsageError`."""
+    place = state_folder() / "watched"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        file = (place / _short(folder)).open("wb")
+        record = Record(place / f"{_short(folder)}-{_short(output)}.jsonl")
+    except OSError as error:
+        cause = f"what is done cannot be noted: {error.strerror}"
+        raise WriteFailed(cause, source=place, remedy="make it writable, or set XDG_STATE_HOME") from None
+    with file, closing(record):
+        if atomic.lock(file.fileno()) is False:
+            raise UsageError("it is being watched already", source=folder, remedy="end the other `upright watch` first")
+        yield record
+
+
+def _short(folder: Path) -> str:
+    return hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=8).hexdigest()
