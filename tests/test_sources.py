@@ -352,6 +352,38 @@ def test_a_name_of_300_mb_is_not_read(tmp_path: Path, kind: bytes) -> None:
     assert "a head of 314,572,800 bytes" in str(item.error)
 
 
+def packed(path: Path, *members: str, mode: str = "w") -> str:
+    with tarfile.open(path, mode) as tar:
+        for member in members:
+            tar.add(DEMO / "page.jpg", member)
+    return str(path)
+
+
+def test_every_name_that_is_found_is_found_again_by_its_key_alone(tmp_path: Path) -> None:
+    (tmp_path / "b.tar").mkdir()
+    shutil.copy(DEMO / "page.jpg", tmp_path / "b.tar" / "x.parquet#3")
+    named = [
+        packed(tmp_path / "S.TAR", "a.jpg", "sub.tar/b.jpg"),
+        packed(tmp_path / "i.tgz", "backup.tar/a.jpg", mode="w:gz"),
+        packed(tmp_path / "b.tar" / "c.tar", "a.jpg"),
+        packed(tmp_path / "compressed.tar", "a.jpg", mode="w:gz"),
+        packed(tmp_path / "b.tar" / "e.tar.gz", "a.jpg", mode="w:gz"),
+        str(tmp_path / "b.tar" / "x.parquet#3"),
+    ]
+    for name in [*named, *(f"file://{name}" for name in named)]:
+        for item in find_items([name]):
+            for again in (item.forgotten(), item_of(item.key)):
+                data = again.open()
+                assert (data if isinstance(data, bytes) else Path(data).read_bytes()) == picture("page.jpg"), item.key
+    assert len(list(find_items(named))) == 7
+
+
+def test_what_is_before_the_end_of_a_shard_that_ends_early_is_found_again(shard: Path) -> None:
+    shard.write_bytes(shard.read_bytes()[: len(picture(NAMES[0])) + 4000])
+    item = next(find_items([str(shard)]))
+    assert item.forgotten().open() == item_of(item.key).open() == picture(NAMES[0])
+
+
 class Trickle(io.RawIOBase):
     """A pipe: it gives less than it is asked for, long before its end."""
 

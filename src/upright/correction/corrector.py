@@ -14,7 +14,7 @@ from ..carriers import sidecar
 from ..errors import CorrectionError, UsageError
 from ..formats import format_of_suffix
 from ..results import Correction, Orientation
-from ..sources import STANDARD_STREAM, Item, item_of, key_hash
+from ..sources import Item, key_hash
 from .opening import Seen, opened
 from .pages import plan_pages
 from .request import Request
@@ -163,10 +163,7 @@ class Later:
             if not self.corrector.writer.dry_run:
                 file.look()
             # A thousand pictures of a shard are fetched once more rather than held in memory.
-            forgotten = (
-                item if item.path or item.key == STANDARD_STREAM else replace(item_of(item.key), relative=item.relative)
-            )
-            self._noted.setdefault(item.key, deque()).append((forgotten, (file.facts, file.content)))
+            self._noted.setdefault(item.key, deque()).append((item.forgotten(), (file.facts, file.content)))
             yield None
 
     def set_right(self, key: str, answers: Sequence[Orientation]) -> list[Correction]:

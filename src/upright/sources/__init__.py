@@ -17,7 +17,7 @@ from .excluded import Excluded
 from .folders import STANDARD_STREAM, local_items
 from .item import Item, Wanted
 from .shards import PARQUET_ENDINGS, TAR_ENDINGS, parquet_cell, parquet_count, parquet_items, tar_items, tar_member
-from .stores import filesystem, is_remote, listed, read
+from .stores import filesystem, is_remote, kind_of, listed, read
 
 __all__ = [
     "STANDARD_STREAM",
@@ -123,16 +123,30 @@ def _guarded(name: str, items: Iterator[Item], wanted: Wanted) -> Iterator[Item]
 
 def item_of(key: str) -> Item:
     """The picture that `find_items` gave this key, found again by the key alone (slow in compressed shards)."""
+    name = PurePosixPath(PurePosixPath(key).name)
+    if is_remote(key) or (not os.path.lexists(key) and (_is_row(key) or _shard_of(key))):
+        return Item(key, name, fetch=partial(_stored, key))
+    return Item(key, name, path=key)
+
+
+def _stored(key: str) -> bytes:
+    if _is_row(key) and kind_of(key) != "file":
+        at, _, row = key.rpartition("#")
+        return parquet_cell(at, int(row))
+    shard = _shard_of(key)
+    return tar_member(shard, key[len(shard) + 1 :]) if shard else read(key)
+
+
+def _is_row(key: str) -> bool:
     at, _, row = key.rpartition("#")
-    if at.lower().endswith(PARQUET_ENDINGS) and row.isdecimal():
-        return Item(key, PurePosixPath(row), fetch=partial(parquet_cell, at, int(row)))
-    for ending in TAR_ENDINGS:
-        at, found, member = key.partition(f"{ending}/")
-        if found and not Path(at + ending).is_dir():
-            return Item(key, PurePosixPath(member), fetch=partial(tar_member, at + ending, member))
-    if is_remote(key):
-        return Item(key, PurePosixPath(key), fetch=partial(read, key))
-    return Item(key, PurePosixPath(Path(key).name), path=key)
+    return at.lower().endswith(PARQUET_ENDINGS) and row.isdecimal()
+
+
+def _shard_of(key: str) -> str:
+    """The shard that a key leads into, or nothing: folders, and those in a shard, may be called like shards, too."""
+    named = [key[:at] for at, letter in enumerate(key) if letter == "/" and key[:at].lower().endswith(TAR_ENDINGS)]
+    kinds = {name: kind_of(name) for name in named}
+    return next((name for wanted in ("file", "") for name in named if kinds[name] == wanted), "")
 
 
 def count_items(names: Iterable[str], lists: Iterable[str] = ()) -> int | None:

@@ -22,7 +22,7 @@ class Item:
             ``table.parquet#row`` or a URL.
         relative: its place below the folder, shard or store that was named; its own name where it was named itself.
         path: of a file on this machine, which is opened where it is.
-        fetch: gives the bytes of anything else.
+        fetch: gives the bytes of anything else, also once more.
         data: those bytes, once they are here.
         error: why it cannot be worked on.
         skipped: why it is passed over: not a picture, or not wanted.
@@ -41,13 +41,17 @@ class Item:
         if self.fetch is None or self.data is not None:
             return self
         try:
-            return replace(self, data=self.fetch(), fetch=None)
+            return replace(self, data=self.fetch())
         except UprightError as error:
             return replace(self, error=error, fetch=None)
         except Exception as error:
             # Stores raise what their client libraries raise, a damaged shard whatever tarfile and pyarrow do.
             broken = SourceError(f"cannot be read ({type(error).__name__}: {error})", source=self.key)
             return replace(self, error=broken, fetch=None)
+
+    def forgotten(self) -> Item:
+        """The item without its bytes, where they can be fetched again."""
+        return replace(self, data=None) if self.fetch else self
 
     def open(self) -> str | bytes:
         """What `Detector.detect` and `correct` take. Raises what kept the picture away."""

@@ -53,10 +53,9 @@ def tar_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
                 yield Item(key, relative, error=_cut_off(key))
             elif reason := no_picture(data[:HEAD_BYTES]):
                 yield Item(key, relative, skipped=reason)
-            elif load:
-                yield Item(key, relative, data=data)
             else:
-                yield Item(key, relative, fetch=partial(tar_member, name, member.name))
+                again = partial(tar_member, name, member.name)
+                yield Item(key, relative, fetch=again, data=data if load else None)
 
 
 @cache
@@ -97,11 +96,9 @@ def parquet_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
             key = f"{name}#{row}"
             if wanted(key):
                 relative = PurePosixPath(PurePosixPath(name).name) / str(row)
-                if not load:
-                    yield Item(key, relative, fetch=partial(parquet_cell, name, row))
-                    continue
+                again = partial(parquet_cell, name, row)
                 try:
-                    yield Item(key, relative, data=_cell_bytes(cell, key))
+                    yield Item(key, relative, fetch=again, data=_cell_bytes(cell, key) if load else None)
                 except TooLarge as large:
                     yield Item(key, relative, error=large)
 
@@ -113,14 +110,14 @@ def parquet_count(name: str) -> int:
 
 
 def tar_member(name: str, member: str) -> bytes:
-    """The bytes of one member (a compressed shard is read from its beginning: slow)."""
-    if not name.lower().endswith(".tar"):
-        with _opened_tar(name, "r:*") as shard:
-            stored = shard.extractfile(member)
-            return HELD.read_whole(stored, f"{name}/{member}", _UNPACK) if stored else b""
-    if member not in (index := _tar_index(name)):
-        raise SourceMissing("no longer in the shard", source=f"{name}/{member}", remedy="list the shard again")
-    start, size = index[member]
+    """The bytes of one member (a shard that is compressed, or damaged, is read from its beginning: slow)."""
+    try:
+        place = _tar_index(name).get(member) if name.lower().endswith(".tar") else None
+    except SourceError:
+        place = None
+    if place is None:
+        return _searched(name, member)
+    start, size = place
     HELD.check_held(size, f"{name}/{member}", _UNPACK)
     with opened(name) as file:
         file.seek(start)
@@ -128,6 +125,14 @@ def tar_member(name: str, member: str) -> bytes:
     if len(data) < size:
         raise _cut_off(f"{name}/{member}")
     return data
+
+
+def _searched(name: str, member: str) -> bytes:
+    with _opened_tar(name, "r|*") as shard:
+        for each in shard:
+            if each.name == member and (stored := shard.extractfile(each)):
+                return HELD.read_whole(stored, f"{name}/{member}", _UNPACK)
+    raise SourceMissing("no longer in the shard", source=f"{name}/{member}", remedy="list the shard again")
 
 
 def _cut_off(key: str) -> BrokenPicture:

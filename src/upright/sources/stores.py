@@ -26,6 +26,17 @@ def is_remote(name: str) -> bool:
     return "://" in name
 
 
+def kind_of(name: str) -> str:
+    """``file`` or ``directory``, or nothing where there is none or it is not known."""
+    if not is_remote(name):
+        return "file" if Path(name).is_file() else "directory" if Path(name).is_dir() else ""
+    try:
+        system, path = filesystem(name)
+        return str(_with_retries(lambda: system.info(path), name)["type"])
+    except UprightError:
+        return ""
+
+
 def filesystem(url: str) -> tuple[Any, str]:
     """fsspec's file system of a URL, and the path in it. Raises `UsageError`."""
     fsspec = need("fsspec", "s3", source=url)
