@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from PIL import Image
 from upright.correction import correct
 from upright.errors import JournalError, UprightError, WriteFailed
 from upright.journal import run_journal, runs, undo
+
+from .conftest import upright
 
 NOISE = Image.effect_noise((64, 96), 60).convert("RGB")
 
@@ -226,6 +229,66 @@ def test_the_last_run_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert [entry.outcome for entry in undo()] == [expected]
     assert (tmp_path / "g.bmp").read_bytes() == originals["g.bmp"]
     assert (tmp_path / "a.jpg").read_bytes() != originals["a.jpg"]
+
+
+@pytest.fixture
+def no_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def run_in(zone: str, path: Path) -> Path:
+    """The journal of a run that turns this picture, where clocks show the time of this zone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        correct(path, in_place=True, turn=90, journal=(book := run_journal()))
+    time.tzset()
+    return book.path
+
+
+@pytest.mark.usefixtures("no_runs")
+def test_the_last_run_is_the_last_by_time_wherever_the_clock_was(pictures: dict[Path, bytes]) -> None:
+    first, second, third, *_ = pictures
+    early = run_in("Asia/Tokyo", first)
+    # As older versions named them: by the time that the clock shows.
+    early = early.rename(early.with_name("2999-01-01-000000-000000000.jsonl"))
+    late = run_in("America/New_York", second)
+    os.utime(early, (2e9, 2e9))
+    os.utime(late, (2e9 + 1, 2e9 + 1))
+    assert [run.journal for run in runs()] == [late, early]
+    assert [entry.path for entry in undo()] == [str(second)]
+    names = [run_in(zone, third).name for zone in ("Asia/Tokyo", "America/New_York")]
+    assert names == sorted(names) and "Z-" in names[0]
+
+
+@pytest.mark.usefixtures("no_runs")
+def test_a_last_journal_that_cannot_be_read_is_listed_and_stops_undo(pictures: dict[Path, bytes]) -> None:
+    path = next(iter(pictures))
+    correct(path, in_place=True, turn=90, journal=(book := run_journal()))
+    turned = path.read_bytes()
+    later = book.path.with_name("2999-01-01-000000-000000000.jsonl")
+    later.write_text('{"journal": 2, "step": "intent", "where": "/a.jpg"}\n')
+    os.utime(later, (4e9, 4e9))
+    with pytest.raises(JournalError, match=r"last run's journal cannot be used.*version 2.*undo --list"):
+        undo()
+    done = upright("undo")
+    assert (done.returncode, path.read_bytes()) == (1, turned) and str(later) in done.stderr
+    listed = upright("undo", "--list").stdout.splitlines()
+    assert listed[0].startswith(f"{later}: not a journal") and listed[1].startswith(f"{book.path}: 1 change, ")
+    assert upright("undo", book.path).returncode == 0 and path.read_bytes() == pictures[path]
+
+
+@pytest.mark.usefixtures("no_runs")
+def test_undo_says_which_run_it_takes_back(pictures: dict[Path, bytes]) -> None:
+    path = next(iter(pictures))
+    correct(path, in_place=True, turn=90, journal=(book := run_journal()))
+    (empty := run_journal().path).touch()  # of a run that was killed before its first change
+    os.utime(empty, (4e9, 4e9))
+    done = upright("undo")
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(book.path.stat().st_mtime))
+    said = f"taking back the last run: 1 change, {when} in {path.parent}; the journal is {book.path}\n"
+    assert (done.returncode, done.stderr, done.stdout) == (0, said, f"{path}: restored\n")
+    assert path.read_bytes() == pictures[path]
 
 
 def test_where_no_journal_can_be_kept_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

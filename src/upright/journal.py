@@ -79,11 +79,27 @@ class Intent:
 
 
 class Run(NamedTuple):
-    """A run whose journal is in the state folder: how many changes it noted, and the bytes of its backups."""
+    """A run whose journal is in the state folder: its changes, when and where, and the bytes of its backups."""
 
     journal: Path
     changes: int
     backup_bytes: int
+    #: When it noted its last change.
+    ended_s: float
+    #: That has all files that it changed.
+    folder: str = ""
+    #: Why the journal cannot be read.
+    error: JournalError | None = None
+
+    @property
+    def words(self) -> str:
+        """In one line, without the journal's name."""
+        if self.error:
+            return self.error.cause
+        kept = f", {self.backup_bytes / 1e6:,.1f} MB of originals" if self.backup_bytes else ""
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.ended_s))
+        where = f" in {printable(self.folder)}" if self.folder else ""
+        return f"{self.changes:,} change{'s' * (self.changes != 1)}{kept}, {when}{where}"
 
 
 class Journal:
@@ -146,17 +162,54 @@ def run_journal() -> Journal:
     except OSError as error:
         cause = f"no journal can be kept here ({error.strerror}); nothing was changed"
         raise WriteFailed(cause, source=folder, remedy="name a file with --journal") from None
-    return Journal(folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 10**9:09}.jsonl")
+    seconds, rest = divmod(time.time_ns(), 10**9)
+    return Journal(folder / f"{time.strftime('%Y-%m-%d-%H%M%SZ', time.gmtime(seconds))}-{rest:09}.jsonl")
 
 
 def runs() -> list[Run]:
-    """The runs with a journal in the state folder, the last one first."""
-    found = []
-    for path in sorted((state_folder() / "journals").glob("*.jsonl"), reverse=True):
-        with suppress(JournalError):
-            size = sum(backup.stat().st_size for backup in _backups(path).glob("*"))
-            found.append(Run(path, len(read_journal(path)), size))
-    return found
+    """The runs with a journal in the state folder, the last one first, those whose journal cannot be read among them.
+
+    Raises `JournalError` where the folder cannot be read.
+    """
+    folder = state_folder() / "journals"
+    try:
+        found = [_run(path) for path in folder.iterdir() if path.suffix == ".jsonl"]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        cause = f"the journals cannot be listed ({error.strerror})"
+        raise JournalError(cause, source=folder, remedy="make it readable, or name a journal") from None
+    # Not by name alone: older ones have the time of a clock that is set with the season and the place.
+    return sorted(found, key=lambda run: (run.ended_s, run.journal.name), reverse=True)
+
+
+def _run(path: Path) -> Run:
+    entries, error, size = list[Intent | JournalError](), None, 0
+    try:
+        entries = read_journal(path)
+    except JournalError as wrong:
+        error = wrong
+    with suppress(OSError):
+        size = sum(backup.stat().st_size for backup in _backups(path).glob("*"))
+    folders = {str(Path(entry.path).parent) for entry in entries if isinstance(entry, Intent)}
+    with suppress(ValueError):  # on several drives
+        folders = {os.path.commonpath(folders)}
+    return Run(path, len(entries), size, path.lstat().st_mtime, ", ".join(sorted(folders)), error)
+
+
+def last_run() -> Run:
+    """The last run in the state folder that changed something.
+
+    Raises `JournalError` where there is none, or where it cannot be known: a later journal cannot be read.
+    """
+    for run in runs():
+        if run.error:
+            cause = f"the last run's journal cannot be used: {run.error.cause}"
+            remedy = "`upright undo --list` prints all: name the one that is meant"
+            raise JournalError(cause, source=run.journal, remedy=remedy)
+        if run.changes:
+            return run
+    raise JournalError("no run has left a journal", source=state_folder(), remedy="name a journal")
 
 
 def is_journal(path: str | os.PathLike[str]) -> bool:
@@ -174,8 +227,9 @@ def _check_ours(file: IO[bytes], path: Path) -> None:
         raise _no_journal(path)
 
 
-def _no_journal(path: object) -> JournalError:
-    return JournalError("not a journal of upright", source=path, remedy="name a new file, or one given to --journal")
+def _no_journal(path: object, why: str = "") -> JournalError:
+    cause = f"not a journal of upright{why}"
+    return JournalError(cause, source=path, remedy="name a new file, or one given to --journal")
 
 
 def cut_torn_line(file: IO[bytes]) -> None:
@@ -223,8 +277,8 @@ def read_journal(path: str | os.PathLike[str]) -> list[Intent | JournalError]:
                 found.append(Intent.from_line(content))
         except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
             found.append(JournalError(f"line {number} is not a line of a journal ({error})", source=name))
-    if found and all(isinstance(entry, JournalError) for entry in found):
-        raise _no_journal(name)
+    if found and len(wrong := [entry for entry in found if isinstance(entry, JournalError)]) == len(found):
+        raise _no_journal(name, f" that this version can read: {wrong[0].cause}")
     return found
 
 
@@ -241,13 +295,11 @@ def undo(
     an old and a new folder for what is elsewhere. Raises JournalError where the journal itself cannot be read.
 
     Args:
-        journal: by default that of the last run in the state folder.
+        journal: by default that of the last run in the state folder (`last_run`).
         after: leave as many of its first changes as they are.
     """
     if journal is None:
-        if not (known := runs()):
-            raise JournalError("no run has left a journal", source=state_folder(), remedy="name a journal")
-        journal = known[0].journal
+        journal = last_run().journal
     path, places = _absolute(journal), _Places([(_absolute(old), _absolute(new)) for old, new in moved])
     undone = []
     for entry in reversed(read_journal(path)[after:]):

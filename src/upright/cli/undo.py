@@ -20,16 +20,20 @@ import click
 def command(journal: str | None, listed: bool, moved: tuple[tuple[str, str], ...]) -> None:
     """Restore every file that JOURNAL says was changed, byte for byte; without JOURNAL, the last run in place.
 
-    A file that has changed since is left as it is and named; the others are restored. Running it twice is safe.
+    It says which run that is. A file that has changed since is left as it is and named; the others are restored.
+    Running it twice is safe.
     """
     from ..errors import UprightError, printable
-    from ..journal import runs, undo
+    from ..journal import last_run, runs, undo
 
     if listed:
         for run in runs():
-            kept = f", {run.backup_bytes / 1e6:,.1f} MB of originals" if run.backup_bytes else ""
-            click.echo(f"{printable(run.journal)}: {run.changes:,} change{'s' * (run.changes != 1)}{kept}")
+            click.echo(f"{printable(run.journal)}: {run.words}")
         return
+    if journal is None:
+        run = last_run()
+        journal = str(run.journal)
+        click.echo(f"taking back the last run: {run.words}; the journal is {printable(journal)}", err=True)
     failed = 0
     for path, outcome in undo(journal, moved=moved):
         failed += isinstance(outcome, UprightError)
