@@ -5,16 +5,18 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+import upright.atomic
 from upright.correction import correct
 from upright.errors import JournalError, UprightError, WriteFailed
-from upright.journal import run_journal, runs, undo
+from upright.journal import Intent, Journal, run_journal, runs, undo
 
-from .conftest import upright
+from .conftest import upright as command
 
 NOISE = Image.effect_noise((64, 96), 60).convert("RGB")
 
@@ -174,6 +176,65 @@ def test_nothing_is_changed_when_the_journal_cannot_be_written(pictures: dict[Pa
     assert not list(tmp_path.glob(".upright*"))
 
 
+class FullOnceChanged(Journal):
+    """A journal whose disk is full from the moment that a picture has been changed."""
+
+    def done(self, intent: Intent) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(upright.atomic, "sync", raising(OSError(28, "No space left on device")))
+            super().done(intent)
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("method", ["tag", "turn"])
+def test_a_journal_that_is_full_after_the_change_does_not_make_it_a_failure(
+    pictures: dict[Path, bytes], journal: Path, method: str
+) -> None:
+    path = next(iter(pictures))
+    done = correct(path, in_place=True, turn=90, method=method, journal=FullOnceChanged(journal))
+    assert done.written and path.read_bytes() != pictures[path]
+    why = f"the journal {journal} could not be written (No space left on device)"
+    assert done.note == f"it is changed, and undo can take it back, but {why}"
+    assert outcomes(journal) == ["restored"] and path.read_bytes() == pictures[path]
+
+
+def test_what_cannot_be_written_speaks_of_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upright.atomic, "sync", raising(OSError(28, "No space left on device")))
+    with pytest.raises(WriteFailed) as failed:
+        upright.atomic.write(str(tmp_path / "a"), [b"x"])
+    assert (
+        str(failed.value)
+        == f"{tmp_path}/a: the new file could not be written (No space left on device); free disk space"
+    )
+
+
+def test_the_original_cannot_be_copied(pictures: dict[Path, bytes], journal: Path) -> None:
+    path = next(iter(pictures))
+    Path(f"{journal}.d").touch()
+    with pytest.raises(
+        WriteFailed, match=r"could not be copied beside the journal .*turned.jsonl.*name another journal"
+    ):
+        correct(path, in_place=True, turn=90, method="turn", journal=journal)
+    assert path.read_bytes() == pictures[path]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_nobody_else_can_read_what_is_kept(pictures: dict[Path, bytes], journal: Path, mode: int) -> None:
+    path = next(iter(pictures))
+    path.chmod(mode)
+    correct(path, in_place=True, turn=90, method="turn", journal=journal)
+    folder = Path(f"{journal}.d")
+    assert [each.stat().st_mode & 0o777 for each in (folder, *folder.iterdir(), path)] == [0o700, 0o600, mode]
+    undo(journal)
+    assert path.read_bytes() == pictures[path] and path.stat().st_mode & 0o777 == mode
+
+
 def test_a_move_of_the_folder_is_reported(tmp_path: Path, journal: Path, pictures: dict[Path, bytes]) -> None:
     path = next(iter(pictures))
     correct(path, in_place=True, turn=90, journal=journal)
@@ -271,11 +332,11 @@ def test_a_last_journal_that_cannot_be_read_is_listed_and_stops_undo(pictures: d
     os.utime(later, (4e9, 4e9))
     with pytest.raises(JournalError, match=r"last run's journal cannot be used.*version 2.*undo --list"):
         undo()
-    done = upright("undo")
+    done = command("undo")
     assert (done.returncode, path.read_bytes()) == (1, turned) and str(later) in done.stderr
-    listed = upright("undo", "--list").stdout.splitlines()
+    listed = command("undo", "--list").stdout.splitlines()
     assert listed[0].startswith(f"{later}: not a journal") and listed[1].startswith(f"{book.path}: 1 change, ")
-    assert upright("undo", book.path).returncode == 0 and path.read_bytes() == pictures[path]
+    assert command("undo", book.path).returncode == 0 and path.read_bytes() == pictures[path]
 
 
 @pytest.mark.usefixtures("no_runs")
@@ -284,7 +345,7 @@ def test_undo_says_which_run_it_takes_back(pictures: dict[Path, bytes]) -> None:
     correct(path, in_place=True, turn=90, journal=(book := run_journal()))
     (empty := run_journal().path).touch()  # of a run that was killed before its first change
     os.utime(empty, (4e9, 4e9))
-    done = upright("undo")
+    done = command("undo")
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(book.path.stat().st_mtime))
     said = f"taking back the last run: 1 change, {when} in {path.parent}; the journal is {book.path}\n"
     assert (done.returncode, done.stderr, done.stdout) == (0, said, f"{path}: restored\n")

@@ -34,13 +34,15 @@ def write(
     like: str | None = None,
     keep_times: bool = True,
     overwrite: bool = True,
+    private: bool = False,
     commit: Callable[[str, str], None] | None = None,
 ) -> list[str]:
     """Write ``pieces`` to ``target``, through a symbolic link to the file that it names.
 
     Mode, owner, extended attributes (an ACL among them) and times (where asked) become those of the file ``like``; what
-    the system or the drive refuses of it is answered. ``commit`` is called with the temporary file and its sha256 right
-    before the rename and may raise to prevent it. Raises WriteFailed; the target is then as it was.
+    the system or the drive refuses of it is answered. What is ``private`` is its owner's alone. ``commit`` is called with
+    the temporary file and its sha256 right before the rename and may raise to prevent it. Raises WriteFailed; the target
+    is then as it was.
     """
     check_file(target)
     real, lost = Path(os.path.realpath(target)), list[str]()
@@ -50,7 +52,7 @@ def write(
         # Known before it exists: an interrupt may come the moment that it is made.
         temporary = folder / f"{PREFIX}{_host()}-{os.getpid()}-{os.urandom(4).hex()}{SUFFIX}"
         # What may be private is nobody else's until it has its mode.
-        with open(temporary, "xb", opener=_private if like else None) as file:
+        with open(temporary, "xb", opener=_private if like or private else None) as file:
             handle = file.fileno()
             lock(handle)
             digest = hashlib.sha256()
@@ -72,7 +74,7 @@ def write(
         raise WriteFailed("another file of this name is there", source=target, remedy="use --overwrite") from None
     except OSError as error:
         raise WriteFailed(
-            f"the new file could not be written ({error.strerror or error}); nothing was changed",
+            f"the new file could not be written ({error.strerror or error})",
             source=target,
             remedy="free disk space"
             if error.errno in _NO_ROOM
@@ -225,4 +227,5 @@ def _rename(temporary: Path, real: Path, overwrite: bool) -> None:
             raise FileExistsError from None
         temporary.replace(real)
         return
-    temporary.unlink()
+    with contextlib.suppress(OSError):  # the new file is there; a later run sweeps this name of it away
+        temporary.unlink()

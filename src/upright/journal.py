@@ -117,20 +117,25 @@ class Journal:
         self._one = threading.Lock()
 
     def intend(self, intent: Intent, original: Window | None) -> None:
-        """Write an intent; without edits, copy the original first."""
+        """Write an intent; without edits, copy the original first. Raises `WriteFailed`, `JournalError`."""
         if intent.edits is None and intent.before is not None and original is not None:
             self._back_up(intent.before, original)
         self._append(intent.to_line())
 
     def done(self, intent: Intent) -> None:
-        """Write that the change was made."""
+        """Write that the change was made, which `undo` does not need to know. Raises `WriteFailed`, `JournalError`."""
         self._append({"journal": VERSION, "step": "done", "path": intent.path, "after": intent.after})
 
     def _back_up(self, name: str, original: Window) -> None:
-        self.backups.mkdir(parents=True, exist_ok=True)
+        """Copy an original, for nobody else's eyes: it may be private where the journal is not."""
         backup = self.backups / name
-        if not (backup.exists() and sha256(backup) == name):
-            atomic.write(str(backup), applied(original, ()))
+        try:
+            self.backups.mkdir(parents=True, exist_ok=True, mode=0o700)
+            there = backup.exists() and sha256(backup) == name
+        except OSError as error:
+            raise self._failed("the original could not be copied beside the journal {}", error) from None
+        if not there:
+            atomic.write(str(backup), applied(original, ()), private=True)
         atomic.sync_folder(self.backups.parent)
 
     def _append(self, line: dict[str, Any]) -> None:
@@ -147,11 +152,12 @@ class Journal:
             if fresh:
                 atomic.sync_folder(self.path.parent)
         except OSError as error:
-            raise WriteFailed(
-                f"the journal could not be written ({error.strerror or error}); nothing was changed",
-                source=self.path,
-                remedy="free disk space, or name another journal file",
-            ) from None
+            raise self._failed("the journal {} could not be written", error) from None
+
+    def _failed(self, what: str, error: OSError) -> WriteFailed:
+        # A run puts the picture in the place of the source.
+        cause = f"{what.format(printable(self.path))} ({error.strerror or error})"
+        return WriteFailed(cause, source=self.path, remedy="free disk space, or name another journal file")
 
 
 def run_journal() -> Journal:

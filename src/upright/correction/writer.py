@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import atomic
-from ..errors import CorrectionError, UsageError, WriteFailed
+from ..errors import CorrectionError, JournalError, UsageError, WriteFailed
 from ..journal import Intent, Journal
 from ..results import Correction
 from .request import Change, Target
@@ -42,9 +42,7 @@ class Writer:
         if not todo:
             note = "; ".join(filter(None, (change.correction.note, "the target was there already")))
             return replace(change.correction, note=note, written=True)
-        lost = self._write(todo)
-        said = f"its {', '.join(lost)} could not be kept" if lost else ""
-        note = "; ".join(filter(None, (change.correction.note, said)))
+        note = "; ".join(dict.fromkeys(filter(None, (change.correction.note, *self._write(todo)))))
         return replace(change.correction, note=note, written=True)
 
     def _is_there(self, target: Target) -> bool:
@@ -60,11 +58,11 @@ class Writer:
     def _write(self, targets: Sequence[Target]) -> list[str]:
         """All new files are on the disk before the first takes its name: the next ones are written within a commit.
 
-        Answers what of a file that was replaced could not be kept.
+        Answers what there is to say of it.
         """
         target, *others = targets
         assert target.path is not None
-        base, intent, lost = target.base, None, list[str]()
+        base, intent, said = target.base, None, list[str]()
 
         def commit(temporary: str, digest: str) -> None:
             nonlocal intent
@@ -79,7 +77,7 @@ class Writer:
                 intent = Intent(os.path.realpath(target.path or ""), before, digest, edits)
                 self.journal.intend(intent, base.window if base is not None else None)
             if others:
-                lost.extend(self._write(others))
+                said.extend(self._write(others))
             if base is not None:
                 base.check_unchanged(content=False)
 
@@ -87,7 +85,7 @@ class Writer:
             base.check_unchanged(content=False)
         if not target.replaces:
             _make_folder(Path(target.path).parent)
-        refused = atomic.write(
+        lost = atomic.write(
             target.path,
             target.pieces(),
             like=base.path if base is not None else None,
@@ -96,9 +94,14 @@ class Writer:
             overwrite=target.replaces or (self.overwrite and (base is not None or self.journal is None)),
             commit=commit,
         )
-        if self.journal is not None and intent is not None:
-            self.journal.done(intent)
-        return [*lost, *(refused if target.replaces else ())]
+        if lost and target.replaces:
+            said.append(f"its {', '.join(lost)} could not be kept")
+        try:
+            if self.journal is not None and intent is not None:
+                self.journal.done(intent)
+        except (JournalError, WriteFailed) as error:
+            said.append(f"it is changed, and undo can take it back, but {error.cause}")
+        return said
 
 
 @dataclass(frozen=True, slots=True)
