@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import tempfile
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .engines import open_engine
-from .errors import ModelError, UprightError, UsageError
+from .errors import ModelError, UprightError, UsageError, WriteFailed
 from .extras import need
 from .pictures import open_picture
 from .steps import View, render
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 FORMATS = {"onnx": 1.0, "onnx-int8": 0.99, "torchscript": 1.0, "openvino": 1.0, "tensorrt": 0.99}
 #: A view counts as sure where the model's probability is over this; below, any rounding may decide.
 _SURE = 0.9
+#: What a format writes beside its file.
+_BESIDE = {"onnx": ".json", "openvino": ".bin"}
 #: Views that an export is compared on, and that ranges of int8 are measured on.
 MOST_VIEWS = 256
 #: Of the decisions of upright-1 2.0.0 int8 agrees in 98.1 % (7.5 ms a look) with the first 8 convolutions left float,
@@ -60,37 +64,82 @@ def export(model: Model, form: str, target: Path, pictures: Iterable[str] = ()) 
     Args:
         model: what is exported.
         form: one of `FORMATS`.
-        target: the file; OpenVINO writes a ``.bin`` beside it.
+        target: the file, which is replaced if it is there; OpenVINO writes a ``.bin`` beside it, ONNX a ``.json``.
         pictures: files to compare on; needed for ``onnx-int8``, whose ranges are measured on them. Without, noise and
             flat colours are taken, which show a broken export but not a small loss.
 
     Raises:
-        UsageError: an unknown format, or no pictures for int8.
+        UsageError: an unknown format, no pictures for int8, or a file would be lost that is no earlier export.
         EngineError: a runtime is missing.
-        ModelError: the file decides differently; it is removed again.
+        ModelError: the file decides differently; what was there before stays.
+        WriteFailed: the folder cannot be written.
     """
     if form not in FORMATS:
         raise UsageError(f"no format is called {form!r}", remedy=f"choose one of {', '.join(FORMATS)}")
+    _check_target(model, form, target)
     pixels = _views(model, pictures)
     if form == "onnx-int8" and len(pixels) < 8:
         raise UsageError("int8 needs pictures to measure ranges on", remedy="give --pictures FOLDER with 100 or more")
     if not len(pixels):
         pixels = _patterns(model.input_size_px)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    infer = _WRITERS[form](model, target, pixels)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the target, so that a rename is enough; only what the writer made takes a name there.
+        with tempfile.TemporaryDirectory(prefix=".upright-export-", dir=target.parent) as folder:
+            made = Path(folder, target.name)
+            agreement = _written(model, form, made, target, pixels)
+            for path in sorted(Path(folder).iterdir(), key=made.__eq__):  # the target last: it names what is beside it
+                path.replace(target.parent / path.name)
+    except OSError as error:
+        cause = f"it could not be written ({error.strerror or error})"
+        raise WriteFailed(cause, source=target, remedy="check the folder and the disk's free space") from error
+    return agreement
+
+
+def _written(model: Model, form: str, made: Path, target: Path, pixels: Pixels) -> Agreement:
+    infer = _WRITERS[form](model, made, pixels)
     engine = open_engine(model, "onnx:cpu")
     wanted, found = (_in_parts(call, pixels) for call in (engine.infer, infer))
     engine.close()
     agreement = _compare(form, target, wanted, found)
     if agreement.agree_sure < FORMATS[form]:
-        for path in (target, target.with_suffix(".bin")):
-            path.unlink(missing_ok=True)
         raise ModelError(
             f"of {agreement.sure_views} views that the model is sure of it decides {agreement.agree_sure:.1%} alike",
             source=target,
-            remedy="it was removed; for int8 give more and more typical pictures",
+            remedy="it was not kept; for int8 give more and more typical pictures",
         )
     return agreement
+
+
+def _check_target(model: Model, form: str, target: Path) -> None:
+    """Raises UsageError where a file of the model itself would be replaced, or one that no export wrote."""
+    another = "write to another file"
+    if target.is_dir():
+        raise UsageError("a folder, not a file", source=target, remedy="name a file in it")
+    beside = target.with_suffix(_BESIDE[form]) if form in _BESIDE else None
+    if beside == target or (form == "openvino" and target.suffix != ".xml"):
+        suffix = ".xml" if form == "openvino" else ".onnx"
+        raise UsageError(f"the file of {form} needs another suffix", source=target, remedy=f"name it *{suffix}")
+    for path in filter(None, (target, beside)):
+        if path.exists() and any(own.exists() and path.samefile(own) for own in _own_files(model)):
+            raise UsageError(f"{path.name} is a file of the model itself", source=target, remedy=another)
+    if beside and os.path.lexists(beside) and not _belongs(beside, target):
+        raise UsageError(f"{beside.name} beside it is there already, and not its own", source=target, remedy=another)
+
+
+def _own_files(model: Model) -> list[Path]:
+    return [model.folder / name for name in ("model.onnx", "model.json", "model-int8.onnx", "heads.onnx", "heads.json")]
+
+
+def _belongs(beside: Path, target: Path) -> bool:
+    """Whether an earlier export wrote both: facts name the digest of their model, weights have their graph in XML."""
+    try:
+        if beside.suffix == ".bin":
+            return b"<net " in target.read_bytes()[:1024]
+        facts = json.loads(beside.read_bytes())
+        return bool(facts["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest())
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 def _compare(form: str, target: Path, wanted: NDArray[np.float32], found: NDArray[np.float32]) -> Agreement:
