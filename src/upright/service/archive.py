@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import time
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 
@@ -32,18 +33,37 @@ class _Outlet:
 def zip_stream(store: JobsStore, job: str) -> Iterator[bytes]:
     """A zip of a job's files, a piece of one at a time in memory; stored, because pictures are compressed already."""
     outlet = _Outlet()
-    used: set[str] = set()
+    used: dict[str, bool] = {}
     with zipfile.ZipFile(outlet, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         for number, name, pieces in store.files(job):
-            safe = safe_name(name, number)
-            safe = f"{number}-{posixpath.basename(safe)}" if safe.lower() in used else safe
-            used.add(safe.lower())
+            safe = free_name(safe_name(name, number), number, used)
             with archive.open(zipfile.ZipInfo(safe, time.gmtime()[:6]), "w") as entry:
                 for piece in pieces:
                     entry.write(piece)
                     yield outlet.take()
             yield outlet.take()
     yield outlet.take()
+
+
+def free_name(name: str, number: int, used: dict[str, bool]) -> str:
+    """A name that can be unpacked beside the ``used`` ones, to which it is added.
+
+    ``used`` says of each path whether it is a file; else it is a folder. Systems see different names as one: they
+    ignore case, how an accent is written, or a dot at the end.
+    """
+    free, base, again = name, posixpath.basename(name), 0
+    while True:
+        key = "/".join(part.rstrip(" .") for part in _folded(free).split("/"))
+        folders = [key[:at] for at, c in enumerate(key) if c == "/"]
+        if key not in used and not any(used.get(folder) for folder in folders):
+            used |= dict.fromkeys(folders, False) | {key: True}
+            return free
+        free = f"{number}-{again}-{base}" if again else f"{number}-{base}"
+        again += 1
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def safe_name(name: str, number: int) -> str:
