@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import random
 import sqlite3
 import subprocess
+import threading
 import time
 
 import pytest
 from PIL import Image
 
 from upright import Overloaded, UsageError
-from upright.service import jobs_file
+from upright.service import jobs_file, jobs_store
 from upright.service.jobs_store import JobsStore
 from upright.service.problems import BodyTooLarge, JobsUnusable, NotHere, StorageFull
 
@@ -182,3 +184,77 @@ def test_the_reserve_is_taken_again(path):
     assert reserve.stat().st_blocks * 512 >= 16 << 20
     with pytest.raises(NotHere):
         store.delete("none", "")
+
+
+def of_another_program(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript("CREATE TABLE jobs (id INTEGER PRIMARY KEY, finished REAL); INSERT INTO jobs VALUES (1, 1.0)")
+
+
+def of_an_earlier_schema(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript(jobs_store._SCHEMA + "ALTER TABLE pictures DROP COLUMN fence")
+
+
+def of_a_later_schema(path):
+    JobsStore(str(path), max_mb=8)
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 2")
+    path.with_name("jobs.sqlite.reserve").unlink()
+
+
+def empty_of_another_program(path):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript("PRAGMA application_id = 7; CREATE TABLE a (b); DROP TABLE a")
+
+
+@pytest.mark.parametrize(
+    "make", [of_another_program, of_an_earlier_schema, of_a_later_schema, empty_of_another_program]
+)
+def test_a_database_that_is_not_ours_is_refused_and_left_as_it_was(path, make):
+    make(path)
+    before, names = path.read_bytes(), sorted(path.parent.iterdir())
+    with pytest.raises(UsageError, match="give --jobs a new file"):
+        JobsStore(str(path), max_mb=8)
+    assert (path.read_bytes(), sorted(path.parent.iterdir())) == (before, names)
+
+
+def test_a_file_from_before_there_was_a_mark_is_taken_with_its_jobs(store, path):
+    job = store.add("", {}, [("a", b"1")])
+    with store.reading() as db:
+        db.executescript("PRAGMA application_id = 0; PRAGMA user_version = 0")
+    again = JobsStore(str(path), max_mb=8)
+    assert again.status(job, "")["pictures"] == 1
+    with again.reading() as db:
+        assert db.execute("PRAGMA application_id").fetchone() == (0x55705269,)
+
+
+@pytest.mark.parametrize("notes", [b"my notes", bytes(17 << 20)])
+def test_a_file_in_the_place_of_the_reserve_is_refused_or_left_alone(path, notes):
+    reserve = path.with_name("jobs.sqlite.reserve")
+    reserve.write_bytes(notes)
+    with pytest.raises(UsageError, match="move it away"):
+        JobsStore(str(path), max_mb=8)
+    reserve.unlink()
+    store = JobsStore(str(path), max_mb=8)
+    reserve.write_bytes(notes)
+    assert not store.free_reserve()
+    store.sweep(1)
+    assert reserve.read_bytes() == notes
+    assert JobsStore(str(path.with_name("other.sqlite")), max_mb=8).free_reserve()
+
+
+def test_a_thread_that_comes_after_the_file_was_replaced_does_not_touch_the_new_one(store, path):
+    path.unlink()
+    of_another_program(path)
+    before, found = path.read_bytes(), []
+
+    def read() -> None:
+        with pytest.raises(JobsUnusable, match="moved or deleted") as caught:
+            store.waiting()
+        found.append(caught.value)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    thread.join()
+    assert found and path.read_bytes() == before
