@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import struct
 import subprocess
@@ -20,9 +21,11 @@ from playwright.sync_api import expect
 
 from upright import Detector, Orientation, correct
 from upright.carriers import exif_edits, read_exif_orientation
+from upright.errors import NotLossless
 from upright.formats import Window, applied
 from upright.formats.heif import Meta
 from upright.pictures import open_picture
+from upright.results import Method
 from upright.turns import Turn
 
 from ..attacks.make import files as attacks
@@ -190,6 +193,34 @@ def test_heic_and_avif_are_turned_by_irot(visit: Visiting, tiny_site: str, tmp_p
         wanted = lies.then(Turn.RIGHT).mirror()
         mirrored = b"".join(applied(Window(source.read_bytes()), exif_edits(source.read_bytes(), wanted)))
         assert opened.save(source.name, tmp_path / "saved").read_bytes() == mirrored, source.name
+
+
+def test_frames_beside_a_still_picture_are_not_broken(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    """Where its frames lie stands in a box of their own, which a longer table of items would leave wrong."""
+    first, *rest = sheets([90, 90, 90])
+    first.save(tmp_path / "frames.avif", save_all=True, append_images=rest)
+    frames = (tmp_path / "frames.avif").read_bytes()
+    assert frames[8:12] == b"avis" and b"moov" in frames
+    still = frames[:8] + b"avif" + frames[12:]  # as avifenc writes them, but for the brand that comes first
+    other = still.replace(b"avis", b"miaf")
+    beside = {"fragments": b"moof", "index": b"mfra", "items": b"meco"}  # with those items the page makes a PNG
+    files = {"still": still} | {name: other.replace(b"moov", kind) for name, kind in beside.items()}
+    for name, data in files.items():
+        (tmp_path / f"{name}.avif").write_bytes(data)
+    opened = visit(tiny_site)
+    opened.add(*(tmp_path / f"{name}.avif" for name in ("frames", *files)))
+    opened.wait_decided(1 + len(files))
+    (tmp_path / "saved").mkdir()
+    for name, card in opened.cards().items():
+        source = tmp_path / name
+        assert re.search("animation|further items", correct(source, tmp_path / "saved" / name, turn=90).note)
+        if name == "items.avif":
+            assert (card["group"], card["note"][:18]) == ("turned", "Saved as a new PNG"), card
+            continue
+        with pytest.raises(NotLossless, match="animation"):
+            correct(source, tmp_path / "again.avif", turn=90, method=Method.REENCODE)
+        assert (card["group"], card["note"][:15]) == ("cannot", "Left as it is: "), card
+        assert opened.save(name, tmp_path / "saved").read_bytes() == source.read_bytes(), name
 
 
 def test_page_one_of_a_heic_is_its_primary_picture(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:

@@ -1,9 +1,14 @@
-/** Whether there is more than one picture in a GIF, WebP or AVIF, which a PNG would lose. */
+import { boxes, SEQUENCE } from "./decoders/boxes.js";
+
+/** Whether there are frames in a GIF, WebP, HEIC or AVIF, which a PNG would lose. Throws `DamagedMetadata`. */
 export function isAnimated(bytes: Uint8Array): boolean {
   const head = new TextDecoder("latin1").decode(bytes.subarray(0, 64));
   if (head.startsWith("GIF8")) return frames(bytes) > 1;
   if (head.startsWith("RIFF") && head.slice(8, 16) === "WEBPVP8X") return (bytes[20]! & 2) !== 0;
-  return head.startsWith("ftypavis", 4);
+  if (!head.startsWith("ftyp", 4)) return false;
+  if (head.startsWith("avis", 8)) return true;
+  for (const { kind } of boxes(bytes)) if (SEQUENCE.includes(kind)) return true;
+  return false;
 }
 
 /** Frames of a GIF, two at the most: its blocks are followed, as their bytes may look like anything. */

@@ -13,8 +13,8 @@ import { sniff, type Kind } from "./sniff.js";
 export async function writingOf(file: Blob, pages: number): Promise<Writing> {
   const kind = await sniff(file);
   const bytes = new Uint8Array(await file.arrayBuffer());
-  if (isAnimated(bytes)) return { method: "cannot", why: "animated" };
   try {
+    if (isAnimated(bytes)) return { method: "cannot", why: "animated" };
     const turned = await changedBytes(bytes, kind, Array.from({ length: pages }, () => ({ mirrored: false, turn: 90 })));
     if (turned) return kind === "HEIC" || kind === "AVIF" ? { method: "tag", why: "irot" } : { method: "tag" };
   } catch (error) {

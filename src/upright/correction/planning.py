@@ -25,7 +25,7 @@ from ..errors import (
     UsageError,
 )
 from ..formats import Edit, Format, Window, format_in, format_of_suffix
-from ..formats.heif import is_animation
+from ..formats.heif import has_frames
 from ..formats.jpeg import Jpeg
 from ..formats.jxl import gives_a_jpeg_back
 from ..lossless import Straighten, reencoded, turned
@@ -254,7 +254,7 @@ def _moves(row: Format, window: Window) -> bool:
     if row.holds == "pages":
         return False
     with suppress(Damaged):  # asked of what an error is about, too
-        return is_animation(window) or (row.container is not None and row.container.pages(window) > 1)
+        return has_frames(window) or (row.container is not None and row.container.pages(window) > 1)
     return False
 
 
@@ -324,7 +324,7 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
     # In place a picture stays what it is, whatever its name promises.
     form = tag.format if request.in_place else _promised(target) or tag.format or "JPEG"
     row, note = format_in(window), ""
-    if is_animation(window):
+    if has_frames(window):
         raise NotLossless("it is an animation, and one frame would be kept", remedy=_remedy(row, window, kept.turn))
     if row and row.container and not row.extra and (count := row.container.pages(window)) > 1:
         held = row.holds or "frames"

@@ -13,6 +13,8 @@ from .edits import MAX_BLOCK, Edit, Span, Window
 _MAX_BOXES = 1 << 16
 #: Codings of pictures, and pictures that are made of others.
 _PICTURES = {b"hvc1", b"hev1", b"lhv1", b"av01", b"avc1", b"vvc1", b"jpeg", b"j2k1", b"unci", b"grid", b"iovl", b"iden"}
+#: Boxes of a file that hold a sequence of frames, alone or beside a still picture.
+_SEQUENCE = {b"moov", b"moof", b"mfra"}
 #: The types of references by which a picture belongs to another one: as its thumbnail, or as its depth or gain map.
 _PARTS = (b"thmb", b"auxl")
 
@@ -103,12 +105,9 @@ class Meta:
 
     def __init__(self, window: Window) -> None:
         self.window = window
-        self.sequence = False
-        self._parents: list[Box] = []
-        for box in boxes(window):
-            self.sequence |= box.kind == b"moov"
-            if box.kind == b"meta" and not self._parents:
-                self._parents.append(box)
+        self._file = list(boxes(window))
+        self.sequence = any(box.kind in _SEQUENCE for box in self._file)
+        self._parents = [box for box in self._file if box.kind == b"meta"][:1]
         if not self._parents:
             raise Damaged("it has no items")
         (meta,) = self._parents
@@ -180,6 +179,8 @@ class Meta:
     def rewrite(self, added: Sequence[bytes], links: dict[int, list[Link]]) -> list[Edit]:
         """The edits that append properties (whole boxes), and give items these links in place of those they have."""
         assert self._ipco is not None
+        if any(box.kind in (b"meta", b"meco") for box in self._file if box not in self._parents):
+            raise Damaged("it has further items, whose offsets would be wrong")
         block = b"".join(added)
         edits = [Edit(self._ipco.end, b"", block)] if block else []
         growth = {box: len(block) for box in self._parents}
@@ -309,8 +310,13 @@ def _table(reader: _Reader, table: dict[int, list[Link]]) -> bytes:
 
 
 def is_animation(window: Window) -> bool:
-    """Whether an AVIF is a sequence of pictures, by its major brand."""
+    """Whether an AVIF is shown as a sequence of pictures, by its major brand."""
     return window.at(4, 8) == b"ftypavis"
+
+
+def has_frames(window: Window) -> bool:
+    """Whether a HEIC or AVIF holds a sequence of pictures, alone or beside a still one."""
+    return is_animation(window) or any(box.kind in _SEQUENCE for box in boxes(window))
 
 
 def _property(window: Window, page: int, kind: bytes, size: int) -> bytes:

@@ -5,15 +5,10 @@
  */
 import { DamagedMetadata } from "../../package/src/exif.js";
 import { compose, turnOf, type ExifOrientation, type Way } from "../../package/src/turns.js";
+import { boxes, SEQUENCE, type Box } from "./boxes.js";
 
-interface Box {
-  kind: string;
-  /** Of the box itself. */
-  at: number;
-  /** Of what it holds. */
-  start: number;
-  end: number;
-}
+/** Boxes beside the items whose offsets count from the start of the file: of frames, and of further items. */
+const FIXED = [...SEQUENCE, "meco"];
 
 /** The number of a property that an item has, from 1, and whether a reader has to understand it. */
 interface Link {
@@ -84,6 +79,7 @@ function transformations(wanted: ExifOrientation): Step[] {
 
 class Heif {
   private readonly view: DataView;
+  private readonly file: Box[];
   private readonly meta: Box[];
   private readonly properties: Box[];
   private readonly ipco: Box;
@@ -95,7 +91,8 @@ class Heif {
 
   constructor(private readonly bytes: Uint8Array<ArrayBuffer>) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const meta = this.only(this.boxes(0, bytes.length), "meta");
+    this.file = [...boxes(bytes)];
+    const meta = this.only(this.file, "meta");
     this.meta = this.boxes(meta.start + 4, meta.end);
     const pitm = this.only(this.meta, "pitm");
     this.primary = this.id(pitm.start + 4, this.version(pitm) > 0);
@@ -181,6 +178,8 @@ class Heif {
 
   /** The same with these properties behind all others, and the links to them. */
   private rewritten(added: readonly Step[]): Uint8Array<ArrayBuffer> {
+    const fixed = this.file.find(({ kind }) => FIXED.includes(kind));
+    if (fixed) throw new DamagedMetadata(`its box ${fixed.kind} has offsets that would be wrong`);
     const boxes = Uint8Array.from(added.flatMap(({ kind, value }) => [0, 0, 0, 9, ...ascii(kind), value]));
     const ipma = this.packedAssociations();
     const growth = boxes.length + ipma.length - (this.ipma.end - this.ipma.at);
@@ -316,16 +315,7 @@ class Heif {
   }
 
   private boxes(start: number, end: number): Box[] {
-    const found: Box[] = [];
-    for (let at = start; at + 8 <= end; ) {
-      let [size, head] = [this.view.getUint32(at), 8];
-      if (size === 1) [size, head] = [Number(this.view.getBigUint64(at + 8)), 16];
-      if (size === 0) size = end - at;
-      if (size < head || at + size > end) throw new DamagedMetadata("the boxes are cut short");
-      found.push({ kind: this.text(at + 4), at, start: at + head, end: at + size });
-      at += size;
-    }
-    return found;
+    return [...boxes(this.bytes, start, end)];
   }
 
   private only(boxes: Box[], kind: string): Box {
