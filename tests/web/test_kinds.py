@@ -87,15 +87,23 @@ def test_pdfs_that_viewers_would_not_agree_on_are_left_alone(visit: Visiting, ti
     with pikepdf.open(io.BytesIO(whole.getvalue())) as read:
         read.save(tmp_path / "encrypted.pdf", encryption=pikepdf.Encryption(owner="o", user=""))
         read.save(tmp_path / "locked.pdf", encryption=pikepdf.Encryption(owner="o", user="u"))
+    (tmp_path / "marked.pdf").write_bytes(b"\xef\xbb\xbf" + whole.getvalue())
+    (tmp_path / "cut.pdf").write_bytes(whole.getvalue())
     opened = visit(tiny_site)
-    opened.add(*(tmp_path / f"{name}.pdf" for name in ("damaged", "encrypted", "locked")))
-    opened.wait_decided(3)
+    opened.add(*(tmp_path / f"{name}.pdf" for name in ("damaged", "encrypted", "locked", "marked", "cut")))
+    opened.wait_decided(5)
     cards = opened.cards()
     groups = {name: card["group"] for name, card in cards.items()}
-    assert groups == {"damaged.pdf": "cannot", "encrypted.pdf": "cannot", "locked.pdf": "failed"}
+    cannot = dict.fromkeys(["damaged.pdf", "encrypted.pdf", "marked.pdf"], "cannot")
+    assert groups == cannot | {"locked.pdf": "failed", "cut.pdf": "turned"}
     assert "cross-references" in cards["damaged.pdf"]["note"]
     assert "qpdf --decrypt" in cards["encrypted.pdf"]["note"]
     assert "needs a password" in cards["locked.pdf"]["detail"]
+    assert "tail -c +4 IN" in cards["marked.pdf"]["note"], "which makes cut.pdf of it"
+    (tmp_path / "saved").mkdir()
+    for name in cannot:
+        assert opened.save(name, tmp_path / "saved").read_bytes() == (tmp_path / name).read_bytes(), "the file itself"
+        expect(opened.page.locator("#trouble")).to_have_text("")
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "group4", "jpeg", "packbits"])

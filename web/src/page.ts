@@ -12,7 +12,7 @@ export interface Page {
 
 export interface Writing {
   method: "tag" | "png" | "cannot";
-  why?: "animated" | "noTag" | "pages" | "irot" | "pdf" | "pdfDamaged" | "pdfEncrypted" | "pdfMirrored";
+  why?: "animated" | "noTag" | "pages" | "irot" | "pdf" | "pdfDamaged" | "pdfEncrypted" | "pdfHeader" | "pdfMirrored";
   /** How it would be written where it is also mirrored, if that is not the same. */
   mirrored?: Writing;
 }

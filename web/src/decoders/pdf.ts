@@ -15,35 +15,36 @@ const RED_FIRST = 0x10;
 const WITH_ALPHA = 1;
 const PASSWORD = 4;
 const INCREMENTAL = 1;
+const NOT_APPENDED = "PDFium could not append /Rotate to it; “upright correct” may";
 
 export async function openPdf(file: Blob, page: number, wasm: () => Promise<ArrayBuffer>): Promise<Page> {
-  return withDocument(file, wasm, async (pdfium, document) => {
+  return withDocument(file, wasm, async (pdfium, document, bytes) => {
     const sheet = pdfium.FPDF_LoadPage(document, page);
     if (!sheet) throw new Unreadable("");
     try {
       const bitmap = await createImageBitmap(drawn(pdfium, sheet));
       const picture = pictureOf(new BitmapPixels(bitmap), "other", 1);
-      return { picture, pages: pdfium.FPDF_GetPageCount(document), writing: writingOf(pdfium, document) };
+      return { picture, pages: pdfium.FPDF_GetPageCount(document), writing: writingOf(pdfium, document, bytes) };
     } finally {
       pdfium.FPDF_ClosePage(sheet);
     }
   });
 }
 
-/** The file with an update of /Rotate behind it. Throws `DamagedMetadata` where viewers would not agree on it. */
+/** The file with an update of /Rotate behind it; the file itself where viewers would not agree on that. */
 export async function turnPdf(file: Blob, turns: readonly Turn[], wasm: () => Promise<ArrayBuffer>): Promise<Blob> {
-  const update = await withDocument(file, wasm, async (pdfium, document) => {
-    const { method, why } = writingOf(pdfium, document);
-    if (method === "cannot") throw new DamagedMetadata(why);
+  return withDocument(file, wasm, async (pdfium, document, bytes) => {
+    if (writingOf(pdfium, document, bytes).method === "cannot") return file;
     turns.forEach((turn, page) => turn && rotate(pdfium, document, page, turn));
-    return written(pdfium, document);
+    const update = written(pdfium, document);
+    if (update.length <= bytes.length || bytes.some((byte, at) => update[at] !== byte)) throw new DamagedMetadata(NOT_APPENDED);
+    return new Blob([file, update.subarray(bytes.length)], { type: "application/pdf" });
   });
-  const before = new Uint8Array(await file.arrayBuffer());
-  if (update.length <= before.length || before.some((byte, at) => update[at] !== byte)) throw new DamagedMetadata("/Rotate");
-  return new Blob([file, update.subarray(before.length)], { type: "application/pdf" });
 }
 
-function writingOf(pdfium: WrappedPdfiumModule, document: number): Writing {
+function writingOf(pdfium: WrappedPdfiumModule, document: number, bytes: Uint8Array): Writing {
+  // PDFium leaves out what stands before, and viewers do not agree on where offsets count from.
+  if (![..."%PDF-"].every((letter, at) => bytes[at] === letter.charCodeAt(0))) return { method: "cannot", why: "pdfHeader" };
   if (pdfium.FPDF_GetSecurityHandlerRevision(document) !== -1) return { method: "cannot", why: "pdfEncrypted" };
   if (!pdfium.FPDF_DocumentHasValidCrossReferenceTable(document)) return { method: "cannot", why: "pdfDamaged" };
   return { method: "tag", why: "pdf", mirrored: { method: "cannot", why: "pdfMirrored" } };
@@ -52,7 +53,7 @@ function writingOf(pdfium: WrappedPdfiumModule, document: number): Writing {
 async function withDocument<Answer>(
   file: Blob,
   wasm: () => Promise<ArrayBuffer>,
-  use: (pdfium: WrappedPdfiumModule, document: number) => Promise<Answer>,
+  use: (pdfium: WrappedPdfiumModule, document: number, bytes: Uint8Array) => Promise<Answer>,
 ): Promise<Answer> {
   const pdfium = await opened(wasm);
   const bytes = new Uint8Array(await file.arrayBuffer());
@@ -61,7 +62,7 @@ async function withDocument<Answer>(
   const document = pdfium.FPDF_LoadMemDocument(at, bytes.length, "");
   try {
     if (!document) throw new Unreadable(pdfium.FPDF_GetLastError() === PASSWORD ? "locked" : "");
-    return await use(pdfium, document);
+    return await use(pdfium, document, bytes);
   } finally {
     if (document) pdfium.FPDF_CloseDocument(document);
     pdfium.pdfium.wasmExports.free(at);
@@ -93,7 +94,7 @@ function rotate(pdfium: WrappedPdfiumModule, document: number, page: number, tur
 function written(pdfium: WrappedPdfiumModule, document: number): Uint8Array<ArrayBuffer> {
   const writer = pdfium.PDFiumExt_OpenFileWriter();
   try {
-    if (!pdfium.FPDF_SaveAsCopy(document, writer, INCREMENTAL)) throw new DamagedMetadata("/Rotate");
+    if (!pdfium.FPDF_SaveAsCopy(document, writer, INCREMENTAL)) throw new DamagedMetadata(NOT_APPENDED);
     const size = pdfium.PDFiumExt_GetFileWriterSize(writer);
     const at = pdfium.pdfium.wasmExports.malloc(size);
     pdfium.PDFiumExt_GetFileWriterData(writer, at, size);
