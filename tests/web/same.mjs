@@ -23,7 +23,7 @@ const tags = cases.exif.map(({ name, orientation }) => {
   try {
     writeFileSync(join(folder, `${name}.${orientation}.out`), patchExifOrientation(bytes, orientation));
   } catch (error) {
-    if (error.constructor.name !== "DamagedMetadata") throw error;
+    if (error.name !== "DamagedMetadata") throw error;
     return { tag: readExifOrientation(bytes), refused: true };
   }
   return { tag: readExifOrientation(bytes), refused: false };

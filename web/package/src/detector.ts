@@ -9,7 +9,7 @@ import { tiltOf } from "./tilt.js";
 import { lookOf, type Look, type Looks, type Shape, type Squash, type View } from "./view.js";
 
 export interface DetectorOptions {
-  /** Folder with `model.json` and its weights; `heads.json` and its weights are read when `mirror` is first asked for. */
+  /** The address of a folder with `model.json` and its weights; `heads.json` and its weights are read when `mirror` is first asked for. */
   model: URL | string;
   wasm?: WasmOptions;
   /** How files are read. Default: `fetch`, and the file system for `file:` addresses in Node. */
@@ -32,6 +32,7 @@ export type Decided = [Orientation, Looks, InMirror | undefined];
 /** Tells which way up pictures belong. One call at a time: calls wait for each other. */
 export class Detector {
   private last: Promise<unknown> = Promise.resolve();
+  private closed: Promise<void> | undefined;
   private heads: Promise<Heads> | undefined;
 
   protected constructor(
@@ -41,7 +42,9 @@ export class Detector {
   ) {}
 
   static async open({ model: address, wasm, fetch = read }: DetectorOptions): Promise<Detector> {
-    const folder = new URL(address);
+    // In a page it may be relative to the page's.
+    const folder = new URL(address, globalThis.location?.href);
+    if (!folder.pathname.endsWith("/")) folder.pathname += "/";
     const { model, weights } = await loadModel(folder, fetch);
     return new this(model, await Engine.open(model, weights, wasm), async () => {
       const { facts, weights } = await loadHeads(folder, model, fetch);
@@ -59,17 +62,19 @@ export class Detector {
   }
 
   /** Which way up a picture belongs: a file, or pixels. Throws TypeError or RangeError for what is neither. */
-  async detect(source: Blob | ImageDataLike, options: DetectOptions = {}): Promise<Orientation> {
-    checkOptions(options);
-    if (isPixels(source)) {
-      return this.decide(source, (...size) => squashedPixels(source, ...size), options).then(([answer]) => answer);
-    }
-    const picture = await this.openPicture(source);
-    try {
-      return (await this.detectPicture(picture, options))[0];
-    } finally {
-      picture.pixels.close();
-    }
+  detect(source: Blob | ImageDataLike, options: DetectOptions = {}): Promise<Orientation> {
+    return this.queued(async () => {
+      checkOptions(options);
+      if (isPixels(source)) {
+        return (await this.decide(source, (...size) => squashedPixels(source, ...size), options))[0];
+      }
+      const picture = await this.openPicture(source);
+      try {
+        return (await this.decidePicture(picture, options))[0];
+      } finally {
+        picture.pixels.close();
+      }
+    });
   }
 
   /** Decode a file: here a `Blob`, by the browser. */
@@ -80,33 +85,43 @@ export class Detector {
 
   /** The same for a decoded picture; gives what was seen, too, from which `climb` can answer for another promise. */
   detectPicture(picture: Picture, options: DetectOptions = {}): Promise<Decided> {
+    return this.queued(() => this.decidePicture(picture, options));
+  }
+
+  /** Free the memory, once the calls that were made before are answered. */
+  close(): Promise<void> {
+    this.closed ??= this.last.then(async () => {
+      await this.engine.close();
+      await (await this.heads?.catch(() => undefined))?.close();
+    });
+    return this.closed;
+  }
+
+  private queued<Answer>(run: () => Promise<Answer>): Promise<Answer> {
+    if (this.closed) return Promise.reject(new Error("this Detector is closed; open another"));
+    const answer = this.last.then(run);
+    this.last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  private decidePicture(picture: Picture, options: DetectOptions): Promise<Decided> {
     return this.decide(picture, (...size) => squashedPicture(picture, ...size), options);
   }
 
-  async close(): Promise<void> {
-    await this.last.catch(() => undefined);
-    await this.engine.close();
-    await (await this.heads?.catch(() => undefined))?.close();
-  }
-
-  private decide(shape: Shape, squash: Squash, options: DetectOptions): Promise<Decided> {
+  private async decide(shape: Shape, squash: Squash, options: DetectOptions): Promise<Decided> {
     const { promise = "balanced", tilt = false, mirror = false, looks: before = [], inMirror } = options;
-    const decided = this.last.then(async (): Promise<Decided> => {
-      const kept = once(squash);
-      const views = once((step: string) => STEPS[step]!.views(shape, kept, this.model.input_size_px));
-      const infer: Infer = (pixels) => this.engine.infer(pixels);
-      const [plain, looks] = await this.climbed(views, before, promise, infer);
-      const result = (answer: Orientation, seen = inMirror): Decided => [tilt ? tilted(answer, shape, kept) : answer, looks, seen];
-      if (!mirror) return result(plain);
-      const heads = await this.openHeads();
-      const [image, mirrorLooks] = await this.climbed(views, inMirror?.looks ?? [], promise, mirroring(infer));
-      const turns = turnsOf(plain, image);
-      const known = inMirror && isOf(inMirror.reading, turns) ? inMirror.reading : undefined;
-      const reading = known ?? (await heads.read(views, turns));
-      return result(told(plain, image, reading), { looks: mirrorLooks, reading });
-    });
-    this.last = decided.catch(() => undefined);
-    return decided;
+    const kept = once(squash);
+    const views = once((step: string) => STEPS[step]!.views(shape, kept, this.model.input_size_px));
+    const infer: Infer = (pixels) => this.engine.infer(pixels);
+    const [plain, looks] = await this.climbed(views, before, promise, infer);
+    const result = (answer: Orientation, seen = inMirror): Decided => [tilt ? tilted(answer, shape, kept) : answer, looks, seen];
+    if (!mirror) return result(plain);
+    const heads = await this.openHeads();
+    const [image, mirrorLooks] = await this.climbed(views, inMirror?.looks ?? [], promise, mirroring(infer));
+    const turns = turnsOf(plain, image);
+    const known = inMirror && isOf(inMirror.reading, turns) ? inMirror.reading : undefined;
+    const reading = known ?? (await heads.read(views, turns));
+    return result(told(plain, image, reading), { looks: mirrorLooks, reading });
   }
 
   /** Take the steps that are missing until one is sure, or there is no further one. */
@@ -141,9 +156,17 @@ function once<Key extends (string | number)[], Value>(make: (...key: Key) => Val
   };
 }
 
+/** Throw TypeError for options that `of` does not have; `seen` are those that are not for everyone. */
+export function checkNames(of: string, options: object, known: readonly string[], seen: readonly string[] = []): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`the options of ${of} are an object with ${known.join(", ")}, not ${nameOf(options)}`);
+  }
+  const unknown = Object.keys(options).filter((name) => ![...known, ...seen].includes(name));
+  if (unknown.length) throw new TypeError(`${of} has no option ${unknown.join()}; it has ${known.join(", ")}`);
+}
+
 function checkOptions(options: DetectOptions): void {
-  const unknown = Object.keys(options).filter((name) => !["promise", "tilt", "mirror", "looks", "inMirror"].includes(name));
-  if (unknown.length) throw new TypeError(`detect has no option ${unknown.join()}; it has promise, tilt and mirror`);
+  checkNames("detect", options, ["promise", "tilt", "mirror"], ["looks", "inMirror"]);
   const { promise } = options;
   if (promise === undefined || PROMISES.includes(promise)) return;
   throw new RangeError(`no promise is called ${String(promise)}; choose one of ${PROMISES.join(", ")}`);
@@ -162,7 +185,8 @@ function isPixels(source: unknown): source is ImageDataLike {
 
 /** What a value is, for an error. */
 export function nameOf(value: unknown): string {
-  return typeof value === "object" && value !== null ? value.constructor?.name || "an object" : String(typeof value);
+  if (value === null) return "null";
+  return typeof value === "object" ? value.constructor?.name || "an object" : typeof value;
 }
 
 async function read(address: string): Promise<Response> {

@@ -32,7 +32,9 @@ interface Blocks {
 }
 
 /** The metadata contradicts itself, so that no tag can be written without risk. */
-export class DamagedMetadata extends Error {}
+export class DamagedMetadata extends Error {
+  override readonly name = "DamagedMetadata";
+}
 
 /** How the stored pixels are shown; 1 where the file does not say, or not rightly. */
 export function readExifOrientation(bytes: Uint8Array): ExifOrientation {
@@ -48,9 +50,12 @@ export function readExifOrientation(bytes: Uint8Array): ExifOrientation {
 
 /**
  * The same file with its orientation tag set: the value bytes change, or the smallest tag is inserted.
- * Throws `DamagedMetadata`, also for formats other than JPEG and PNG.
+ * Throws `DamagedMetadata`, also for formats other than JPEG and PNG, and RangeError for what is no orientation.
  */
 export function patchExifOrientation(bytes: Uint8Array, orientation: ExifOrientation): Uint8Array<ArrayBuffer> {
+  if (!Number.isInteger(orientation) || orientation < 1 || orientation > 8) {
+    throw new RangeError(`an EXIF orientation is an integer from 1 to 8, not ${String(orientation)}`);
+  }
   const format = formatOf(bytes);
   const blocks = find(bytes);
   const edits = tagEdits(bytes, format, blocks, orientation);

@@ -1,9 +1,9 @@
 import { fromBase64, unzipped } from "./bytes.js";
 import type { Orientation } from "./decide.js";
-import { Detector as AnyDetector, type DetectOptions, type DetectorOptions as AnyOptions } from "./detector.js";
+import { checkNames, Detector as AnyDetector, type DetectOptions, type DetectorOptions as AnyOptions } from "./detector.js";
 import type { ImageDataLike } from "./pixels.js";
 
-export { patchExifOrientation, readExifOrientation } from "./exif.js";
+export { DamagedMetadata, patchExifOrientation, readExifOrientation } from "./exif.js";
 export type { ExifOrientation, Turn } from "./turns.js";
 export type { DetectOptions } from "./detector.js";
 export type { Orientation, Promised } from "./decide.js";
@@ -22,12 +22,11 @@ const PACKAGED = "packaged:/";
 /** Tells which way up pictures belong. One call at a time: calls wait for each other. */
 export class Detector extends AnyDetector {
   static override async open(options: DetectorOptions = {}): Promise<Detector> {
-    const unknown = Object.keys(options).filter((name) => !["model", "wasm", "fetch"].includes(name));
-    if (unknown.length) throw new TypeError(`Detector.open has no option ${unknown.join()}; it has model, wasm, fetch`);
-    const { binary, ort } = options.wasm ?? {};
+    checkNames("Detector.open", options, ["model", "wasm", "fetch"]);
+    const { model, fetch, wasm: { binary, ort } = {} } = options;
     const wasm = { binary: binary ?? packaged("xnnpack"), ort: { binary: () => packaged("ort"), ...ort } };
-    const ours = { model: PACKAGED, fetch: readPackaged };
-    return super.open({ ...(options.model ? {} : ours), ...options, wasm } as AnyOptions);
+    const folder = model === undefined ? { model: PACKAGED, fetch: readPackaged } : { model, fetch };
+    return super.open({ ...folder, wasm } as AnyOptions);
   }
 }
 

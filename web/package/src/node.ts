@@ -1,6 +1,6 @@
 /** The same for Node, which reads files by sharp. */
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { formatOf } from "./bytes.js";
 import type { Orientation } from "./decide.js";
 import { nameOf, type DetectOptions } from "./detector.js";
@@ -16,7 +16,9 @@ export type Source = string | URL | Uint8Array | ArrayBuffer | Blob | ImageDataL
 
 export class Detector extends PackagedDetector {
   static override async open(options: DetectorOptions = {}): Promise<Detector> {
-    return super.open(options) as Promise<Detector>;
+    const { model } = options ?? {};
+    const folder = typeof model === "string" && !isAddress(model) ? { model: pathToFileURL(model) } : {};
+    return super.open(options && { ...options, ...folder }) as Promise<Detector>;
   }
 
   override detect(source: Source, options: DetectOptions = {}): Promise<Orientation> {
@@ -65,9 +67,14 @@ class RawPixels implements Pixels {
   }
 }
 
+/** Whether a text is an address and no path, which may begin with the letter of a drive. */
+function isAddress(text: unknown): text is string {
+  return typeof text === "string" && /^[a-z][a-z\d+.-]+:\//i.test(text);
+}
+
 async function bytesOf(source: unknown): Promise<Uint8Array> {
+  if (source instanceof URL || isAddress(source)) return readFile(fileURLToPath(source));
   if (typeof source === "string") return readFile(source);
-  if (source instanceof URL) return readFile(fileURLToPath(source));
   if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);

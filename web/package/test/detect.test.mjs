@@ -4,7 +4,9 @@ import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Detector } from "../dist/index.js";
 import { climb } from "../dist/decide.js";
+import { DamagedMetadata, patchExifOrientation, readExifOrientation } from "../dist/exif.js";
 import { judge } from "../dist/heads.js";
+import * as inNode from "../dist/node.js";
 import { pictureOf, squashedPicture } from "../dist/pixels.js";
 
 // A model of a kilobyte that turns the bright side up, and reads what is brighter on the left: tests/web/tiny_model.py.
@@ -149,6 +151,53 @@ test("calls at the same time do not disturb each other", async () => {
   const found = await Promise.all(turns.map((turn) => detector.detect(sky(turn))));
   assert.deepEqual(found.map(({ turn }) => turn), turns);
   await detector.close();
+});
+
+const demo = new URL("../../../testdata/demo/receipt.png", import.meta.url);
+
+test("what was asked before a detector is closed is answered, and nothing afterwards", async () => {
+  const detector = await inNode.Detector.open({ model: tiny });
+  const asked = [detector.detect(demo), detector.detect("nowhere.jpg"), detector.detect(sky(90)), detector.detect(demo, { mirror: true })];
+  const closed = detector.close();
+  const [file, none, pixels, mirror] = await Promise.allSettled(asked);
+  assert.deepEqual([file.status, pixels.value?.turn, mirror.status], ["fulfilled", 90, "fulfilled"]);
+  assert.match(none.reason.message, /nowhere.jpg/);
+  await closed;
+  for (const source of [demo, sky(0)]) await assert.rejects(detector.detect(source), /this Detector is closed; open another/);
+  await detector.close();
+});
+
+test("a path, an address as text and as URL are the same file", async () => {
+  const model = fileURLToPath(tiny).replace(/\/$/, "");
+  for (const folder of [model, `${model}/`, pathToFileURL(model), pathToFileURL(model).href]) {
+    const detector = await inNode.Detector.open({ model: folder });
+    const [found, ...same] = await Promise.all([demo, demo.href, fileURLToPath(demo)].map((source) => detector.detect(source)));
+    assert.deepEqual(same, [found, found]);
+    await detector.close();
+  }
+  await assert.rejects(inNode.Detector.open({ model: "/nowhere" }), /no such file.*\/nowhere\/model.json/);
+});
+
+test("what detect and open do not take is a TypeError that says so", async () => {
+  const detector = await inNode.Detector.open({ model: tiny });
+  const refused = [
+    [() => detector.detect(demo, null), /the options of detect are an object with promise, tilt, mirror, not null/],
+    [() => detector.detect(demo, { promis: 1 }), /detect has no option promis; it has promise, tilt, mirror/],
+    [() => detector.detect(null), /detect takes a path.*, not null/],
+    [() => detector.detect("https://example.org/a.jpg"), /must be of scheme file/],
+    [() => inNode.Detector.open(null), /the options of Detector.open are an object with model, wasm, fetch, not null/],
+    [() => inNode.Detector.open({ modle: 1 }), /no option modle/],
+  ];
+  for (const [call, message] of refused) await assert.rejects(call, (error) => error instanceof TypeError && message.test(error.message));
+  await detector.close();
+});
+
+test("an orientation that is none is not written", () => {
+  const png = readFileSync(demo);
+  for (const none of [0, 9, -1, 6.7, NaN, undefined, null, "6"]) assert.throws(() => patchExifOrientation(png, none), RangeError);
+  for (const each of [1, 2, 3, 4, 5, 6, 7, 8]) assert.equal(readExifOrientation(patchExifOrientation(png, each)), each);
+  assert.equal(inNode.DamagedMetadata, DamagedMetadata);
+  assert.throws(() => patchExifOrientation(new Uint8Array(20), 6), { name: "DamagedMetadata" });
 });
 
 test("a blank picture is left alone", async () => {
