@@ -293,3 +293,25 @@ def test_a_model_that_is_not_whole_is_refused(visit: Visiting, site: str) -> Non
     opened.page.evaluate("() => caches.delete('upright-model')")
     opened.page.reload()
     expect(opened.page.get_by_role("alert")).to_contain_text("not the weights that model.json names", timeout=60_000)
+
+
+def test_one_slow_file_holds_up_no_other(visit: Visiting, tiny_site: str, pictures: Path, tmp_path: Path) -> None:
+    opened = visit(tiny_site, ready=False)
+    # Two workers, of which one never comes back from the slow file.
+    opened.page.add_init_script(
+        """Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 });
+        const { postMessage } = Worker.prototype;
+        Worker.prototype.postMessage = function (message) {
+            if (message.call !== 'look' || message.args[0].name !== 'slow.png') postMessage.call(this, message);
+        };"""
+    )
+    opened.page.reload()
+    for name in ("slow.png", "first.png"):
+        (tmp_path / name).write_bytes((pictures / "sky-90.png").read_bytes())
+    opened.add(tmp_path / "slow.png", tmp_path / "first.png")
+    waiting = opened.page.locator(".card[data-group=waiting]")
+    expect(waiting).to_have_count(1, timeout=60_000)
+    opened.page.wait_for_timeout(300)
+    opened.add(*(pictures / f"sky-{needed}.png" for needed in (0, 90, 180, 270)))
+    expect(opened.page.locator(".card[data-group=turned]")).to_have_count(4)
+    expect(waiting).to_have_count(1)

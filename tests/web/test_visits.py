@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from .conftest import Visit
-from .pictures import sky
+from .pictures import sky, turned
 
 Visiting = Callable[..., Visit]
 
@@ -148,3 +148,37 @@ def test_an_animation_is_not_made_one_picture(visit: Visiting, tiny_site: str, t
         assert opened.save(name, tmp_path / "saved").read_bytes() == (tmp_path / name).read_bytes()
     assert cards["still.gif"]["group"] == "turned"
     expect(opened.page.get_by_role("button", name="Cannot be turned 3")).to_be_visible()
+
+
+def test_answers_of_another_model_are_not_shown_as_this_ones(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    opened = visit(tiny_site)
+    paths = [tmp_path / f"{number}.png" for number in range(100)]
+    for path in paths:
+        turned(sky(60, 40), 90).save(path)
+    opened.add(*paths)
+    opened.wait_decided(100)
+    opened.page.wait_for_timeout(500)
+    opened.page.evaluate(
+        """() => new Promise(done => {
+            const asked = indexedDB.open('upright');
+            asked.onsuccess = () => {
+                const writing = asked.result.transaction('answers', 'readwrite');
+                const walk = writing.objectStore('answers').openCursor();
+                walk.onsuccess = () => {
+                    const at = walk.result;
+                    if (!at) return;
+                    at.value.model = 'old 0';
+                    at.value.looked.looks = [1, 2, 4].map(count => Array(count).fill([20, 0, 0, 0]));
+                    Object.assign(at.value.looked.orientation, { turn: 0, best: 0 });
+                    at.update(at.value);
+                    at.continue();
+                };
+                writing.oncomplete = done;
+            };
+        })"""
+    )
+    for _ in range(2):
+        opened.page.reload()
+        opened.wait_decided(100)
+        assert {(card["group"], card["turn"]) for card in opened.cards().values()} == {("turned", 90)}
+        opened.page.wait_for_timeout(500)

@@ -21,6 +21,11 @@ export interface ServerAnswer {
   tilt_error?: number;
 }
 
+/** What lies on the page between one "Clear all" and the next. */
+export interface Heap {
+  cleared: boolean;
+}
+
 /** A file that the user handed in: one item, or one for each of its pages. */
 export class Source {
   /** Its number in the store. */
@@ -31,7 +36,13 @@ export class Source {
     readonly file: File,
     /** With folders, where it came from one. */
     readonly name: string,
+    private readonly heap: Heap,
   ) {}
+
+  /** Whether it was cleared: whatever was waited for meanwhile, nothing more is shown or kept of it. */
+  get gone(): boolean {
+    return this.heap.cleared;
+  }
 
   /** The file with what is done to each of its pages. */
   get wanted(): Wanted {

@@ -3,10 +3,10 @@ import type { Promised } from "../package/src/decide.js";
 import { inverse, then, type Way } from "../package/src/turns.js";
 import { Pool } from "./calls.js";
 import { Card, type Act } from "./card.js";
+import { Crew } from "./crew.js";
 import { find, show } from "./dom.js";
 import type { Found } from "./intake.js";
-import { Source, type Item } from "./item.js";
-import type { Looked } from "./protocol.js";
+import { Source, type Heap, type Item } from "./item.js";
 import { Server, type ServerFailed } from "./server.js";
 import { remember } from "./settings.js";
 import { Store } from "./store.js";
@@ -39,9 +39,11 @@ export class Pictures {
   private readonly measured = new Set<Item>();
   private model: OpenedModel | undefined;
   private heads: Promise<void> | undefined;
-  private running = false;
-  private measuring = false;
-  private lastLarge: Promise<unknown> = Promise.resolve();
+  private heap: Heap = { cleared: false };
+  private opening: Promise<OpenedModel | undefined> | undefined;
+  private large: Item | undefined;
+  private readonly looking = new Crew(this.pool.size, () => this.nextLook(), () => this.decided());
+  private readonly measuring = new Crew(this.pool.size, () => this.nextTilt());
 
   constructor(
     public promise: Promised,
@@ -52,11 +54,12 @@ export class Pictures {
 
   /** Show what an earlier visit left here. */
   async restore(): Promise<void> {
+    const { heap } = this;
     const kept = await this.store.all();
     if (kept.length) find("#kept").textContent = say("keptHere");
     await this.show(
       kept.map(({ id, file, name, answers }) => {
-        const source = new Source(file, name);
+        const source = new Source(file, name, heap);
         source.id = id;
         source.grow(Math.max(1, ...[...answers.values()].map(({ looked }) => looked?.pages ?? 1)));
         for (const item of source.items) {
@@ -69,8 +72,11 @@ export class Pictures {
   }
 
   async add(found: Found[]): Promise<void> {
-    const sources = found.map(({ file, name }) => new Source(file, name));
+    const { heap } = this;
+    const sources = found.map(({ file, name }) => new Source(file, name, heap));
     await this.show(sources);
+    if (heap.cleared) return;
+    // A "Clear all" from here on comes after it in the store, too.
     const numbers = await this.store.add(found);
     sources.forEach((source, at) => {
       source.id = numbers[at];
@@ -80,16 +86,17 @@ export class Pictures {
   }
 
   async run(): Promise<void> {
-    if (this.running) return;
-    this.running = true;
-    this.model ??= await this.open();
-    if (this.model) {
-      this.judgeRestored();
-      const { size } = this.pool;
-      await Promise.all(Array.from({ length: size }, () => this.runOne()));
+    if (!this.model) {
+      this.opening ??= this.open();
+      this.model = await this.opening;
+      this.opening = undefined;
     }
-    this.running = false;
-    void this.measure();
+    if (this.model) this.looking.work();
+    else this.decided();
+  }
+
+  private decided(): void {
+    this.measure();
     const items = this.cards.map(({ item }) => item);
     const unsure = items.filter((item) => item.unsure).length;
     find("#news").textContent = items.length ? say("news", { done: items.length, all: items.length, unsure }) : "";
@@ -114,7 +121,7 @@ export class Pictures {
       this.changed(card);
     }
     await this.askAll();
-    await this.run();
+    void this.run();
   }
 
   private judged(item: Item): boolean {
@@ -135,7 +142,7 @@ export class Pictures {
   }
 
   /** Whether tilts are shown. */
-  async showTilts(tilts: boolean): Promise<void> {
+  showTilts(tilts: boolean): void {
     this.tilts = tilts;
     if (tilts) return this.measure();
     this.measured.clear();
@@ -146,24 +153,23 @@ export class Pictures {
     this.viewer.update();
   }
 
-  private async measure(): Promise<void> {
-    if (this.measuring || !this.tilts) return;
-    this.measuring = true;
-    await Promise.all(Array.from({ length: this.pool.size }, () => this.measureOne()));
-    this.measuring = false;
+  private measure(): void {
+    if (this.tilts) this.measuring.work();
   }
 
-  private async measureOne(): Promise<void> {
-    for (;;) {
-      const card = this.cards.find(({ item }) => item.state === "done" && !this.measured.has(item));
-      if (!card || !this.tilts) return;
-      const { item } = card;
-      this.measured.add(item);
-      const found = await this.pool.call("tilt", [item.source.file, item.page]).catch(() => null);
-      if (this.tilts) item.tilt = found;
-      card.update();
-      this.viewer.update();
-    }
+  private nextTilt(): Promise<void> | undefined {
+    const card = this.tilts && this.cards.find(({ item }) => item.state === "done" && !this.measured.has(item));
+    return card ? this.measureOne(card) : undefined;
+  }
+
+  private async measureOne(card: Card): Promise<void> {
+    const { item } = card;
+    this.measured.add(item);
+    const found = await this.pool.call("tilt", [item.source.file, item.page]).catch(() => null);
+    if (!this.tilts || item.source.gone) return;
+    item.tilt = found;
+    card.update();
+    this.viewer.update();
   }
 
   async askAll(): Promise<void> {
@@ -191,6 +197,9 @@ export class Pictures {
   }
 
   async clear(): Promise<void> {
+    this.heap.cleared = true;
+    this.heap = { cleared: false };
+    this.measured.clear();
     this.cards.splice(0).forEach(({ item, element }) => {
       item.forget();
       element.remove();
@@ -203,7 +212,7 @@ export class Pictures {
   }
 
   private async show(sources: Source[]): Promise<void> {
-    if (!sources.length) return;
+    if (!sources[0] || sources[0].gone) return;
     find("#results").hidden = false;
     document.body.classList.add("busy");
     const items = sources.flatMap((source) => source.items);
@@ -212,6 +221,7 @@ export class Pictures {
       this.cards.push(...cards);
       find("#cards").append(...cards.map(({ element }) => element));
       await new Promise((done) => setTimeout(done));
+      if (sources[0].gone) return;
       void this.run();
     }
     this.summary.refreshSoon();
@@ -222,39 +232,38 @@ export class Pictures {
     return card;
   }
 
-  /** What an earlier visit saw with the same model need not be looked at again. */
-  private judgeRestored(): void {
-    for (const card of this.cards.filter(({ item }) => item.state === "waiting" && item.model)) {
-      const { item } = card;
-      const { server } = item;
-      if (item.model !== this.identity) item.looked = item.server = undefined;
-      else if (this.judged(item)) {
-        item.state = "done";
-        item.server = server;
-      }
-      item.model = "";
-      card.update();
+  private nextLook(): Promise<void> | undefined {
+    for (;;) {
+      const card = this.cards.find(({ item }) => item.state === "waiting" && !(this.large && isLarge(item)));
+      if (!card) return undefined;
+      if (!this.known(card)) return this.look(card);
     }
-    this.summary.refreshSoon();
   }
 
-  private async runOne(): Promise<void> {
-    for (;;) {
-      const card = this.cards.find(({ item }) => item.state === "waiting");
-      if (!card) return;
-      await this.look(card);
-    }
+  /** What an earlier visit saw with the same model need not be looked at again; what another model saw is nothing. */
+  private known(card: Card): boolean {
+    const { item } = card;
+    const { server } = item;
+    if (item.model !== this.identity) item.looked = item.server = undefined;
+    if (!this.judged(item)) return false;
+    Object.assign(item, { state: "done", server });
+    card.update();
+    this.summary.refreshSoon();
+    return true;
   }
 
   private async look(card: Card): Promise<void> {
     const { item } = card;
     item.state = "working";
+    if (isLarge(item)) this.large = item;
     card.update();
     if (this.mirrors) await this.openHeads();
     const { promise, mirrors } = this;
+    const { looks = [], inMirror } = item.looked ?? {};
     try {
-      const looked = await this.looked(item);
-      item.looked = looked;
+      const looked = await this.pool.call("look", [item.source.file, item.page, promise, mirrors, { looks, inMirror }]);
+      if (item.source.gone) return;
+      Object.assign(item, { looked, model: this.identity });
       if (!item.thumbnailUrl) item.thumbnailUrl = URL.createObjectURL(looked.thumbnail);
       this.growBehind(card, looked.pages);
       // Another question may have been asked meanwhile.
@@ -263,19 +272,10 @@ export class Pictures {
     } catch (error) {
       item.state = "failed";
       item.error = error as Item["error"];
+    } finally {
+      if (this.large === item) this.large = undefined;
     }
     this.changed(card);
-  }
-
-  private looked(item: Item): Promise<Looked> {
-    const { promise, mirrors } = this;
-    const { file } = item.source;
-    const { looks = [], inMirror } = item.looked ?? {};
-    const look = () => this.pool.call("look", [file, item.page, promise, mirrors, { looks, inMirror }]);
-    if (file.size < LARGE_BYTES) return look();
-    const looked = this.lastLarge.then(look);
-    this.lastLarge = looked.catch(() => undefined);
-    return looked;
   }
 
   /** Cards for the further pages of a file. */
@@ -323,6 +323,7 @@ export class Pictures {
   }
 
   private changed(card: Card): void {
+    if (card.item.source.gone) return;
     card.update();
     this.viewer.update();
     this.summary.refreshSoon();
@@ -330,15 +331,18 @@ export class Pictures {
   }
 
   private keep(item: Item): void {
-    const { id } = item.source;
-    if (id === undefined || item.state !== "done") return;
-    void this.store.keep(id, item.page, { ...item.kept, model: this.identity });
+    const { id, gone } = item.source;
+    if (id !== undefined && !gone && item.state === "done") void this.store.keep(id, item.page, item.kept);
   }
 
   /** A release may change what it says of the same looks: its calibration, its second network. */
   private get identity(): string {
     return `${this.model!.version} ${this.model!.sha256}`;
   }
+}
+
+function isLarge({ source }: Item): boolean {
+  return source.file.size >= LARGE_BYTES;
 }
 
 function wantedBy(act: Exclude<Act, "save" | "enlarge">, { way, answer }: Item): Way | undefined {

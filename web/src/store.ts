@@ -64,12 +64,15 @@ export class Store {
     if (!database) return [];
     const found = new Map<number, KeptSource>();
     await this.tried(async () => {
-      const reading = database.transaction(["files", "answers"]);
+      const reading = database.transaction(["files", "answers"], "readwrite");
       for (let at = await reading.objectStore("files").openCursor(); at; at = await at.continue()) {
         found.set(at.key, { id: at.key, ...at.value, answers: new Map() });
       }
       for (let at = await reading.objectStore("answers").openCursor(); at; at = await at.continue()) {
-        found.get(at.key[0])?.answers.set(at.key[1], at.value);
+        const source = found.get(at.key[0]);
+        // A page that was closed while it was cleared may have left an answer without its file.
+        if (source) source.answers.set(at.key[1], at.value);
+        else await at.delete();
       }
     });
     return [...found.values()];
