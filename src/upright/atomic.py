@@ -39,10 +39,10 @@ def write(
 ) -> list[str]:
     """Write ``pieces`` to ``target``, through a symbolic link to the file that it names.
 
-    Mode, owner, extended attributes (an ACL among them) and times (where asked) become those of the file ``like``; what
-    the system or the drive refuses of it is answered. What is ``private`` is its owner's alone. ``commit`` is called with
-    the temporary file and its sha256 right before the rename and may raise to prevent it. Raises WriteFailed; the target
-    is then as it was.
+    Mode, owner, extended attributes (an ACL among them) and times (where asked) become those of the file ``like``;
+    what the system or the drive refuses of it is answered. What is ``private`` is its owner's alone. ``commit`` is
+    called with the temporary file and its sha256 right before the rename and may raise to prevent it. Raises
+    WriteFailed; the target is then as it was.
     """
     check_file(target)
     real, lost = Path(os.path.realpath(target)), list[str]()
