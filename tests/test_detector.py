@@ -207,3 +207,17 @@ def test_decoding_more_does_not_change_the_turn(longest_px: int, detector: Detec
         with open_picture(DEMO / name) as picture:
             pixels = squash(picture.image(longest_px), 224)
         assert detector.detect(pixels, promise="best", effort=1).turn == turn
+
+
+def test_a_closed_detector_is_named() -> None:
+    with Detector() as closed:
+        assert closed.detect(DEMO / "page.jpg").turn is not None
+    with pytest.raises(UsageError, match="this Detector is closed; make a new one"):
+        closed.detect(DEMO / "page.jpg")
+    with open_picture(DEMO / "page.jpg") as picture, pytest.raises(UsageError, match="this Detector is closed"):
+        closed.decide(picture)
+
+
+def test_what_is_no_source_is_named(detector: Detector) -> None:
+    with pytest.raises(UsageError, match=r"^int is not a picture source; give a path"):
+        detector.detect(3)  # type: ignore[arg-type]

@@ -197,6 +197,12 @@ def test_a_sidecar_that_is_there_changes_in_its_orientation_alone(tmp_path: Path
     assert beside.read_bytes() == before
 
 
+def test_a_picture_behind_the_option_is_not_taken_for_its_form(tmp_path: Path) -> None:
+    refused = upright("correct", "--sidecar", tmp_path / "scan.jpg")
+    assert refused.returncode == 2
+    assert "write --sidecar full, or put --sidecar behind the pictures" in refused.stderr
+
+
 def _by_sidecar(photo: Path, folder: Path):  # type: ignore[no-untyped-def]
     from upright.correction import Request, Writer, opened, plan
     from upright.journal import Journal

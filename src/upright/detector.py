@@ -78,6 +78,7 @@ class Detector:
         self.model = model if isinstance(model, Model) else load_model(model)
         self.ladder = ladder_of(self.model)
         self._threads = threads
+        self._closed = False
         self._own: list[Engine] = []
         if isinstance(engine, str):
             engine = open_engine(self.model, engine, threads=threads)
@@ -110,6 +111,7 @@ class Detector:
         Raises:
             UprightError: the source cannot be used; see `upright.errors`.
         """
+        self._check_open()
         started = time.perf_counter()
         with open_picture(source, page=page, limits=self.limits, bands=self.bands) as picture:
             if self.progress:
@@ -218,14 +220,20 @@ class Detector:
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the order of turn 0, 90, 180, 270 for views ``[n, S, S, 3]``; of blank views zero."""
+        self._check_open()
         return drive.infer(self.model, self.engine, pixels)
 
     def close(self) -> None:
         """Free the engine unless it was handed in; the detector may not be used afterwards."""
+        self._closed = True
         for engine in reversed(self._own):
             engine.close()
         if (heads := self.__dict__.get("heads")) is not None:
             heads.engine.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UsageError("this Detector is closed", remedy="make a new one")
 
     def __enter__(self) -> Detector:
         return self

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .by_hand import ByHand
 
 F = TypeVar("F", bound=Callable[..., Any])
+#: What `--sidecar` takes: the name of a sidecar begins with the picture's whole name, or with that up to its suffix.
+_SIDECARS = ("full", "stem")
 
 
 def _bands(context: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, int, int] | None:
@@ -47,6 +49,14 @@ def _pages(context: click.Context, parameter: click.Parameter, text: str | None)
             raise click.BadParameter(f"{text!r} are no pages; they count from 1, as 1,3-5")
         found.update(range(int(first) - 1, int(last or first)))
     return sorted(found)
+
+
+def _sidecar(context: click.Context, parameter: click.Parameter, form: str | None) -> str | None:
+    if form not in (None, *_SIDECARS):
+        # The option takes the word behind it, which may have been meant as a picture.
+        cause = f"{form!r} is neither {' nor '.join(_SIDECARS)}"
+        raise click.BadParameter(f"{cause}; write --sidecar full, or put --sidecar behind the pictures")
+    return form
 
 
 def _colour(context: click.Context, parameter: click.Parameter, when: str) -> None:
@@ -183,7 +193,9 @@ _CORRECTION = (
         "--sidecar",
         is_flag=False,
         flag_value="full",
-        type=click.Choice(["full", "stem"]),
+        metavar=f"[{'|'.join(_SIDECARS)}]",
+        callback=_sidecar,
+        shell_complete=lambda context, parameter, word: [form for form in _SIDECARS if form.startswith(word)],
         help="Write XMP sidecars and touch no original: a.jpg.xmp, or with stem a.xmp. Raw photographs always get one.",
     ),
     click.option(

@@ -141,7 +141,7 @@ def open_source(source: object, limits: Limits, page: int = 0, bands: Bands | No
         file = io.BytesIO(limits.read_whole(source, name, "save it to a file first: a file may be of any size"))
     else:
         raise UsageError(
-            f"a {type(source).__name__} is not a picture source",
+            f"{type(source).__name__} is not a picture source",
             remedy="give a path, bytes, a stream, an array or a Pillow image",
         )
     try:
