@@ -187,6 +187,8 @@ class Detector:
         ``workers`` pictures are worked on side by side, four times as many where the engine likes batches; as many
         again are taken from ``sources`` before the first is handed out, whatever its length.
         """
+        if workers < 1:
+            raise UsageError(f"{workers} workers can do nothing", remedy="give 1 or more")
         threads = workers * (_THREADS_PER_WORKER if isinstance(self.engine, Batcher) else 1)
 
         def outcome(source: Source) -> Orientation | UprightError:

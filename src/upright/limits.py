@@ -7,6 +7,9 @@ from typing import Any
 
 from .errors import TooLarge, UsageError
 
+#: What is asked for at once after the first piece of a stream.
+_PIECE_BYTES = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -34,12 +37,10 @@ class Limits:
             raise TooLarge(cause, source=source, remedy=remedy)
 
     def read_whole(self, stream: Any, source: str | None, remedy: str) -> bytes:
-        """All that a stream still has, to its end. Raises `TooLarge` over the limit, `UsageError` for text."""
-        pieces, size = list[bytes](), 0
-        # A pipe or a socket gives less than it is asked for, long before its end.
-        while piece := stream.read(self.max_stream_bytes + 1 - size):
-            if not isinstance(piece, bytes):
-                raise UsageError("a stream of text is not a picture", remedy="open it in binary mode")
+        """All that a stream still has, to its end. Raises `TooLarge` over the limit, `UsageError` for what is no bytes."""
+        most, pieces, size = self.max_stream_bytes, list[bytes](), 0
+        # A pipe or a socket gives less than it is asked for, long before its end; only b"" says that it has ended.
+        while piece := _bytes(stream.read(most + 1 if not pieces else min(most + 1 - size, _PIECE_BYTES)), source):
             pieces.append(piece)
             size += len(piece)
             self.check_held(size, source, remedy)
@@ -66,3 +67,24 @@ class Limits:
                 source=source,
                 remedy=f"{instead}, or {raising}" if instead else raising,
             )
+
+
+def text_stream(source: str | None) -> UsageError:
+    """The error that says that a stream gives text."""
+    remedy = "open it in binary mode, as by open(path, 'rb')"
+    return UsageError("a stream of text is not a picture", source=source, remedy=remedy)
+
+
+def _bytes(piece: Any, source: str | None) -> bytes:
+    if isinstance(piece, bytes):
+        return piece
+    if isinstance(piece, str):
+        raise text_stream(source)
+    if piece is None:
+        cause = "the stream does not wait for its next bytes"
+        raise UsageError(cause, source=source, remedy="make it a blocking one")
+    try:
+        return bytes(memoryview(piece))
+    except TypeError:
+        cause = f"the stream gives {type(piece).__name__}, not bytes"
+        raise UsageError(cause, source=source, remedy="open it in binary mode") from None

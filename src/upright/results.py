@@ -149,6 +149,13 @@ class Orientation:
         return self.turn is None
 
     @property
+    def to_apply(self) -> ExifOrientation:
+        """What makes the picture, as shown, upright: mirrored or not, then turned; nothing where it is unsure."""
+        if self.turn is None:
+            return ExifOrientation.TOP_LEFT
+        return ExifOrientation.compose(self.mirrored is True, self.turn)
+
+    @property
     def tilt_words(self) -> str:
         """The tilt and its standard error, as in ``+1.25° ± 0.03°``; nothing where there is none."""
         return "" if self.tilt is None else f"{self.tilt:+.2f}° ± {self.tilt_error or 0:.2f}°"

@@ -2,15 +2,19 @@
 
 import io
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
-from upright import BrokenPicture, Detector, Orientation, Turn, UsageError
+from upright import BrokenPicture, Detector, ExifOrientation, Limits, Orientation, Promise, TooLarge, Turn, UsageError
 from upright.integrations.labelstudio import INTERFACE, decisions, tasks
 from upright.integrations.reading import upright_before, upright_bytes, upright_image
+from upright.results import Reason, Scores
+from upright.turns import show_pillow
 
 from .scans import page, scan, still_needed
 from .standins import jpeg
@@ -30,6 +34,85 @@ def test_pixels_are_turned_whatever_the_tag_says(transpose: str, orientation: in
         assert alike(upright_image(source, detector=detector))
     with Image.open(io.BytesIO(upright_bytes(data, detector=detector))) as image:
         assert image.format == "JPEG" and image.getexif().get(0x0112, 1) == 1 and alike(image.convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def in_mirrors() -> Iterator[Detector]:
+    with Detector(mirror=True) as detector:
+        yield detector
+
+
+@pytest.mark.parametrize("turn", Turn)
+def test_a_mirrored_page_reads_again(turn: Turn, in_mirrors: Detector, tmp_path: Path) -> None:
+    image = show_pillow(ImageOps.mirror(UPRIGHT), ExifOrientation.compose(False, turn))
+    answer = in_mirrors.detect(image)
+    assert answer.mirrored and answer.turn == turn
+    assert alike(show_pillow(image, answer.to_apply))
+    for lying in (image, jpeg(image), jpeg(image, 6), jpeg(image, 5)):
+        assert alike(upright_image(lying, detector=in_mirrors))
+        assert upright_before(alike, detector=in_mirrors)(lying)
+    for data in (jpeg(image), jpeg(image, 7)):
+        assert alike(Image.open(io.BytesIO(upright_bytes(data, detector=in_mirrors))).convert("RGB"))
+    pdf = scan([(np.asarray(image.convert("L")), Turn.NONE)], tmp_path / "scan.pdf").read_bytes()
+    assert upright_bytes(pdf, detector=in_mirrors) == pdf, "/Rotate cannot mirror, and without that no turn is right"
+
+
+def test_what_is_to_be_applied() -> None:
+    scores = Scores((0.1, 0.7, 0.1, 0.1))
+    answer = Orientation(Turn.RIGHT, Turn.RIGHT, 0.7, scores, Reason.SURE, Promise.BALANCED, "glance", 1)
+    assert answer.to_apply == ExifOrientation.RIGHT_TOP
+    assert replace(answer, mirrored=False).to_apply == ExifOrientation.RIGHT_TOP
+    assert replace(answer, mirrored=True).to_apply == ExifOrientation.RIGHT_BOTTOM
+    assert replace(answer, turn=Turn.NONE, mirrored=True).to_apply == ExifOrientation.TOP_RIGHT
+    assert replace(answer, turn=None, mirrored=True).to_apply == ExifOrientation.TOP_LEFT
+
+
+@pytest.mark.parametrize(("form", "orientation"), [("JPEG", 1), ("JPEG", 6), ("PNG", 1), ("TIFF", 1), ("TIFF", 6)])
+def test_the_resolution_stays(form: str, orientation: int, detector: Detector) -> None:
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    UPRIGHT.transpose(Image.Transpose.ROTATE_90).save(out, form, dpi=(300, 150), exif=exif)
+    data = out.getvalue()
+    # The stored page lies on its side, and needs a quarter turn and, as the tag shows it, a half.
+    wanted = (150, 300)
+    shown = upright_image(data, detector=detector)
+    assert alike(shown) and shown.info["dpi"] == pytest.approx(wanted, abs=0.1)
+    with Image.open(io.BytesIO(upright_bytes(data, detector=detector))) as image:
+        assert image.format == ("JPEG" if form == "JPEG" else "PNG")
+        assert image.info["dpi"] == pytest.approx(wanted, abs=0.1)
+
+
+def test_each_page_has_its_own_resolution(detector: Detector) -> None:
+    pages, out = [UPRIGHT.transpose(Image.Transpose.ROTATE_180) for _ in range(3)], io.BytesIO()
+    for image, dpi in zip(pages, ((300, 300), None, (200, 100)), strict=True):
+        image.encoderinfo = {"dpi": dpi}
+    pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:])
+    image = Image.open(io.BytesIO(upright_bytes(out.getvalue(), detector=detector)))
+    found = []
+    for number in range(3):
+        image.seek(number)
+        found.append(image.info["dpi"] if 282 in image.tag_v2 else None)  # type: ignore[attr-defined]
+    assert found == [(300, 300), None, (200, 100)]
+
+
+def test_a_detectors_limits_and_bands_count() -> None:
+    with Detector(bands=(3, 2, 1), limits=Limits(max_stream_bytes=100)) as detector:
+        with pytest.raises(TooLarge, match="max_stream_bytes of 100"):
+            upright_image(io.BytesIO(jpeg(UPRIGHT)), detector=detector)
+        blue = np.zeros((90, 90, 3), np.uint8) + np.uint8([10, 20, 200])
+        assert upright_image(blue, detector=detector).getpixel((5, 5)) == (200, 20, 10)
+
+
+def test_a_pipe_gives_its_picture_in_pieces(detector: Detector) -> None:
+    data = jpeg(UPRIGHT.transpose(Image.Transpose.ROTATE_90))
+    assert alike(upright_image(Pieces(data), detector=detector))
+
+
+class Pieces(io.BytesIO):
+    """A pipe without a buffer."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(1000)
 
 
 def test_an_upright_picture_keeps_its_bytes(detector: Detector) -> None:

@@ -78,8 +78,9 @@ def set_right(
         try:
             data = library.shown(picture)
             answer = detector.detect(data, promise=promise)
-            if answer.turn:
-                yield f"{picture.name}: {library.change(picture, answer.exif, Wanted(answer.turn), dry_run)}"
+            wanted = Wanted(answer.to_apply.turn, answer.to_apply.mirrored)
+            if any(wanted):
+                yield f"{picture.name}: {library.change(picture, answer.exif, wanted, dry_run)}"
             elif answer.turn is None and unsure is not None:
                 place = atomic.below(unsure, PurePath(picture.uid + FORMATS[sniff(data)].suffixes.split()[0]))
                 unsure.mkdir(parents=True, exist_ok=True)

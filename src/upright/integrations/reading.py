@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from upright import Detector, ExifOrientation, Orientation, Promise, Turn, detect, open_picture
+from upright import Detector, ExifOrientation, Orientation, Promise, open_picture
 from upright.correction import corrected_bytes
+from upright.detector import shared_detector
+from upright.pictures.source import read_stream
 from upright.turns import show_pillow
 
 if TYPE_CHECKING:
@@ -29,32 +32,41 @@ R = TypeVar("R")
 def upright_image(
     source: Source, *, page: int = 0, promise: Promise | str = "balanced", detector: Detector | None = None
 ) -> Image.Image:
-    """A picture's pixels as a person would hold it, mode RGB. Raises UprightError for what cannot be read."""
-    source = _kept(source)
-    return _shown(source, page, _answer(source, page, promise, detector))
+    """A picture's pixels as a person would hold it, mode RGB, and its resolution in ``info["dpi"]``.
+
+    Raises UprightError for what cannot be read.
+    """
+    detector = detector or shared_detector()
+    if hasattr(source, "read"):  # once: it is read twice
+        source = read_stream(source, detector.limits)
+    return _shown(source, detector.detect(source, promise=promise, page=page), detector)
 
 
 def upright_bytes(data: bytes, *, promise: Promise | str = "balanced", detector: Detector | None = None) -> bytes:
     """A document's bytes with every page upright.
 
     A PDF's pages are turned by ``/Rotate``. A picture that is upright in its file is given back byte for byte; of one
-    that is not, the pixels are turned: into a JPEG if it was one, several pages into a TIFF, else a PNG. Raises
+    that is not, the pixels are turned: into a JPEG if it was one, several pages into a TIFF, else a PNG; with their
+    resolution, which OCR goes by. A PDF's page that is mirrored stays so: ``/Rotate`` cannot mirror. Raises
     UprightError for what cannot be read.
     """
-    page, images, turned = 0, [], False
+    detector, page, images, turned = detector or shared_detector(), 0, [], False
     while True:
-        answer = _answer(data, page, promise, detector)
+        answer = detector.detect(data, promise=promise, page=page)
         if answer.format == "PDF":
-            data = corrected_bytes(data, answer.turn or Turn.NONE, page=page)[0]
+            data = corrected_bytes(data, answer, page=page)[0]
         else:
-            turned |= bool(answer.turn) or answer.exif != ExifOrientation.TOP_LEFT
-            images.append(_shown(data, page, answer))
+            turned |= {answer.to_apply, answer.exif} != {ExifOrientation.TOP_LEFT}
+            images.append(_shown(data, answer, detector))
         page += 1
         if page >= answer.pages:
             break
     if not turned:
         return data
     out = io.BytesIO()
+    for image in images:
+        if "dpi" in image.info:
+            image.encoderinfo = {"dpi": image.info["dpi"]}  # each page's own, which `save` has no argument for
     if len(images) > 1:
         images[0].save(out, "TIFF", save_all=True, append_images=images[1:], compression="tiff_deflate")
     else:
@@ -81,16 +93,28 @@ def upright_before(
     return gated
 
 
-def _kept(source: Source) -> Source:
-    """The source; of a stream its bytes, since it is read twice."""
-    return source.read() if hasattr(source, "read") else source
-
-
-def _answer(source: Source, page: int, promise: Promise | str, detector: Detector | None) -> Orientation:
-    return (detector.detect if detector else detect)(source, promise=promise, page=page)
-
-
-def _shown(source: Source, page: int, answer: Orientation) -> Image.Image:
-    with open_picture(source, page=page) as picture:
+def _shown(source: Source, answer: Orientation, detector: Detector) -> Image.Image:
+    with open_picture(source, page=answer.page, limits=detector.limits, bands=detector.bands) as picture:
         image = picture.image((picture.width_px, picture.height_px))
-    return show_pillow(image, ExifOrientation.compose(False, Turn(answer.turn or 0)))
+    shown = show_pillow(image, answer.to_apply)
+    shown.info.pop("dpi", None)
+    if dpi := _resolution(source, answer.page):
+        swapped = answer.exif.swaps_sides != answer.to_apply.swaps_sides
+        shown.info["dpi"] = dpi[::-1] if swapped else dpi
+    return shown
+
+
+def _resolution(source: Source, page: int) -> tuple[float, float] | None:
+    """Dots per inch across and down the stored picture, where its file says so."""
+    from PIL import Image
+
+    found: tuple[float, float] | None = None
+    if isinstance(source, Image.Image):
+        return source.info.get("dpi")
+    file: Any = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
+    with suppress(Exception):  # decoders promise no type
+        image: Any = Image.open(file)
+        image.seek(page)
+        if image.format != "TIFF" or 282 in image.tag_v2:  # of a TIFF without Pillow says 1
+            found = image.info.get("dpi")
+    return found

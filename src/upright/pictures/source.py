@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from ..errors import AGAIN, BrokenPicture, NotAPicture, SourceMissing, TooLarge, UprightError, UsageError, printable
 from ..formats import FORMATS, HEAD_BYTES, cost, sniff
-from ..limits import Limits
+from ..limits import Limits, text_stream
 from ..turns import ExifOrientation
 
 if TYPE_CHECKING:
@@ -135,10 +135,9 @@ def open_source(source: object, limits: Limits, page: int = 0, bands: Bands | No
         path = os.fsdecode(source)
         name, file = path, open_file(path)
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        path, name, file = None, "<bytes>", io.BytesIO(source)
+        path, name, file = None, "<bytes>", _in_memory(source)
     elif hasattr(source, "read"):
-        path, name = None, _stream_name(source)
-        file = io.BytesIO(limits.read_whole(source, name, "save it to a file first: a file may be of any size"))
+        path, name, file = None, _stream_name(source), io.BytesIO(read_stream(source, limits))
     else:
         raise UsageError(
             f"{type(source).__name__} is not a picture source",
@@ -186,6 +185,27 @@ def open_file(path: str) -> BinaryIO:
         if not stat.S_ISREG(mode):
             raise SourceMissing("not a regular file", source=path, remedy="pipe it into - instead")
         return at.open("rb")
+
+
+def _in_memory(source: bytes | bytearray | memoryview) -> BinaryIO:
+    try:
+        return io.BytesIO(source)
+    except (BufferError, ValueError) as error:  # a memoryview with gaps, or one that was released
+        raise UsageError(f"its bytes cannot be read ({error})", source="<bytes>", remedy="give bytes") from error
+
+
+def read_stream(stream: object, limits: Limits) -> bytes:
+    """All bytes of a binary stream. Raises as `open_source` does."""
+    name = _stream_name(stream)
+    try:
+        with reading(name):
+            return limits.read_whole(stream, name, "save it to a file first: a file may be of any size")
+    except UprightError:
+        raise
+    except UnicodeDecodeError:
+        raise text_stream(name) from None
+    except Exception as error:  # streams promise no type
+        raise SourceMissing(f"it cannot be read ({error})", source=name, remedy="open it again") from error
 
 
 def _stream_name(stream: object) -> str:
