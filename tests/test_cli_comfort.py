@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -18,7 +20,7 @@ from upright.cli.parsing import COMMANDS
 from upright.errors import UsageError
 from upright.turns import ExifOrientation
 
-from .conftest import DEMO
+from .conftest import DEMO, upright
 
 COMMAND = [sys.executable, "-m", "upright"]
 
@@ -48,6 +50,47 @@ def test_a_mistyped_command_or_path_is_named() -> None:
         assert remedy in caught.value.remedy
     with pytest.raises(UsageError, match="--help"):
         run("xyzzy", catch_exceptions=False)
+    for words in (("corect", DEMO, "--in-place"), ("detct", DEMO), ("wach", DEMO, "-o", "out")):
+        with pytest.raises(UsageError, match=r"did you mean `upright (correct|detect|watch)`"):
+            run(*words, catch_exceptions=False)
+    done = run("missing.jpg", DEMO / "settings.png")
+    assert done.exit_code == 1 and "missing.jpg" in done.stderr and "1 already upright" in done.stderr
+
+
+def test_every_option_with_a_value_can_be_set_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def commands(group: click.Group, at: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
+        for name in group.list_commands(at):
+            command = group.get_command(at, name)
+            assert command is not None
+            context = command.make_context(name, ["--help"], parent=at, resilient_parsing=True)
+            yield from commands(command, context) if isinstance(command, click.Group) else [(command, context)]
+
+    seen = 0
+    for command, context in commands(cli, click.Context(cli, info_name="upright", auto_envvar_prefix="UPRIGHT")):
+        for option in command.params:
+            if isinstance(option, click.Option) and not option.is_flag:
+                named = max(option.opts, key=len)
+                name = f"{context.command_path} {named[2:]}".replace(" ", "_").replace("-", "_").upper()
+                monkeypatch.setenv(name, "something")
+                assert option.resolve_envvar_value(context) == "something", name
+                monkeypatch.delenv(name)
+                seen += 1
+    assert seen > 100
+    monkeypatch.setenv("UPRIGHT_BATCH_CORRECT", str(tmp_path / "out"))
+    monkeypatch.setenv("UPRIGHT_BATCH_OUTPUT", str(tmp_path / "r.jsonl"))
+    assert upright("batch", DEMO / "page.jpg").returncode == 0 and (tmp_path / "out" / "page.jpg").exists()
+    monkeypatch.delenv("UPRIGHT_BATCH_CORRECT")
+    monkeypatch.setenv("UPRIGHT_BATCH_FOLDER", str(tmp_path / "old"))
+    monkeypatch.setenv("UPRIGHT_BATCH_OUTPUT", str(tmp_path / "s.jsonl"))
+    assert upright("batch", DEMO / "page.jpg").returncode == 0 and (tmp_path / "old" / "page.jpg").exists()
+
+
+def test_a_file_may_be_called_almost_like_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(DEMO / "settings.png", "detct")
+    assert "already upright" in run("detct").stdout
 
 
 def test_promises_that_contradict_each_other_are_refused() -> None:

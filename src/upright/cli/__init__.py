@@ -23,7 +23,8 @@ def cli() -> None:
     upright review photos/                 shows you what it is unsure of
     upright undo                           takes it back
 
-    Every option can be set in the environment: --engine of `upright detect` is UPRIGHT_DETECT_ENGINE.
+    Every option that takes a value can be set in the environment: --engine of `upright detect` is
+    UPRIGHT_DETECT_ENGINE.
     """
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..model import load_model
+from .parsing import Command
 
 
 @click.group("model")
@@ -22,7 +23,7 @@ def show(model: str | None) -> None:
     click.echo(json.dumps(load_model(model).to_dict(), indent=2, ensure_ascii=False))
 
 
-@command.command("export")
+@command.command("export", cls=Command)
 @click.option("--model", metavar="FOLDER", help="Path to a model folder, or the name of a bundled model.")
 @click.option(
     "--format",

@@ -43,10 +43,12 @@ class Lazy(click.Group):
         """Paths without a command are looked at. Raises `UsageError` for a word that is neither."""
         own = ("-h", "--help", "--version")
         if args and args[0] not in (*self.list_commands(ctx), *own):
-            if any(map(_is_source, args)):
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx))
+            # Paths may follow a mistyped command: it is no picture that is missing.
+            mistyped = close and not args[0].startswith("-") and not _is_source(args[0])
+            if any(map(_is_source, args)) and not mistyped:
                 args = [_LOOK, *args]
             elif not args[0].startswith("-"):
-                close = difflib.get_close_matches(args[0], self.list_commands(ctx))
                 remedy = f"did you mean `upright {close[0]}`?" if close else "`upright --help` lists the commands"
                 raise UsageError(f"there is no command and no file {args[0]!r}", remedy=remedy)
         return super().parse_args(ctx, args)
@@ -68,6 +70,11 @@ class Command(click.Command):
         given = [name for name in _PROMISES if name in options]
         if len(given) > 1:
             raise UsageError(f"{' and '.join(given)} contradict each other", remedy="give one of them")
+        for option in self.params:
+            if isinstance(option, click.Option) and not option.is_flag and ctx.auto_envvar_prefix:
+                # click itself has the name of the parameter, which users do not know; that still works, too.
+                name = max(option.opts, key=len).removeprefix("--").replace("-", "_").upper()
+                option.envvar = f"{ctx.auto_envvar_prefix}_{name}"
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
