@@ -16,7 +16,7 @@ from upright import Detector
 from upright.carriers import read_exif_orientation
 from upright.cli import cli
 from upright.errors import SourceError, UsageError
-from upright.journal import Journal, undo
+from upright.journal import Journal, run_journal, undo
 from upright.pictures import open_picture
 from upright.results import Outcome
 from upright.review import Server, Session, read_decisions
@@ -178,6 +178,31 @@ def test_copies_are_set_right_and_originals_left(folder: Path, detector: Detecto
     session.decide([choice(session, "page.jpg", 270)])
     assert tag(tmp_path / "out" / "page.jpg") is ExifOrientation.LEFT_BOTTOM
     assert all((folder / name).read_bytes() == (DEMO / name).read_bytes() for name in NAMES)
+
+
+def test_a_copy_whose_decision_a_crash_lost_is_decided_again(
+    folder: Path, detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    session = review(folder, detector, out)
+    session.journal = run_journal()  # as the command has it: another one for each run
+    session.__post_init__()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("upright.review.session.append", crash)
+        session.decide([choice(session, "page.jpg", 270)])
+    turned = (out / "page.jpg").read_bytes()
+    assert turned != (DEMO / "page.jpg").read_bytes()
+    again = review(folder, detector, out)
+    assert not [entry.error for entry in again.entries if entry.error]
+    entry = again.entries[number(again, "page.jpg")]
+    assert entry.decided is None and entry.turn == Turn.NONE and (out / "page.jpg").read_bytes() == turned
+    again.decide([choice(again, "page.jpg", 0)])
+    assert (out / "page.jpg").read_bytes() == turned
+    third = review(folder, detector, out)
+    assert third.entries[number(third, "page.jpg")].decided == Turn.NONE
 
 
 def test_no_copy_takes_the_place_of_another(folder: Path, detector: Detector, tmp_path: Path) -> None:

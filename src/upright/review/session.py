@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from .. import atomic
 from ..correction import Request, Writer, opened, plan
 from ..errors import CorrectionError, UprightError, UsageError, printable
-from ..journal import Journal, read_journal, sha256, undo
+from ..journal import Intent, Journal, read_journal, runs, sha256, undo
 from ..pictures import open_picture
 from ..results import Group, Method, Outcome
 from ..sources import item_of
@@ -132,14 +133,14 @@ class Session:
         """Take one more picture; ``relative`` is its place in ``output``. What was passed over is not shown."""
         if outcome.skipped:
             return
-        answer, error, path = outcome.orientation, "", ""
+        answer, error, path, changed = outcome.orientation, "", "", False
         turn = Turn.NONE if answer is None else answer.best if answer.turn is None else answer.turn
         mirror = answer is not None and answer.mirrored is True
         try:
-            path = self._place(outcome, relative)
+            path, changed = self._place(outcome, relative)
         except UprightError as problem:
             error = printable(problem)
-        if outcome.correction and outcome.correction.written:
+        if changed or (outcome.correction and outcome.correction.written):
             turn, mirror = Turn.NONE, False
         known = self._remembered(path, answer.page if answer else 0)
         with self._lock:
@@ -158,23 +159,36 @@ class Session:
                 return each
         return None
 
-    def _place(self, outcome: Outcome, relative: Path) -> str:
-        """The file that decisions go into: where an earlier run wrote it, a copy, or the file itself."""
+    def _place(self, outcome: Outcome, relative: Path) -> tuple[str, bool]:
+        """The file that decisions go into: where an earlier run wrote it, a copy, or the file itself.
+
+        And whether it was changed by a decision that nothing remembers: a crash came before that.
+        """
         done = outcome.correction
         source = done.target if done and done.written and done.target else outcome.source
         item = item_of(source)
         if self.output is None:
             if item.path is None:
                 raise UsageError("only files can be set right in place", remedy="give a folder with -o")
-            return str(Path(item.path).absolute())
+            return str(Path(item.path).absolute()), False
         target = atomic.below(self.output, relative).absolute()
         if self._taken.setdefault(str(target), source) != source:
             raise CorrectionError(f"another picture becomes {target} already", remedy="review it into another folder")
         with opened(item.open()) as file:
             # Where an earlier review wrote it, the copy is not what its source is any more.
-            if not (target.exists() and str(target) in self._earlier):
-                Writer().write(plan(file, Request(target=str(target))))
-        return str(target)
+            if target.exists() and str(target) in self._earlier:
+                return str(target), False
+            if target.is_file() and (os.path.realpath(target), file.sha256(), sha256(target)) in self._told:
+                return str(target), True
+            Writer().write(plan(file, Request(target=str(target))))
+        return str(target), False
+
+    @cached_property
+    def _told(self) -> set[tuple[str, str | None, str]]:
+        """Each change that this journal or one in the state folder tells: path, sha256 before and after."""
+        journals = {run.journal for run in runs()} | {path for path in [self.journal.path] if path.exists()}
+        told = (intent for journal in journals for intent in read_journal(journal))
+        return {(each.path, each.before, each.after) for each in told if isinstance(each, Intent)}
 
     def _touch(self, entry: Entry) -> None:
         self._changes += 1
