@@ -233,6 +233,20 @@ def test_a_results_file_that_is_not_there_is_named() -> None:
         assert cause in str(done.exception)
 
 
+def test_where_nothing_can_be_shown_no_page_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("no picture")
+    (tmp_path / "rows.jsonl").write_text(json.dumps(Outcome("gone.jpg", error=SourceError("away")).to_dict()) + "\n")
+    (tmp_path / "empty").mkdir()
+    for name, cause in (
+        ("nofolder", "there is no such file"),
+        ("note.txt", "not a picture format"),
+        ("rows.jsonl", "gone.jpg"),
+        ("empty", "there is no picture to review"),
+    ):
+        done = CliRunner().invoke(cli, ["review", "--no-browser", str(tmp_path / name)])
+        assert done.exit_code == 1 and cause in done.stderr and "review at" not in done.stderr, done.stderr
+
+
 def test_a_file_that_changed_since_it_was_shown_is_left_alone(folder: Path, detector: Detector) -> None:
     session = review(folder, detector)
     shutil.copy(DEMO / "astronaut.jpg", folder / "page.jpg")

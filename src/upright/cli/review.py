@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import webbrowser
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ import click
 
 from ..errors import SourceMissing, UsageError
 from ..results import Outcome
+from .answers import printer
 from .options import open_detector, picture_options
 from .parsing import Command
 from .running import check_sources
@@ -68,34 +70,53 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
     server = Server(session, options["port"])
     stop = threading.Event()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    click.echo(f"review at {server.url}\npress Ctrl-C or Finish to end", err=True)
-    if not options["no_browser"]:
-        webbrowser.open(server.url)
-    looking = threading.Thread(target=_look, args=(session, sources, options, stop), daemon=True)
+    known = threading.Event()
+    looking = threading.Thread(target=_look, args=(session, sources, options, stop, known), daemon=True)
     looking.start()
     try:
         # A shell that starts a program in the background has it ignore Ctrl-C, and SIGTERM would end it without a word.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
-        server.finished.wait()
+        known.wait()
+        if _is_something_shown(session):
+            click.echo(f"review at {server.url}\npress Ctrl-C or Finish to end", err=True)
+            if not options["no_browser"]:
+                webbrowser.open(server.url)
+            server.finished.wait()
     except KeyboardInterrupt:
         click.echo(err=True)
     stop.set()
     server.shutdown()
+    server.server_close()
     looking.join()
+    if session.complete and not _is_something_shown(session):
+        click.echo("there is no picture to review", err=True)
+        sys.exit(1)
     click.echo(_summary(session), err=True)
 
 
-def _look(session: Any, sources: tuple[str, ...], options: dict[str, Any], stop: threading.Event) -> None:
-    """Decide all pictures, and hand them to the session as they are known."""
+def _look(
+    session: Any, sources: tuple[str, ...], options: dict[str, Any], stop: threading.Event, known: threading.Event
+) -> None:
+    """Decide all pictures, and hand them to the session; ``known`` is set with the first, or where there is none."""
+    show = printer("table", options | {"quiet": True})
     try:
         for outcome, relative in _outcomes(sources, options, stop):
             if stop.is_set():
                 return
             session.add(outcome, relative)
+            if outcome.orientation:
+                known.set()
+            elif outcome.error:
+                show(outcome)
     except Exception as error:
         click.echo(f"upright: {error}", err=True)
     session.complete = True
+    known.set()
+
+
+def _is_something_shown(session: Any) -> bool:
+    return any(entry.outcome.orientation for entry in session.entries)
 
 
 def _is_results(sources: tuple[str, ...]) -> bool:
