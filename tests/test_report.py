@@ -122,6 +122,17 @@ def test_a_report_replaces_reports_only(tmp_path: Path, name: str) -> None:
     assert (tmp_path / name).read_bytes() == b"precious"
 
 
+@pytest.mark.parametrize("place", ["/dev/null", "/proc/none/r.html", "{}", "{}/r.html/r.html"])
+def test_where_no_report_can_be_is_told_before_anything_is_done(tmp_path: Path, place: str) -> None:
+    (tmp_path / "r.html").write_text("")
+    looked = iter([Outcome("a.jpg", answer(Turn.NONE))])
+    with pytest.raises(WriteFailed, match="name another --report") as failed:
+        write_report(looked, place.format(tmp_path))
+    assert place.format(tmp_path) in str(failed.value) and next(looked) and Path("/dev/null").is_char_device()
+    write_report([], tmp_path / "new" / "r.html")
+    assert sorted(each.name for each in (tmp_path / "new").iterdir()) == ["r.html", "r.png"]
+
+
 def test_a_report_that_cannot_be_written_is_an_upright_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteFailed, match="report cannot be written"):

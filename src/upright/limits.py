@@ -37,7 +37,7 @@ class Limits:
             raise TooLarge(cause, source=source, remedy=remedy)
 
     def read_whole(self, stream: Any, source: str | None, remedy: str) -> bytes:
-        """All that a stream still has, to its end. Raises `TooLarge` over the limit, `UsageError` for what is no bytes."""
+        """All that a stream still has. Raises `TooLarge` over the limit, `UsageError` for what is no bytes."""
         most, pieces, size = self.max_stream_bytes, list[bytes](), 0
         # A pipe or a socket gives less than it is asked for, long before its end; only b"" says that it has ended.
         while piece := _bytes(stream.read(most + 1 if not pieces else min(most + 1 - size, _PIECE_BYTES)), source):

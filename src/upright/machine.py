@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .errors import UsageError
+
 #: Where control groups are mounted, and which of them this process is in.
 _GROUPS, _OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
@@ -64,15 +66,28 @@ def libvips() -> Any:
 
 
 def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/upright``, by default ``~/.cache/upright`` (XDG Base Directory Specification 0.8)."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "upright"
+    """``$XDG_CACHE_HOME/upright``, by default ``~/.cache/upright`` (XDG Base Directory Specification 0.8).
+
+    Raises `UsageError` where there is neither.
+    """
+    return _base("XDG_CACHE_HOME", ".cache") / "upright"
 
 
 def state_folder() -> Path:
-    """``$XDG_STATE_HOME/upright``, by default ``~/.local/state/upright``."""
-    base = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "upright"
+    """``$XDG_STATE_HOME/upright``, by default ``~/.local/state/upright``.
+
+    Raises `UsageError` where there is neither.
+    """
+    return _base("XDG_STATE_HOME", ".local/state") / "upright"
+
+
+def _base(variable: str, below_home: str) -> Path:
+    base = os.environ.get(variable, "")
+    try:
+        return Path(base) if base.startswith("/") else Path.home() / below_home
+    except RuntimeError:  # a user without a home folder, as in many containers
+        remedy = f"set {variable} to the whole path of a folder that can be written"
+        raise UsageError("this user has no home folder", remedy=remedy) from None
 
 
 def processor() -> tuple[str, frozenset[str]]:

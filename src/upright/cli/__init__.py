@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 
 import click
@@ -10,6 +9,7 @@ import click
 from .. import __version__
 from ..errors import UprightError
 from .parsing import Lazy
+from .streams import OutputClosed, guard
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -30,10 +30,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; an error that upright knows is one line and an exit code, never a stack."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal of another encoding than a name: its letters are escaped, and the run goes on.
-            stream.reconfigure(errors="backslashreplace")
+    guard()
     try:
         cli(auto_envvar_prefix="UPRIGHT", standalone_mode=False)
     except UprightError as error:
@@ -47,7 +44,5 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("upright: stopped", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output has exited (`upright detect … | head`); closing stdout must not raise again.
-        sys.stderr.close()
+    except OutputClosed:
         sys.exit(141)

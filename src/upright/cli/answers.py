@@ -25,13 +25,22 @@ _COLOURS = {
     Group.UNSURE: "yellow",
     Group.FAILED: "red",
 }
+#: How a run goes on that was stopped.
+AGAIN = "run the same command again"
 Printer = Callable[[Outcome], None]
 
 
-def printer(form: str, options: dict[str, Any]) -> Printer:
-    """What prints one row in the form ``table``, ``json`` (one object a line) or ``csv``; errors go to stderr."""
-    table = partial(_table_printer, options["verbose"], options["tilt"])
-    forms: dict[str, Callable[[], Printer]] = {"json": lambda: _print_json, "csv": _csv_printer, "table": table}
+def printer(form: str, options: dict[str, Any], *, err: bool = False) -> Printer:
+    """What prints one row in the form ``table``, ``json`` (one object a line) or ``csv``.
+
+    A table has its errors on stderr; with ``err`` everything goes there.
+    """
+    table = partial(_table_printer, options["verbose"], options["tilt"], err)
+    forms: dict[str, Callable[[], Printer]] = {
+        "json": lambda: partial(_print_json, err),
+        "csv": partial(_csv_printer, err),
+        "table": table,
+    }
     show = forms[form]()
 
     def show_trouble(row: Outcome) -> None:
@@ -41,14 +50,14 @@ def printer(form: str, options: dict[str, Any]) -> Printer:
     return show_trouble if options["quiet"] else show
 
 
-def _print_json(row: Outcome) -> None:
+def _print_json(err: bool, row: Outcome) -> None:
     values = row.to_dict() | ({"timing_s": row.orientation.to_dict()["timing_s"]} if row.orientation else {})
     # A name may hold lone surrogates; "backslashreplace" writes them as JSON's own escape for them.
-    click.echo(json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+    click.echo(json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace"), err=err)
 
 
-def _csv_printer() -> Printer:
-    writer = csv.DictWriter(sys.stdout, list(COLUMNS), lineterminator="\n")
+def _csv_printer(err: bool) -> Printer:
+    writer = csv.DictWriter(sys.stderr if err else sys.stdout, list(COLUMNS), lineterminator="\n")
     started = False
 
     def show(row: Outcome) -> None:
@@ -61,14 +70,14 @@ def _csv_printer() -> Printer:
     return show
 
 
-def _table_printer(verbose: bool, tilt: bool) -> Printer:
+def _table_printer(verbose: bool, tilt: bool, err: bool) -> Printer:
     started = False
 
     def show(row: Outcome) -> None:
         nonlocal started
         if not started:
             head = f"{'tilt':>16}  " * tilt
-            click.echo(f"{'turn':>7}  {'sure':>7}  {head}{'outcome':<17} picture")
+            click.echo(f"{'turn':>7}  {'sure':>7}  {head}{'outcome':<17} picture", err=err)
             started = True
         orientation, correction = row.orientation, row.correction
         middle = f"{orientation.tilt_words if orientation else '':>16}  " * tilt
@@ -84,7 +93,8 @@ def _table_printer(verbose: bool, tilt: bool) -> Printer:
         click.echo(
             f"{_turn(orientation):>7}  {100 * orientation.confidence:6.2f}%  {middle}"
             f"{click.style(f'{words:<17}', fg=_COLOURS.get(row.group))} "
-            f"{printable(row.name)}{f'  ({notes})' if notes else ''}"
+            f"{printable(row.name)}{f'  ({notes})' if notes else ''}",
+            err=err,
         )
 
     return show
@@ -108,10 +118,13 @@ def _notes(orientation: Orientation, correction: Correction | None) -> str:
     return "; ".join(notes)
 
 
-def closing_line(tally: Tally, form: str) -> str:
-    """The last line: what became of several pictures, and in any case how many files were skipped."""
+def closing_line(tally: Tally, form: str, again: str = f"{AGAIN} for the rest") -> str:
+    """The last line: what became of several pictures, and in any case how many files were skipped.
+
+    ``again`` says how a run that was stopped goes on.
+    """
     if tally.stopped:
-        return f"stopped: {tally.summary()}; run the same command again for the rest"
+        return f"stopped: {tally.summary()}; {again}"
     if not tally.done:
         return f"no picture was found; {tally.summary()}" if tally.skipped else "no picture was found"
     return tally.summary() if tally.skipped or (form == "table" and tally.done > 1) else ""

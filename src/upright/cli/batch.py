@@ -17,7 +17,7 @@ from ..run import Tally
 from ..sources import shard_filter
 from .options import CORRECTION_NAMES, correction_options, corrector_of, detector_options, picture_options, refuse
 from .parsing import Command
-from .running import Batch, check_sources, finish, go_through
+from .running import Batch, check_sources, finish, go_through, said_anyway
 
 
 @click.command("batch", cls=Command)
@@ -78,13 +78,15 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
             in_shard, results.__contains__, int(options["shard"].partition("/")[2]), results.targets, results.groups
         )
         tally = go_through(sources, options, results.append, corrector=corrector, batch=batch)
-    if output != rows_path:
-        write_table(read_rows(rows_path), output)
-    if options["report"]:
-        rows = (Outcome.from_dict(row) for row in read_rows(rows_path))
-        about = About(shlex.join(["upright", *sys.argv[1:]]), review=f"upright review {shlex.quote(str(rows_path))}")
-        write_report(rows, options["report"], about=about, skipped=tally.skipped)
-    finish(tally, f"{_summary(tally)}: {output}", options, corrector)
+    with said_anyway(lambda: f"{_summary(tally)}: {rows_path}", options):
+        if output != rows_path:
+            write_table(read_rows(rows_path), output)
+        if options["report"]:
+            rows = (Outcome.from_dict(row) for row in read_rows(rows_path))
+            review = f"upright review {shlex.quote(str(rows_path))}"
+            about = About(shlex.join(["upright", *sys.argv[1:]]), review=review)
+            write_report(rows, options["report"], about=about, skipped=tally.skipped)
+    finish(tally, f"{_summary(tally)}: {output}", options)
 
 
 def _refused(options: dict[str, Any], folder: str | None) -> Callable[[dict[str, Any]], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from ..errors import UsageError
 from ..formats import format_of_suffix
 from ..results import Outcome
 from ..sources import STANDARD_STREAM
-from .answers import closing_line, printer
+from .answers import AGAIN, closing_line, printer
 from .options import correction_options, corrector_of, form_options, picture_options
 from .parsing import Command
 from .running import finish, go_through
@@ -41,14 +42,23 @@ def command(sources: tuple[str, ...], form: str, **options: Any) -> None:
     Exit codes: 0 all is done, 1 some pictures failed, 3 some need a turn and cannot be turned (their rows say why and
     what to do), 2 wrong use.
     """
-    corrector, show = _corrector(sources, options), printer(form, options)
+    piped = options["output"] == STANDARD_STREAM
+    corrector, show = _corrector(sources, options), printer(form, options, err=piped)
 
     def show_unless_piped(outcome: Outcome) -> None:
-        if options["output"] != STANDARD_STREAM or outcome.error:
+        if not piped or outcome.error:
             show(outcome)
 
     tally = go_through(sources, options, show_unless_piped, corrector=corrector)
-    finish(tally, closing_line(tally, form), options, corrector)
+    finish(tally, closing_line(tally, form, _again(options, corrector)), options)
+
+
+def _again(options: dict[str, Any], corrector: Corrector) -> str:
+    """How a run that was stopped goes on. Where nothing is decided, nothing knows what it has turned already."""
+    journal = corrector.writer.journal
+    if options["turn"] and journal and journal.path.exists():
+        return f"run `upright undo {shlex.quote(str(journal.path))}` first, then {AGAIN}, or some are turned twice"
+    return f"{AGAIN} for the rest"
 
 
 def _corrector(sources: tuple[str, ...], options: dict[str, Any]) -> Corrector:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import cleandoc
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -52,6 +54,14 @@ class Lazy(click.Group):
                 remedy = f"did you mean `upright {close[0]}`?" if close else "`upright --help` lists the commands"
                 raise UsageError(f"there is no command and no file {args[0]!r}", remedy=remedy)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, and see that its output is out: at the very end nobody would say that it is not."""
+        try:
+            return super().invoke(ctx)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
 
 
 def _is_source(word: str) -> bool:

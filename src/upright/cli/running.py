@@ -22,6 +22,7 @@ from ..run import Tally, work
 from ..sources import find_items, named
 from .options import open_detector
 from .progress import Progress
+from .streams import OutputClosed
 
 if TYPE_CHECKING:
     from ..correction.corrector import Corrector
@@ -62,7 +63,8 @@ def go_through(
 ) -> Tally:
     """Work through the sources, ``show`` each outcome that is one, and write the report; what was done is answered.
 
-    Ctrl-C once finishes the pictures under way, twice stops at once. A ``batch`` has its outcomes shown as soon as they
+    Ctrl-C once finishes the pictures under way, twice stops at once. How it is taken back is said in any case, and what
+    was done even where an error ends the run. A ``batch`` has its outcomes shown as soon as they
     are known, and no report: it writes one of all that its results file holds.
     """
     check_sources(sources, options)
@@ -80,7 +82,12 @@ def go_through(
     if progress.counts:
         progress.count(sources, options["lists"], batch.parts if batch else 1)
     reading = progress.reading if progress.terminal else None
-    with open_detector(options, reading) as detector, stopping(tally) as stop:
+    with (
+        said_anyway(lambda: f"done until then, at least: {tally.summary()}" if tally.done else "", options),
+        _taken_back(progress, options, corrector),
+        open_detector(options, reading) as detector,
+        stopping(tally) as stop,
+    ):
         tally.timing_s["load"] = detector.load_s
         how = {name: options[name] for name in ("workers", "pages", "together")} | {
             "ordered": batch is None,
@@ -91,10 +98,10 @@ def go_through(
 
         def seen() -> Iterator[Outcome]:
             for outcome in outcomes:
+                tally.add(outcome)
                 if not outcome.skipped:
                     progress.hide()
                     show(outcome)
-                tally.add(outcome)
                 progress.show()
                 yield outcome
 
@@ -106,7 +113,6 @@ def go_through(
                 write_report(seen(), options["report"], about=about)
             else:
                 deque(seen(), maxlen=0)
-    progress.hide()
     tally.end()
     return tally
 
@@ -136,11 +142,33 @@ def check_sources(sources: Sequence[str], options: dict[str, Any]) -> None:
         raise UsageError("there is nothing to work on", remedy="name folders or pictures, or give --list FILE")
 
 
-def finish(tally: Tally, text: str, options: dict[str, Any], corrector: Corrector | None = None) -> None:
+@contextmanager
+def said_anyway(text: Callable[[], str], options: dict[str, Any]) -> Iterator[None]:
+    """Say what was done where an error ends the command before its last line."""
+    try:
+        yield
+    except OutputClosed:
+        raise  # nobody is interested
+    except BaseException:
+        if not options["quiet"] and (said := text()):
+            click.echo(said, err=True)
+        raise
+
+
+@contextmanager
+def _taken_back(progress: Progress, options: dict[str, Any], corrector: Corrector | None) -> Iterator[None]:
+    """Say in the end how to take back what was changed in place."""
+    try:
+        yield
+    finally:
+        progress.hide()
+        journal = corrector.writer.journal if corrector else None
+        if journal and not options["journal"] and journal.path.exists():
+            click.echo(f"`upright undo` takes this back; the journal is {printable(journal.path)}", err=True)
+
+
+def finish(tally: Tally, text: str, options: dict[str, Any]) -> None:
     """Print the last lines and end the command with the exit code of what was done."""
-    journal = corrector.writer.journal if corrector else None
-    if journal and not options["journal"] and journal.path.exists():
-        click.echo(f"`upright undo` takes this back; the journal is {printable(journal.path)}", err=True)
     if text and not options["quiet"]:
         click.echo(text, err=True)
     if options["timing"]:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from .. import atomic
 from ..correction import Writer
 from ..correction.request import Change
-from ..errors import UsageError, WriteFailed
+from ..errors import UsageError
 from ..machine import state_folder
 from ..results import Correction
 from ..sources import Item
@@ -93,8 +93,8 @@ def alone(folder: Path, output: Path) -> Iterator[Record]:
         file = (place / _short(folder)).open("wb")
         record = Record(place / f"{_short(folder)}-{_short(output)}.jsonl")
     except OSError as error:
-        cause = f"what is done cannot be noted: {error.strerror}"
-        raise WriteFailed(cause, source=place, remedy="make it writable, or set XDG_STATE_HOME") from None
+        cause = f"the state folder cannot be written ({error.strerror})"
+        raise UsageError(cause, source=place, remedy="set XDG_STATE_HOME to a folder that can be") from None
     with file, closing(record):
         if atomic.lock(file.fileno()) is False:
             raise UsageError("it is being watched already", source=folder, remedy="end the other `upright watch` first")

@@ -12,6 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from .. import atomic
@@ -47,10 +48,6 @@ def write_report(
     seen = Seen(shown, skipped=Counter(skipped))
     for outcome in outcomes:
         seen.add(outcome, _thumbnail)
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteFailed(f"the report cannot be written: {error.strerror or error}", source=page) from error
     about = about or About()
     atomic.write(str(page), (piece.encode() for piece in page_of(seen, about, page.parent.absolute())))
     atomic.write(str(page.with_suffix(".png")), [png_of(seen)])
@@ -58,15 +55,28 @@ def write_report(
 
 
 def check_report(path: str | os.PathLike[str]) -> None:
-    """Raise `WriteFailed` where a file that is no report is at the place of the page or of its contact sheet."""
+    """Raise `WriteFailed` where the page or its contact sheet cannot be written, or would replace what is no report.
+
+    Their folder is made.
+    """
+    remedy = "name another --report"
     for place in (Path(path), Path(path).with_suffix(".png")):
         try:
-            with place.open("rb") as file:
-                head = file.read(1024)
-        except OSError:
-            continue
-        if head and MARK.encode() not in head:
-            raise WriteFailed("another file is where the report goes", source=place, remedy="name another --report")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if place.exists():
+                head = b"no file" if not place.is_file() else _head(place)
+                if head and MARK.encode() not in head:
+                    raise WriteFailed("another file is where the report goes", source=place, remedy=remedy)
+            with TemporaryFile(dir=Path(os.path.realpath(place)).parent) as file:
+                file.write(bytes(4096))
+        except OSError as error:
+            cause = f"the report cannot be written here ({error.strerror or error})"
+            raise WriteFailed(cause, source=place, remedy=remedy) from None
+
+
+def _head(place: Path) -> bytes:
+    with place.open("rb") as file:
+        return file.read(1024)
 
 
 def _thumbnail(outcome: Outcome) -> Image.Image | None:
