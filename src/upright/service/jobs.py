@@ -33,8 +33,8 @@ logger = logging.getLogger("upright.service")
 #: How often a worker looks whether another process left something to do; its own jobs wake it at once.
 _LOOK_S = 1.0
 _SWEEP_S = 60.0
-#: All jobs are one client beside those of requests; no key or address has a space.
-_JOBS = "all jobs"
+#: All jobs are one client beside those of requests; no name of a key begins with a space.
+_JOBS = " all jobs"
 
 
 class Jobs:
