@@ -13,7 +13,7 @@ from upright.service.spool import Spool
 
 
 def test_an_upload_that_finds_the_disk_full_is_told(tmp_path):
-    spool = Spool(tmp_path, 10, 1)
+    spool = Spool(tmp_path, 10, 1, 2)
     spool.file.close()
     with Path("/dev/full").open("wb", buffering=0) as spool.file, pytest.raises(StorageFull, match="No space left"):
         spool.write(bytes(100))
@@ -32,7 +32,7 @@ def head(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
 
 @pytest.fixture
 def spool(tmp_path):
-    spool = Spool(tmp_path, 10, 1)
+    spool = Spool(tmp_path, 10, 1, 2)
     with spool.file:
         yield spool
 
@@ -77,3 +77,60 @@ def test_a_picture_over_its_limit_is_refused(spool):
     spool.write(bytes((1 << 20) + 1))
     with pytest.raises(BodyTooLarge, match=r"large.jpg is over 1 MiB"):
         spool.begin("next.jpg")
+
+
+def link(name: str, to: str) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = tarfile.LNKTYPE, to
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
+TWO = tar(head("a.jpg", 1), b"x", head("b.jpg", 1), b"y")
+
+
+@pytest.mark.parametrize(
+    ("sent", "cause"),
+    [
+        (TWO[:1024] + b"\1" + TWO[1025:], "damaged"),  # the head of b.jpg, whose sum is now wrong
+        (TWO[:1024] + bytes(512) + TWO[1536:], "damaged, or goes on behind its end, after 1 pictures"),
+        (TWO + TWO, "goes on behind its end, after 2 pictures"),
+        (TWO[:2048], "cut off: it has no end"),
+        (TWO[:1600], "cut off|unexpected end"),
+        (TWO[:1200], "damaged|cut off"),
+        (TWO[:2048] + bytes(100), "cut off"),
+    ],
+)
+def test_a_tar_that_is_not_whole_is_refused(spool, sent, cause):
+    spool.write(sent)
+    with pytest.raises(Refused, match=cause):
+        spool.index_tar()
+
+
+def test_a_tar_may_be_filled_with_zeros(spool):
+    spool.write(TWO + bytes(3 << 20))
+    spool.index_tar()
+    assert list(spool.pictures()) == [("a.jpg", b"x"), ("b.jpg", b"y")]
+
+
+def test_the_second_name_of_a_picture_is_a_picture(spool):
+    spool.write(tar(head("a.jpg", 1), b"x", link("b.jpg", "a.jpg"), link("c.jpg", "b.jpg")))
+    spool.index_tar()
+    assert list(spool.pictures()) == [("a.jpg", b"x"), ("b.jpg", b"x"), ("c.jpg", b"x")]
+
+
+def test_a_link_to_nothing_and_a_sparse_file_are_refused_by_name(tmp_path):
+    for sent, cause in [
+        (link("b.jpg", "a.jpg"), "b.jpg is a link to a.jpg, which is not before it"),
+        (head("s.jpg", 0, tarfile.GNUTYPE_SPARSE), "s.jpg is packed as a sparse file"),
+    ]:
+        spool = Spool(tmp_path, 10, 1, 2)
+        spool.write(tar(sent))
+        with spool.file, pytest.raises(Refused, match=cause):
+            spool.index_tar()
+
+
+def test_links_do_not_make_a_job_larger_than_it_may_be(spool):
+    links = [link(f"{number}.jpg", "a.jpg") for number in range(3)]
+    spool.write(tar(head("a.jpg", 1 << 20), bytes(1 << 20), *links))
+    with pytest.raises(BodyTooLarge, match="over 2 MiB together"):
+        spool.index_tar()

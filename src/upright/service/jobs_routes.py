@@ -78,7 +78,7 @@ async def start_job(
         await jobs.call(jobs.store.check)
     if jobs.store.trouble is not None:
         raise jobs.store.trouble
-    spool = Spool(jobs.store.folder, settings.job_pictures, settings.job_picture_mb)
+    spool = Spool(jobs.store.folder, settings.job_pictures, settings.job_picture_mb, settings.job_mb)
     with spool.file:
         await _receive(request, jobs, spool, settings.job_pictures)
         ask = {
@@ -100,7 +100,7 @@ async def _receive(request: Request, jobs: Jobs, spool: Spool, max_pictures: int
             await jobs.call(spool.write, chunk)
         await jobs.call(spool.index_tar)
         return
-    if not content_type.startswith("multipart/"):
+    if not content_type.lower().startswith("multipart/"):
         raise WrongType(f"the content type is {content_type!r}", remedy="send multipart/form-data or application/x-tar")
 
     def begin(field: str, filename: str | None) -> Sink:

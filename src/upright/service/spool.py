@@ -22,8 +22,9 @@ _MAX_HEAD_BYTES = 1 << 20
 class Spool:
     """A file with where each of its pictures begins and how long it is."""
 
-    def __init__(self, folder: Path, max_pictures: int, max_picture_mb: int) -> None:
-        self._max, self._max_mb = max_pictures, max_picture_mb
+    def __init__(self, folder: Path, max_pictures: int, max_picture_mb: int, max_mb: int) -> None:
+        self._max, self._max_mb, self._max_all_mb = max_pictures, max_picture_mb, max_mb
+        self._bytes = 0
         self._pictures: list[tuple[str, int, int]] = []
         with _full_is_raised():
             # Unbuffered, so that a full disk fails on write, not on close.
@@ -53,20 +54,49 @@ class Spool:
     def index_tar(self) -> None:
         """Find the pictures of an uncompressed tar. Nothing is unpacked: names are only labels."""
         self.file.seek(0)
-        entries = 0
+        entries, places = 0, dict[str, tuple[int, int]]()
         try:
             with tarfile.open(fileobj=_Heads(self.file.fileno(), closefd=False), mode="r:") as tar:
                 while (member := tar.next()) is not None:
                     tar.members.clear()  # type: ignore[attr-defined] # which it would keep, all of them
                     entries += 1
                     self._check_count(entries)
-                    if member.isreg() and not member.issparse():
-                        self._add(member.name, member.offset_data, member.size)
+                    self._add_member(member, places)
+                self._check_end(tar.offset)
         except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
             raise Refused(f"the tar cannot be read: {error}", remedy="send an uncompressed tar") from error
         end = self.file.seek(0, os.SEEK_END)
         if any(start + size > end for _, start, size in self._pictures):
             raise Refused("the tar ends within a picture", remedy="send all of it")
+
+    def _add_member(self, member: tarfile.TarInfo, places: dict[str, tuple[int, int]]) -> None:
+        """Take a member if it is a file; ``places`` is where those before it are, for its second name (a hard link)."""
+        name = printable(member.name[:_MAX_NAME_BYTES])
+        if member.issparse():
+            raise Refused(f"{name} is packed as a sparse file", remedy="pack it without --sparse")
+        if member.isreg():
+            place = member.offset_data, member.size
+        elif not member.islnk():
+            return
+        elif member.linkname in places:
+            place = places[member.linkname]
+        else:
+            cause = f"{name} is a link to {printable(member.linkname[:_MAX_NAME_BYTES])}, which is not before it"
+            raise Refused(cause, remedy="pack it with --hard-dereference")
+        self._add(member.name, *place)
+        places[member.name] = place
+
+    def _check_end(self, at: int) -> None:
+        """Raise `Refused` unless only zeros come from here on: `tarfile` takes a damaged head for the end."""
+        self.file.seek(at)
+        piece = self.file.read(_MAX_HEAD_BYTES)
+        if len(piece) < tarfile.BLOCKSIZE:
+            raise Refused("the tar is cut off: it has no end", remedy="send all of it")
+        while piece:
+            if piece.strip(b"\0"):
+                cause = f"the tar is damaged, or goes on behind its end, after {len(self._pictures)} pictures"
+                raise Refused(cause, remedy="pack it again, as one tar, and send all of it")
+            piece = self.file.read(_MAX_HEAD_BYTES)
 
     def _check_count(self, count: int) -> None:
         if count > self._max:
@@ -82,6 +112,10 @@ class Spool:
         if size > self._max_mb << 20:
             remedy = "send it by another way; the operator can raise --job-picture-mb"
             raise BodyTooLarge(f"{printable(name)} is over {self._max_mb} MiB", remedy=remedy)
+        self._bytes += max(size, 0)
+        if self._bytes > self._max_all_mb << 20:  # links: what is sent once may be there many times
+            remedy = "send several jobs; the operator can raise --job-mb"
+            raise BodyTooLarge(f"the pictures are over {self._max_all_mb} MiB together", remedy=remedy)
         self._pictures.append((name, start, size))
 
     def _end(self) -> None:
