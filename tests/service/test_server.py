@@ -17,6 +17,9 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
+from upright import UsageError
+from upright.service.server import _bound
+
 
 def test_a_missing_extra_is_told_with_its_install_line(monkeypatch):
     from upright import ExtraMissing, service
@@ -39,6 +42,20 @@ def test_a_port_in_use_is_told(served):
     assert done.returncode == 2
     assert "cannot listen there" in done.stderr and "choose another" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_of_two_that_bind_one_port_the_later_one_is_told():
+    first = _bound("127.0.0.1", 0, 1)
+    with first:
+        assert first.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        with pytest.raises(UsageError, match="cannot listen there"):
+            _bound(*first.getsockname(), 1)
+
+
+@pytest.mark.parametrize("host", ["", " "])
+def test_an_empty_host_is_not_every_address(host):
+    with pytest.raises(UsageError, match="--host is empty"):
+        _bound(host, 0, 1)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc which processes live")

@@ -70,7 +70,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     )
     # uvicorn raises the signal again when it has stopped in order: that is success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with _metrics_folder(workers), _bound(host, port) as bound:
+    with _metrics_folder(workers), _bound(host, port, config.backlog) as bound:
         address, bound_port = bound.getsockname()[:2]
         url = f"http://[{address}]:{bound_port}" if ":" in address else f"http://{address}:{bound_port}"
         logger.info("starting", extra={"fields": {"url": url, "workers": workers, "settings": asdict(settings)}})
@@ -80,7 +80,9 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
             Multiprocess(config, [bound]).run()
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int, backlog: int) -> socket.socket:
+    if not host.strip():  # which would be every address
+        raise UsageError("--host is empty", remedy="give 127.0.0.1, or 0.0.0.0 to listen on every address")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With protocol 0 asyncio does not know accepted connections for TCP and leaves Nagle's algorithm on: each answer
     # on a kept connection then waited 40 ms for the client's delayed acknowledgement.
@@ -88,6 +90,7 @@ def _bound(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen(backlog)  # here, and not by asyncio: two may bind one port, and the later one fails only now
     except OSError as error:
         bound.close()
         remedy = "choose another --host or --port"

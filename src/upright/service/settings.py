@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
@@ -89,6 +90,8 @@ class Settings:
     def __post_init__(self) -> None:
         for each in fields(self):
             value, least = getattr(self, each.name), each.metadata["least"]
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(f"{option_of(each)} is {value}", remedy="give a number")
             if least is not None and value is not None and value < least:
                 raise UsageError(f"{option_of(each)} is {value}", remedy=f"give at least {least}")
 
