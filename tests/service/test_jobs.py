@@ -11,11 +11,13 @@ import time
 import zipfile
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
 from upright.carriers import read_exif_orientation
+from upright.service.jobs_store import JobsStore
 
 from ..conftest import DEMO
 from .conftest import Served, jpeg, problem_of
@@ -213,3 +215,18 @@ def test_crooked_pages_are_straightened_where_that_is_asked_for(jobs):
         straight = archive.read("a.png")
     again = jobs.client.post("/v1/orientation", content=straight, params={"tilt": "true"}).json()
     assert again["turn"] == 0 and again["tilt"] == pytest.approx(0, abs=0.1)
+
+
+def test_an_answer_about_a_job_that_is_deleted_meanwhile_is_cut_off(serve, tmp_path):
+    path = tmp_path / "jobs.sqlite"
+    store = JobsStore(str(path), max_mb=200)
+    job = store.add("", {"correct": True}, [("a.bmp", b"1")])
+    (leased,) = store.lease(1, 60)
+    store.finish(leased, [{"outcome": "turned"}], bytes(100 << 20))
+    service = serve("--jobs", str(path))
+    with service.client.stream("GET", f"/v1/jobs/{job}/files") as answer, pytest.raises(httpx.TransportError):
+        for number, _ in enumerate(answer.iter_raw(1 << 16)):
+            if number == 0:
+                store.delete(job, "")
+    assert service.client.get("/readyz").status_code == 200
+    assert "Traceback" not in service.text

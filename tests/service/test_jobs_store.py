@@ -216,3 +216,34 @@ def test_a_full_disk_takes_no_job_and_loses_none(tmp_path):
         store.finish(held, [], bytes(2_000_000))
     assert store.finish(held, [{"outcome": "turned"} | {"turn": 90}], None)
     assert list(store.results(job)) == [(0, "a.jpg", {"outcome": "turned", "turn": 90})]
+
+
+def finished(store: JobsStore, count: int, size: int = 1) -> str:
+    job = add(store, count, correct=True)
+    for each in store.lease(count, 10):
+        assert store.finish(each, [{"outcome": "turned"}], bytes(size))
+    return job
+
+
+def test_what_is_read_of_a_job_that_is_deleted_meanwhile_ends_with_an_error_and_no_trouble(store):
+    job = finished(store, 501)
+    lines = store.results(job)
+    next(lines)
+    store.delete(job, "")
+    with pytest.raises(NotHere, match="deleted meanwhile"):
+        list(lines)
+    job = finished(store, 2, 9 << 20)
+    _, _, pieces = next(store.files(job))
+    next(pieces)
+    store.delete(job, "")
+    with pytest.raises(NotHere, match="deleted meanwhile"):
+        next(pieces)
+    assert store.trouble is None
+
+
+def test_what_is_wrong_with_one_picture_is_no_trouble_of_the_file(store):
+    with store.reading() as db:
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 100_000)  # in place of 1,000,000,000
+    with pytest.raises(UprightError):
+        store.add("", {}, [("a", bytes(200_000))])
+    assert store.trouble is None

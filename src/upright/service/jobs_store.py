@@ -214,9 +214,15 @@ class JobsStore(JobsFile):
 
     def _pieces(self, picture: int, size: int) -> Iterator[bytes]:
         for at in range(0, size, _PIECE_BYTES):
-            with self.reading() as db, db.blobopen("blobs", "data", picture, readonly=True) as blob:
-                blob.seek(at)
-                piece = blob.read(_PIECE_BYTES)
+            with self.reading() as db:
+                try:
+                    with db.blobopen("blobs", "data", picture, readonly=True) as blob:
+                        blob.seek(at)
+                        piece = blob.read(_PIECE_BYTES)
+                except sqlite3.Error:
+                    if db.execute("SELECT 1 FROM blobs WHERE picture = ?", (picture,)).fetchone():
+                        raise
+                    raise _gone() from None
             yield piece
 
     def _pages(self, select: str, job: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
@@ -226,6 +232,9 @@ class JobsStore(JobsFile):
         while True:
             with self.reading() as db:
                 page = db.execute(text, (job, after, size)).fetchall()
+                # Of a job that was deleted meanwhile what was sent is not all, and is not to look so.
+                if not page and not db.execute("SELECT 1 FROM jobs WHERE id = ?", (job,)).fetchone():
+                    raise _gone()
             if not page:
                 return
             yield page
@@ -265,6 +274,10 @@ class JobsStore(JobsFile):
             with suppress(UprightError):  # the rows are gone, and the next time may do
                 self.shrink()
         return deleted
+
+
+def _gone() -> NotHere:
+    return NotHere("the job was deleted meanwhile", remedy="send it again")
 
 
 def _parts(pictures: Iterable[tuple[str, bytes]]) -> Iterator[Part]:
