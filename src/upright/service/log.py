@@ -8,6 +8,8 @@ import sys
 import time
 from typing import Any
 
+from ..errors import printable
+
 access_log = logging.getLogger("upright.access")
 
 
@@ -38,9 +40,16 @@ class Plain(JsonLines):
         stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
         if url := fields.get("url"):
             return f"{stamp}  open {url}/ in a browser; Ctrl-C stops"
-        parts = [f"{name}={value}" for name, value in fields.items() if isinstance(value, str | int | float) and value]
-        text = "  ".join([stamp, record.getMessage(), *parts])
-        return text + (f"\n{self.formatException(record.exc_info)}" if record.exc_info else "")
+        parts = [f"{name}={_shown(v)}" for name, v in fields.items() if isinstance(v, str | int | float) and v]
+        text = "  ".join([stamp, printable(record.getMessage()), *parts])
+        trace = self.formatException(record.exc_info).splitlines() if record.exc_info else []
+        return "\n".join([text, *map(printable, trace)])
+
+
+def _shown(value: object) -> str:
+    """A value for a terminal: what a client sent draws no line and no field of its own."""
+    text = printable(value)
+    return json.dumps(text, ensure_ascii=False) if " " in text or '"' in text else text
 
 
 def configure(level: str = "INFO") -> None:
