@@ -346,3 +346,19 @@ def test_binary_strings_beyond_the_shape_are_not_taken_apart():
 def test_no_bytes_break_the_codec(body, length):
     with contextlib.suppress(Refused):
         decode(body, length)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "text"),
+    [
+        ("UINT8", "NaN"), ("UINT8", "1.7"), ("UINT8", "1.0"), ("UINT8", "true"), ("UINT8", "-1"), ("UINT8", "256"),
+        ("UINT8", "1e400"), ("UINT8", "99999999999999999999"), ("UINT8", '"1"'), ("UINT8", "null"), ("UINT8", "[1]"),
+        ("INT32", "2147483648"), ("INT32", "-0.5"), ("BOOL", "1"), ("FP32", "true"),
+    ],
+)  # fmt: skip
+def test_values_that_are_not_of_their_type_are_refused(datatype, text):
+    good = {"BOOL": "false", "FP32": "1"}.get(datatype, "255" if datatype == "UINT8" else "-2147483648")
+    body = '{"inputs": [{"name": "a", "datatype": "%s", "shape": [2], "data": [%s, %s]}]}'
+    assert decode((body % (datatype, good, good)).encode(), None).inputs["a"].values.tolist() == [json.loads(good)] * 2
+    with pytest.raises(Refused):
+        decode((body % (datatype, good, text)).encode(), None)

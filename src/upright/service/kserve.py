@@ -165,13 +165,24 @@ def _tensor(entry: Input, raw: memoryview | None) -> Tensor:
 
 
 def _numbers(name: str, dtype: np.dtype[Any], data: list[Any] | None) -> NDArray[Any]:
+    """The values of a tensor, each of which is one of its type: nothing is rounded, and `true` is no number."""
     try:
-        flat = np.asarray(data or []).ravel()
-    except (ValueError, TypeError, OverflowError) as error:
+        flat = np.asarray(data or [], dtype=object).ravel()
+    except (ValueError, TypeError) as error:
         raise Refused(f"the data of {name!r} is not a full array", remedy=_REMEDY) from error
-    if flat.dtype.kind not in "iufb" or (dtype.kind == "u" and flat.size and (flat.min() < 0 or flat.max() > 255)):
-        raise Refused(f"{name!r} has values that are not {dtype}", remedy=_REMEDY)
-    return flat.astype(dtype)
+    known: set[type] = {bool} if dtype.kind == "b" else {int, float} if dtype.kind == "f" else {int}
+    cause = f"{name!r} has values that are not {dtype}"
+    if not set(map(type, flat.tolist())) <= known:
+        raise Refused(cause, remedy=_REMEDY)
+    try:
+        values = flat.astype(np.int64 if known == {int} else dtype)
+    except OverflowError as error:
+        raise Refused(cause, remedy=_REMEDY) from error
+    if known == {int} and values.size:
+        range_ = np.iinfo(dtype)
+        if values.min() < range_.min or values.max() > range_.max:
+            raise Refused(cause, remedy=_REMEDY)
+    return values.astype(dtype)
 
 
 def _strings(name: str, data: list[Any] | None) -> list[bytes]:
