@@ -43,6 +43,12 @@ class Worker:
     """A process that calls one function after the other. For one thread at a time."""
 
     def __init__(self) -> None:
+        self.calls = 0
+        #: Whether it has waited since its last call: it may have been ended meanwhile, by whom ever.
+        self.has_waited = False
+        self._start()
+
+    def _start(self) -> None:
         ours, theirs = socket.socketpair()
         code = f"import sys; sys.path[:] = {sys.path!r}; from upright.workers import serve; serve({theirs.fileno()})"
         with theirs:
@@ -57,12 +63,11 @@ class Worker:
                 process_group=0,
             )
         self._pipe = Connection(ours.detach())
-        self.calls = 0
 
     @property
     def alive(self) -> bool:
         """Whether it can be called."""
-        return not self._pipe.closed
+        return not self._pipe.closed and self._process.poll() is None
 
     def call(
         self,
@@ -78,8 +83,10 @@ class Worker:
         process ends: a decoder has crashed, or needed more memory than it may.
         """
         self.calls += 1
+        has_waited, self.has_waited = self.has_waited, False
         until = time.monotonic() + limits.timeout_s
-        try:
+
+        def ask() -> tuple[str, Any]:
             self._pipe.send((place, args, limits.timeout_s, int(limits.max_memory_mb * (1 << 20))))
             kind = "told"
             while kind == "told":
@@ -88,6 +95,17 @@ class Worker:
                 kind, found = self._pipe.recv()
                 if kind == "told" and progress:
                     progress(found)
+            return kind, found
+
+        try:
+            try:
+                kind, found = ask()
+            except (EOFError, ConnectionError):
+                if not has_waited:
+                    raise
+                self.close()
+                self._start()
+                kind, found = ask()
         except (EOFError, ConnectionError):
             self.close()
             raise BrokenPicture(
@@ -121,17 +139,20 @@ def take() -> Worker:
         if _owner != os.getpid():  # after a fork they are the parent's
             _idle.clear()
             _owner = os.getpid()
-        if _idle:
-            return _idle.pop()
+        while _idle:
+            worker = _idle.pop()
+            if worker.alive:
+                worker.has_waited = True
+                return worker
+            worker.close()
     return Worker()
 
 
 def give(worker: Worker) -> None:
     """A process is no longer wanted."""
-    if not worker.alive:
-        return
     with _lock:
-        if worker.calls < _MOST_CALLS and len(_idle) < processors() and _owner == os.getpid():
+        room = len(_idle) < processors() and _owner == os.getpid()
+        if room and worker.alive and worker.calls < _MOST_CALLS:
             _idle.append(worker)
             return
     worker.close()
