@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import EngineError, Overloaded, UprightError, UsageError
+from ..errors import EngineError, Overloaded, TooLarge, UprightError, UsageError
 from . import Engine
 
 if TYPE_CHECKING:
@@ -110,10 +110,14 @@ class Batcher:
 
         Raises:
             UsageError: they are no views.
+            TooLarge: there will never be room for so many.
             Overloaded: there is no room for them, or the batcher is closed.
         """
         if pixels.ndim != 4 or not len(pixels):
             raise UsageError(f"views of shape {list(pixels.shape)}", remedy="send [n, S, S, 3] with n of at least 1")
+        most = min(self._max_views or len(pixels), (self._max_bytes or pixels.nbytes) // pixels[0].nbytes)
+        if len(pixels) > most:
+            raise TooLarge(f"{len(pixels):,} views in one request", remedy=f"send at most {most:,}")
         asked = _Asked(pixels, time.perf_counter(), model)
         with self._changed:
             if self._closed:
