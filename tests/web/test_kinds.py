@@ -336,6 +336,20 @@ def test_what_could_not_be_fetched_is_fetched_the_next_time(
     opened.complaints[:] = [text for text in opened.complaints if "ERR_FAILED" not in text]
 
 
+def test_what_is_longer_than_a_canvas_is_seen(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    """A canvas of over 65,535 pixels is none, and says nothing of it: the picture was called blank."""
+    wanted = {}
+    for size in ((70_000, 60), (60, 70_000), (10, 140_000)):
+        for turn in (90, 180):
+            name = f"{size[0]}x{size[1]}-{turn}.png"
+            turned(sky(240, 160), turn).resize(size).save(tmp_path / name)
+            wanted[name] = turn
+    opened = visit(tiny_site)
+    opened.add(*tmp_path.iterdir())
+    opened.wait_decided(len(wanted))
+    assert {name: card["turn"] for name, card in opened.cards().items()} == wanted
+
+
 def test_what_no_browser_reads_is_named(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
     (tmp_path / "a.jp2").write_bytes(b"\0\0\0\x0cjP  \r\n\x87\n")
     (tmp_path / "b.jxl").write_bytes(b"\xff\x0a\xfa\x7f")

@@ -35,6 +35,9 @@ export interface DecodedPicture extends Picture {
   pixels: BitmapPixels;
 }
 
+/** The longest side of a canvas that every browser has; one that is too large stays blank, without an error. */
+const CANVAS_PX = 16_384;
+
 export class BitmapPixels implements Pixels {
   readonly width: number;
   readonly height: number;
@@ -46,12 +49,27 @@ export class BitmapPixels implements Pixels {
   }
 
   strip(top: number, height: number, ground: "white" | "black"): ImageDataLike {
-    if (!this.canvas || this.canvas.height < height) this.canvas = new OffscreenCanvas(this.width, height);
+    const { width } = this;
+    if (Math.max(width, height) <= CANVAS_PX) return this.tile(0, top, width, height, ground);
+    const data = new Uint8ClampedArray(width * height * 4);
+    for (let x = 0; x < width; x += CANVAS_PX) {
+      for (let y = 0; y < height; y += CANVAS_PX) {
+        const tile = this.tile(x, top + y, Math.min(CANVAS_PX, width - x), Math.min(CANVAS_PX, height - y), ground);
+        for (let row = 0, wide = tile.width * 4; row < tile.height; row++) {
+          data.set(tile.data.subarray(row * wide, (row + 1) * wide), ((y + row) * width + x) * 4);
+        }
+      }
+    }
+    return { data, width, height };
+  }
+
+  private tile(left: number, top: number, width: number, height: number, ground: string): ImageData {
+    if (!this.canvas || this.canvas.width < width || this.canvas.height < height) this.canvas = new OffscreenCanvas(width, height);
     const context = this.canvas.getContext("2d", { willReadFrequently: true, alpha: false })!;
     context.fillStyle = ground;
-    context.fillRect(0, 0, this.width, height);
-    context.drawImage(this.bitmap, 0, -top);
-    return context.getImageData(0, 0, this.width, height);
+    context.fillRect(0, 0, width, height);
+    context.drawImage(this.bitmap, -left, -top);
+    return context.getImageData(0, 0, width, height);
   }
 
   close(): void {
