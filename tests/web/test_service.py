@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from .conftest import Visit, serving
 from .reference import DEMO, kept_answers
@@ -49,6 +49,7 @@ def test_server_is_asked_about_unsure_pictures_alone(visit: Callable[..., Visit]
     expect(account).to_contain_text("Views sent: 1 (")
     opened.add(pictures / "letter-180.jpg", pictures / "sign-90.png")
     opened.wait_decided(4)
+    expect(account).to_have_attribute("data-answered", "2")
     unsure_here = sum("server" in card["detail"] or card["group"] == "unsure" for card in opened.cards().values())
     assert len(sent) == unsure_here == 2, "each unsure picture is sent once, and no other"
     assert set(sent) == {f"{service}v1/orientation?promise=balanced"}
@@ -125,3 +126,46 @@ def test_a_server_with_keys_is_asked_with_one(
         expect(page.locator("#server")).to_be_checked()
         # The browser itself reports the refused requests.
         opened.complaints[:] = [text for text in opened.complaints if "401" not in text]
+
+
+def test_a_server_that_does_not_answer_stops_nothing(
+    visit: Callable[..., Visit], tiny_site: str, pictures: Path
+) -> None:
+    opened = visit(tiny_site, ready=False)
+    page = opened.page
+    page.clock.install()
+    page.reload()
+    expect(page.locator("#engine")).to_contain_text("WebAssembly")
+    page.route("**/readyz", lambda route: route.fulfill(json={"status": "ready"}))
+    asked: list[Route] = []
+    page.route("**/v1/orientation?*", lambda route: asked.append(route))  # the method of a list cannot be one
+    switch, alert = page.locator("#server"), page.get_by_role("alert")
+    switch.check()
+    for number in range(8):
+        opened.add(pictures / "blank.png")
+        opened.wait_decided(number + 1)
+    opened.add(pictures / "sky-90.png")
+    opened.wait_decided(9)
+    assert opened.cards()["sky-90.png"]["turn"] == 90
+    expect(page.locator("#server-account")).to_contain_text("Views sent")
+    page.clock.fast_forward(31_000)
+    expect(alert).to_have_text("The server did not answer within 30 seconds; the switch is off again.")
+    expect(switch).not_to_be_checked()
+    # Switched on again, it is asked again; what is given up says nothing of it.
+    before = len(asked)
+    switch.check()
+    expect(alert).to_be_hidden()
+    page.wait_for_timeout(500)
+    assert len(asked) > before
+    failed: list[str] = []
+    page.on("requestfailed", lambda request: failed.append(request.url))
+    switch.uncheck()
+    page.wait_for_timeout(300)
+    assert failed and alert.is_hidden()
+    switch.check()
+    page.wait_for_timeout(500)
+    failed.clear()
+    page.get_by_role("button", name="Clear all").click()
+    page.wait_for_timeout(300)
+    assert failed and alert.is_hidden()
+    expect(switch).to_be_checked()

@@ -1,5 +1,4 @@
-import type { Calls, Parts, Reply, Request } from "./protocol.js";
-import { say } from "./texts.js";
+import type { Calls, Failure, Parts, Reply, Request } from "./protocol.js";
 
 interface Waiting {
   resolve(result: unknown): void;
@@ -27,7 +26,7 @@ class Worked {
 
   constructor() {
     this.worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.receive(data));
-    this.worker.addEventListener("error", ({ message }) => this.fail(message || "the worker stopped"));
+    this.worker.addEventListener("error", ({ message }) => this.fail({ message: message || "the worker stopped" }));
   }
 
   call<Name extends keyof Calls>(call: Name, args: Arguments<Name>, progress?: Progress): ReturnType<Calls[Name]> {
@@ -41,11 +40,11 @@ class Worked {
   private stop(): void {
     this.stopped = true;
     this.worker.terminate();
-    this.fail(say("late", { seconds: MOST_SECONDS }));
+    this.fail({ message: String(MOST_SECONDS), kind: "late" });
   }
 
-  private fail(message: string): void {
-    this.waiting.forEach(({ reject }) => reject(new Error(message)));
+  private fail(failure: Failure): void {
+    this.waiting.forEach(({ reject }) => reject(Object.assign(new Error(), failure)));
     this.waiting.clear();
   }
 
@@ -57,7 +56,7 @@ class Worked {
       return;
     }
     this.waiting.delete(reply.id);
-    if ("error" in reply) waiting.reject(Object.assign(new Error(reply.error), { kind: reply.kind }));
+    if ("failure" in reply) waiting.reject(Object.assign(new Error(), reply.failure));
     else waiting.resolve(reply.result);
   }
 }

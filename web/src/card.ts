@@ -17,6 +17,7 @@ const NAMED: Record<Act, Key> = {
 /** What the page shows of one item. */
 export class Card {
   readonly element: HTMLLIElement;
+  private readonly saving: HTMLButtonElement;
   private degrees = 0;
   private shownUrl = "";
 
@@ -26,6 +27,7 @@ export class Card {
   ) {
     const template = document.querySelector<HTMLTemplateElement>("#card")!;
     this.element = template.content.firstElementChild!.cloneNode(true) as HTMLLIElement;
+    this.saving = this.element.querySelector<HTMLButtonElement>("[data-act=save]")!;
     this.element.querySelectorAll<HTMLButtonElement>("[data-act]").forEach((button) => {
       button.addEventListener("click", () => perform(button.dataset.act as Act));
     });
@@ -56,7 +58,7 @@ export class Card {
       const name = say(NAMED[act], { name: item.name, turn: guess });
       button.setAttribute("aria-label", name);
       button.title = name;
-      button.disabled = item.state !== "done";
+      button.disabled = !this.can(act);
       button.hidden = !this.offers(act);
       if (act === "accept") button.textContent = say("accept", { turn: guess });
     }
@@ -69,7 +71,17 @@ export class Card {
     (button ?? this.element.querySelector<HTMLButtonElement>("button"))?.focus();
   }
 
-  /** Whether this can be done to it now. */
+  /** Whether it can be pressed now; of a document, saving waits for the other pages. */
+  private can(act: Act): boolean {
+    return this.item.state === "done" && (act !== "save" || this.item.source.settled);
+  }
+
+  /** Another page has changed. */
+  updateSave(): void {
+    this.saving.disabled = !this.can("save");
+  }
+
+  /** Whether this is among what can be done to it. */
   offers(act: Act): boolean {
     if (this.item.state !== "done") return act !== "undo" && act !== "accept";
     if (act === "undo") return this.item.hand !== undefined;
@@ -101,7 +113,7 @@ export class Card {
   pressed(event: KeyboardEvent): boolean {
     if (event.ctrlKey || event.metaKey || event.altKey) return false;
     const wanted = KEYS[event.key.toLowerCase()];
-    if (!wanted || this.item.state !== "done" || !this.offers(wanted)) return false;
+    if (!wanted || !this.can(wanted) || !this.offers(wanted)) return false;
     this.perform(wanted);
     return true;
   }

@@ -3,9 +3,9 @@ import { judge } from "../package/src/heads.js";
 import type { Tilt } from "../package/src/tilt.js";
 import { isNothing, type Turn, type Way } from "../package/src/turns.js";
 import { writingFor, type Writing } from "./page.js";
-import type { Looked, Wanted } from "./protocol.js";
+import type { Failure, Looked, Wanted } from "./protocol.js";
 import type { KeptAnswer } from "./store.js";
-import { say, type Key } from "./texts.js";
+import { inWords, say, type Key, type Told } from "./texts.js";
 
 /** As the command counts, in its words and their order; `cannot` is what needs a turn and cannot be given one here. */
 export const GROUPS = ["kept", "turned", "cannot", "unsure", "failed"] as const;
@@ -33,7 +33,8 @@ export class Source {
   readonly items: Item[] = [new Item(this, 0)];
 
   constructor(
-    readonly file: File,
+    /** The store's own, once it is kept: whatever becomes of the one on the disk, that can be read. */
+    public file: File,
     /** With folders, where it came from one. */
     readonly name: string,
     private readonly heap: Heap,
@@ -42,6 +43,11 @@ export class Source {
   /** Whether it was cleared: whatever was waited for meanwhile, nothing more is shown or kept of it. */
   get gone(): boolean {
     return this.heap.cleared;
+  }
+
+  /** Whether all of its pages are known: before that it would be saved with some of them as they were. */
+  get settled(): boolean {
+    return this.items.every(({ state }) => state === "done" || state === "failed");
   }
 
   /** The file with what is done to each of its pages. */
@@ -68,8 +74,7 @@ export class Item {
   tilt: Tilt | null | undefined;
   /** What the user wants done to it, if that was said. */
   hand: Way | undefined;
-  /** Why it failed; of a file that cannot be opened, what it is ("" where nobody knows). */
-  error: { message: string; kind?: string } = { message: "" };
+  error: Failure = { message: "" };
   thumbnailUrl = "";
 
   constructor(
@@ -167,8 +172,8 @@ export class Item {
 
   private decided(): [badge: string, detail: string] {
     if (this.state === "waiting" || this.state === "working") return [say(this.state), ""];
-    if (this.state === "failed") return [say("failed"), this.whyFailed];
-    if (this.hand) return isNothing(this.hand) ? [say("handKept"), ""] : [say("hand"), inWords(this.hand)];
+    if (this.state === "failed") return [say("failed"), inWords(why(this.error))];
+    if (this.hand) return isNothing(this.hand) ? [say("handKept"), ""] : [say("hand"), wayInWords(this.hand)];
     const answer = this.answer!;
     // 100 % is a promise that no model can keep.
     const percent = Math.min(99.9, Math.floor(answer.confidence * 1000) / 10);
@@ -182,24 +187,27 @@ export class Item {
     return [say("unsure"), say("guess", { turn: say(degrees(answer.best)), percent })];
   }
 
-  private get whyFailed(): string {
-    const { message, kind } = this.error;
-    if (kind === "locked") return say("locked");
-    if (kind === "notFetched") return say("notFetched", { reason: message });
-    return kind === undefined ? message : kind ? say("foreign", { format: kind }) : say("broken");
-  }
-
   forget(): void {
     if (this.thumbnailUrl) URL.revokeObjectURL(this.thumbnailUrl);
   }
 }
 
+/** Why something could not be done, in words if there are any. */
+export function why({ message, kind }: Failure): string | Told {
+  if (kind === undefined) return message;
+  if (kind === "notFetched") return { key: "notFetched", gaps: { reason: message } };
+  if (kind === "late") return { key: "late", gaps: { seconds: message } };
+  const key = REASONS[kind];
+  return key ? { key } : { key: "foreign", gaps: { format: kind } };
+}
+
+const REASONS: Record<string, Key> = { "": "broken", locked: "locked", NotReadableError: "changed", NotFoundError: "moved" };
 const NOTES = { tag: "saveTag", png: "savePng", cannot: "cannotHere" } as const;
 
 function degrees(turn: Turn) {
   return `degrees${turn}` as const;
 }
 
-function inWords({ mirrored, turn }: Way): string {
+function wayInWords({ mirrored, turn }: Way): string {
   return say(mirrored ? `mirrored${turn}` : degrees(turn));
 }

@@ -1,8 +1,10 @@
 import { PROMISES, type Promised } from "../package/src/decide.js";
 import type { Act } from "./card.js";
-import { find, show } from "./dom.js";
+import { find, show, unsay } from "./dom.js";
+import { why } from "./item.js";
 import { takeIn } from "./intake.js";
 import { Pictures, type OpenedModel } from "./pictures.js";
+import type { Failure } from "./protocol.js";
 import { recall, remember } from "./settings.js";
 import { currentLanguage, say, setLanguage, type Language } from "./texts.js";
 
@@ -18,11 +20,11 @@ async function open(): Promise<OpenedModel | undefined> {
   try {
     const model = await pictures.pool.open();
     opened = { model, seconds: (performance.now() - started) / 1000 };
-    find("#trouble").hidden = true;
+    unsay("#trouble", "trouble");
     tellEngine();
     return model;
   } catch (error) {
-    show("#trouble", say("trouble", { reason: (error as Error).message }));
+    show("#trouble", { key: "trouble", gaps: { reason: why(error as Failure) } });
     find("#engine").textContent = "";
     return undefined;
   }
@@ -77,7 +79,7 @@ find("#promise").addEventListener("change", (event) => {
 find<HTMLInputElement>("#tilts").addEventListener("change", (event) => {
   const tilts = (event.target as HTMLInputElement).checked;
   remember("tilts", tilts ? "on" : "off");
-  void pictures.showTilts(tilts);
+  pictures.showTilts(tilts);
 });
 
 find<HTMLInputElement>("#mirrors").addEventListener("change", (event) => {
@@ -90,10 +92,12 @@ find<HTMLInputElement>("#mirrors").addEventListener("change", (event) => {
 find<HTMLInputElement>("#server").addEventListener("change", async ({ target }) => {
   const box = target as HTMLInputElement;
   show("#trouble", "");
-  if (!box.checked) return;
-  if (await pictures.server.isThere()) return pictures.askAll();
+  if (!box.checked) return pictures.server.stop();
+  const isThere = await pictures.server.isThere();
+  // It may have been switched off meanwhile.
+  if (isThere || !box.checked) return pictures.askAll();
   box.checked = false;
-  show("#trouble", say("serverMissing"));
+  show("#trouble", { key: "serverMissing" });
 });
 
 find("#key").addEventListener("submit", (event) => {
@@ -102,7 +106,7 @@ find("#key").addEventListener("submit", (event) => {
   find("#key").hidden = true;
   show("#trouble", "");
   find<HTMLInputElement>("#server").checked = true;
-  void pictures.askAll();
+  pictures.askAll();
 });
 
 find("#samples").addEventListener("click", async () => {

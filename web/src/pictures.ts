@@ -4,14 +4,15 @@ import { inverse, then, type Way } from "../package/src/turns.js";
 import { Pool } from "./calls.js";
 import { Card, type Act } from "./card.js";
 import { Crew } from "./crew.js";
-import { find, show } from "./dom.js";
+import { find, show, unsay } from "./dom.js";
 import type { Found } from "./intake.js";
-import { Source, type Heap, type Item } from "./item.js";
-import { Server, type ServerFailed } from "./server.js";
+import { Source, why, type Heap, type Item } from "./item.js";
+import type { Failure } from "./protocol.js";
+import { MOST_SECONDS, Server, ServerFailed } from "./server.js";
 import { remember } from "./settings.js";
 import { Store } from "./store.js";
 import { Summary } from "./summary.js";
-import { say } from "./texts.js";
+import { say, type Key, type Told } from "./texts.js";
 import { Viewer } from "./viewer.js";
 import { MAX_BYTES, MAX_FILES } from "./zip.js";
 
@@ -22,6 +23,8 @@ const CARDS_PER_TASK = 12;
 const LARGE_BYTES = 8e6;
 /** What the server is shown of a picture: as large as strokes of text are looked for. */
 const SERVER_VIEW_PX = 2048;
+
+const SAVE_TROUBLES: Key[] = ["failedWrite", "zipLacks", "zipLarge"];
 
 export type OpenedModel = Awaited<ReturnType<Pool["open"]>>;
 
@@ -35,7 +38,7 @@ export class Pictures {
     () => this.cards.filter(({ element }) => !element.hidden),
     ({ item }, side) => this.pool.call("view", [item.source.file, item.page, side]),
   );
-  private readonly asking = new Set<Item>();
+  private readonly asked = new Set<Item>();
   private readonly measured = new Set<Item>();
   private model: OpenedModel | undefined;
   private heads: Promise<void> | undefined;
@@ -43,6 +46,7 @@ export class Pictures {
   private opening: Promise<OpenedModel | undefined> | undefined;
   private large: Item | undefined;
   private readonly looking = new Crew(this.pool.size, () => this.nextLook(), () => this.decided());
+  private readonly asking = new Crew(this.pool.size, () => this.nextAsk());
   private readonly measuring = new Crew(this.pool.size, () => this.nextTilt());
 
   constructor(
@@ -56,7 +60,7 @@ export class Pictures {
   async restore(): Promise<void> {
     const { heap } = this;
     const kept = await this.store.all();
-    if (kept.length) find("#kept").textContent = say("keptHere");
+    if (kept.length) show("#kept", { key: "keptHere" });
     await this.show(
       kept.map(({ id, file, name, answers }) => {
         const source = new Source(file, name, heap);
@@ -77,12 +81,12 @@ export class Pictures {
     await this.show(sources);
     if (heap.cleared) return;
     // A "Clear all" from here on comes after it in the store, too.
-    const numbers = await this.store.add(found);
+    const kept = await this.store.add(found);
     sources.forEach((source, at) => {
-      source.id = numbers[at];
+      Object.assign(source, kept[at]);
       source.items.forEach((item) => this.keep(item));
     });
-    find("#kept").textContent = say(this.store.works ? "keptHere" : "notKept");
+    show("#kept", { key: this.store.works ? "keptHere" : "notKept" });
   }
 
   async run(): Promise<void> {
@@ -97,9 +101,10 @@ export class Pictures {
 
   private decided(): void {
     this.measure();
-    const items = this.cards.map(({ item }) => item);
-    const unsure = items.filter((item) => item.unsure).length;
-    find("#news").textContent = items.length ? say("news", { done: items.length, all: items.length, unsure }) : "";
+    const all = this.cards.length;
+    const done = this.cards.filter(({ item }) => item.state === "done").length;
+    const unsure = this.cards.filter(({ item }) => item.unsure).length;
+    find("#news").textContent = all ? say("news", { done, all, unsure }) : "";
   }
 
   /** Answer for another promise, from what was seen where that is enough. */
@@ -120,8 +125,8 @@ export class Pictures {
       if (!this.judged(card.item)) card.item.state = "waiting";
       this.changed(card);
     }
-    await this.askAll();
-    void this.run();
+    this.askAll();
+    await this.run();
   }
 
   private judged(item: Item): boolean {
@@ -137,7 +142,7 @@ export class Pictures {
       this.heads = undefined;
       this.mirrors = find<HTMLInputElement>("#mirrors").checked = false;
       remember("mirrors", "off");
-      show("#trouble", say("noMirrors", { reason: (error as Error).message }));
+      show("#trouble", { key: "noMirrors", gaps: { reason: why(error as Failure) } });
     }
   }
 
@@ -172,33 +177,37 @@ export class Pictures {
     this.viewer.update();
   }
 
-  async askAll(): Promise<void> {
-    for (const card of this.cards.filter(({ item }) => item.unsure)) {
-      await this.askServer(card.item);
-      this.changed(card);
-    }
+  /** Ask the server about all that is unsure, beside the looking: an answer may take long, or never come. */
+  askAll(): void {
+    this.asked.clear();
+    this.asking.work();
   }
 
   async saveAll(): Promise<void> {
-    const button = find<HTMLButtonElement>("#download");
+    unsay("#trouble", ...SAVE_TROUBLES);
     const wanted = this.summary.savable.map((source) => source.wanted);
     if (wanted.length > MAX_FILES || wanted.reduce((sum, { file }) => sum + file.size, 0) > MAX_BYTES * 0.98) {
-      show("#trouble", say("zipLarge"));
+      show("#trouble", { key: "zipLarge" });
       return;
     }
-    button.disabled = true;
+    const progress = (done: number) => this.summary.pack({ done, all: wanted.length });
+    progress(0);
     try {
-      const progress = (done: number) => (button.textContent = say("zipping", { done, all: wanted.length }));
-      hand(await this.pool.call("zip", [wanted], progress), "upright.zip");
+      const { zip, lacking } = await this.pool.call("zip", [wanted], progress);
+      if (lacking.length < wanted.length) hand(zip, "upright.zip");
+      const list = lacking.map(({ name, failure }): Told => ({ key: "lacking", gaps: { name, reason: why(failure) } }));
+      if (list.length) show("#trouble", { key: "zipLacks", gaps: { list } });
     } catch (error) {
-      show("#trouble", say("failedWrite", { name: "upright.zip", reason: (error as Error).message }));
+      show("#trouble", { key: "failedWrite", gaps: { name: "upright.zip", reason: why(error as Failure) } });
     }
-    this.summary.refreshSoon();
+    this.summary.pack();
   }
 
   async clear(): Promise<void> {
     this.heap.cleared = true;
     this.heap = { cleared: false };
+    this.server.stop();
+    this.asked.clear();
     this.measured.clear();
     this.cards.splice(0).forEach(({ item, element }) => {
       item.forget();
@@ -268,10 +277,10 @@ export class Pictures {
       this.growBehind(card, looked.pages);
       // Another question may have been asked meanwhile.
       item.state = (promise === this.promise && mirrors === this.mirrors) || this.judged(item) ? "done" : "waiting";
-      if (item.unsure) await this.askServer(item);
     } catch (error) {
-      item.state = "failed";
-      item.error = error as Item["error"];
+      if (item.source.gone) return;
+      if (item.looked) this.stays(item, error);
+      Object.assign(item, { state: item.looked ? "done" : "failed", error });
     } finally {
       if (this.large === item) this.large = undefined;
     }
@@ -286,21 +295,38 @@ export class Pictures {
     card.element.after(...more.map(({ element }) => element));
   }
 
-  private async askServer(item: Item): Promise<void> {
-    const box = find<HTMLInputElement>("#server");
-    if (!box.checked || item.server || this.asking.has(item)) return;
-    this.asking.add(item);
+  private nextAsk(): Promise<void> | undefined {
+    if (!find<HTMLInputElement>("#server").checked) return undefined;
+    const card = this.cards.find(({ item }) => item.unsure && !item.server && !this.asked.has(item));
+    return card && this.ask(card);
+  }
+
+  private async ask(card: Card): Promise<void> {
+    const { item } = card;
+    const { promise, mirrors } = this;
+    const meant = () => !item.source.gone && promise === this.promise && mirrors === this.mirrors;
+    this.asked.add(item);
     try {
       const view = await this.pool.call("view", [item.source.file, item.page, SERVER_VIEW_PX]);
-      item.server = await this.server.ask(view, this.promise, this.tilts, this.mirrors);
+      if (!meant() || !item.unsure || !find<HTMLInputElement>("#server").checked) return void this.asked.delete(item);
+      const server = await this.server.ask(view, promise, this.tilts, mirrors);
+      if (meant()) item.server = server;
+      this.changed(card);
     } catch (error) {
-      box.checked = false;
-      const { status } = error as ServerFailed;
-      find("#key").hidden = status !== 401;
-      show("#trouble", status === 401 ? say(this.server.key ? "keyWrong" : "keyWanted") : status ? say("serverRefused", { status }) : say("serverMissing"));
+      if (error instanceof ServerFailed) this.unanswered(error);
+      else this.stays(item, error);
     }
-    this.asking.delete(item);
     this.summary.account();
+  }
+
+  private unanswered({ why }: ServerFailed): void {
+    if (why === "stopped") return;
+    find<HTMLInputElement>("#server").checked = false;
+    this.server.stop();
+    find("#key").hidden = why !== 401;
+    if (why === 401) show("#trouble", { key: this.server.key ? "keyWrong" : "keyWanted" });
+    else if (why === "late") show("#trouble", { key: "serverLate", gaps: { seconds: MOST_SECONDS } });
+    else show("#trouble", why ? { key: "serverRefused", gaps: { status: why } } : { key: "serverMissing" });
   }
 
   private async perform(card: Card, act: Act): Promise<void> {
@@ -314,11 +340,12 @@ export class Pictures {
   }
 
   private async save({ wanted }: Source): Promise<void> {
+    unsay("#trouble", ...SAVE_TROUBLES);
     try {
       const { blob, name } = await this.pool.call("save", [wanted]);
       hand(blob, name.split("/").at(-1)!);
     } catch (error) {
-      show("#trouble", say("failedWrite", { name: wanted.name, reason: (error as Error).message }));
+      show("#trouble", { key: "failedWrite", gaps: { name: wanted.name, reason: why(error as Failure) } });
     }
   }
 
@@ -328,6 +355,12 @@ export class Pictures {
     this.viewer.update();
     this.summary.refreshSoon();
     this.keep(card.item);
+    this.asking.work();
+  }
+
+  /** It could not be looked at once more, and what was seen of it before is no less true. */
+  private stays({ name }: Item, error: unknown): void {
+    show("#trouble", { key: "failedAgain", gaps: { name, reason: why(error as Failure) } });
   }
 
   private keep(item: Item): void {

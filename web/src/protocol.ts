@@ -26,6 +26,18 @@ export interface Saved {
   modified: number;
 }
 
+/** Why something could not be done; of a file that cannot be opened, what it is ("" where nobody knows). */
+export interface Failure {
+  message: string;
+  kind?: string;
+}
+
+export interface Packed {
+  zip: Blob;
+  /** What is not in it. */
+  lacking: { name: string; failure: Failure }[];
+}
+
 export interface Wanted {
   file: File;
   name: string;
@@ -46,7 +58,7 @@ export interface Calls {
   /** The picture as a JPEG, upright by its own tag, with sides of at most so many pixels. */
   view(file: File, page: number, side: number): Promise<Blob>;
   save(wanted: Wanted): Promise<Saved>;
-  zip(wanted: Wanted[], progress: (done: number) => void): Promise<Blob>;
+  zip(wanted: Wanted[], progress: (done: number) => void): Promise<Packed>;
 }
 
 export interface Request {
@@ -55,6 +67,5 @@ export interface Request {
   args: unknown[];
 }
 
-/** A file that cannot be opened has a `kind`: what it is, or "" where nobody knows. */
-export type Content = { result: unknown } | { error: string; kind?: string } | { progress: number };
+export type Content = { result: unknown } | { failure: Failure } | { progress: number };
 export type Reply = { id: number } & Content;

@@ -41,16 +41,19 @@ export class Store {
     );
   }
 
-  /** Keep files, all or none of them; their numbers. */
-  async add(files: { file: File; name: string }[]): Promise<(number | undefined)[]> {
+  /** Keep files, all or none of them; their numbers, and the files as they are kept, unless they are cleared already. */
+  async add(files: { file: File; name: string }[]): Promise<({ id: number; file: File } | undefined)[]> {
     const database = await this.opened;
-    const numbers = await this.tried(async () => {
-      const writing = database?.transaction("files", "readwrite");
-      const added = await Promise.all(files.map((each) => writing?.store.add(each)));
-      await writing?.done;
-      return added;
+    const added = await this.tried(async () => {
+      if (!database) return [];
+      const writing = database.transaction("files", "readwrite");
+      const ids = await Promise.all(files.map((each) => writing.store.add(each)));
+      await writing.done;
+      const reading = database.transaction("files");
+      const kept = ids.map(async (id) => ({ id, ...(await reading.store.get(id)) }));
+      return (await Promise.all(kept)).map(({ id, file }) => file && { id, file });
     });
-    return numbers ?? [];
+    return added ?? [];
   }
 
   async keep(id: number, page: number, answer: KeptAnswer): Promise<void> {

@@ -11,6 +11,7 @@ const INTERVAL_MS = 150;
 export class Summary {
   private shown: Shown = "all";
   private due = false;
+  private packing: { done: number; all: number } | undefined;
   private readonly buttons = new Map<Shown, HTMLButtonElement>();
 
   constructor(
@@ -18,10 +19,11 @@ export class Summary {
     private readonly server: Server,
   ) {}
 
-  /** The files that can be downloaded: those with a page that is shown and done. */
+  /** The files that can be downloaded: those with a page that is shown and done, and none that waits. */
   get savable(): Source[] {
     const wanted = (group: Group) => group !== "waiting" && group !== "failed" && (this.shown === "all" || group === this.shown);
-    return [...new Set(this.cards.filter(({ item }) => wanted(item.group)).map(({ item }) => item.source))];
+    const sources = new Set(this.cards.filter(({ item }) => wanted(item.group)).map(({ item }) => item.source));
+    return [...sources].filter(({ settled }) => settled);
   }
 
   /** Bring everything up to date soon, at most seven times a second however often it is asked for. */
@@ -43,14 +45,25 @@ export class Summary {
       return number || group === "all" ? [this.button(group, number)] : [];
     });
     find("#filters").replaceChildren(...buttons.flat());
-    this.cards.forEach(({ element }, index) => {
-      element.hidden = this.shown !== "all" && groups[index] !== this.shown;
+    this.cards.forEach((card, index) => {
+      card.element.hidden = this.shown !== "all" && groups[index] !== this.shown;
+      card.updateSave();
     });
+    this.showDownload();
+    this.account();
+  }
+
+  /** How far the packing is; nothing once it is done. */
+  pack(packing?: { done: number; all: number }): void {
+    this.packing = packing;
+    this.showDownload();
+  }
+
+  private showDownload(): void {
     const download = find<HTMLButtonElement>("#download");
     const count = this.savable.length;
-    download.disabled = count === 0;
-    download.textContent = say("download", { count });
-    this.account();
+    download.disabled = count === 0 || this.packing !== undefined;
+    download.textContent = this.packing ? say("zipping", { ...this.packing }) : say("download", { count });
   }
 
   /** What was sent to the server, and what stayed here. */

@@ -18,6 +18,7 @@ const en = {
   serverMeaning: "Off: nothing leaves this device. On: a view (2,048 pixels at most) of each unsure picture is sent, never the file.",
   serverMissing: "There is no upright server behind this page, or it is not ready. Run “upright serve” to have one.",
   serverRefused: "The server answered {status}; the switch is off again.",
+  serverLate: "The server did not answer within {seconds} seconds; the switch is off again.",
   keyWanted: "The server wants an API key. Enter it below the switch.",
   keyWrong: "The server does not know this API key. Enter another below the switch.",
   key: "API key",
@@ -115,7 +116,13 @@ const en = {
   late: "Given up after {seconds} seconds: damaged, or too much for this browser.",
   notFetched: "What reads this kind of file could not be fetched ({reason}). Add the file again when there is a network.",
   locked: "It needs a password to be opened: qpdf --decrypt --password=… IN OUT",
+  changed: "Changed on the disk since it was added, or not to be read any more. Add it again.",
+  moved: "No longer where it was when it was added. Add it again.",
   failedWrite: "{name} could not be saved: {reason}",
+  failedAgain: "{name} could not be looked at again, so that its earlier answer stays: {reason}",
+  zipLacks: "The zip is without {list}",
+  lacking: "{name} ({reason})",
+  between: "; ",
   zipLarge: "A zip holds at most 4 GB and 65,535 files; choose fewer pictures.",
   loading: "Getting the model ready…",
   ready: "Model {model} {version} · WebAssembly, {workers} worker(s) · ready after {seconds} s",
@@ -148,6 +155,7 @@ const zh: Record<Key, string> = {
   serverMeaning: "关闭：任何内容都不离开本机。打开：只发送拿不准图片的缩略视图（最大 2048 像素），不发送原文件。",
   serverMissing: "此页面背后没有 upright 服务器，或尚未就绪。运行 “upright serve” 即可。",
   serverRefused: "服务器返回 {status}，开关已关闭。",
+  serverLate: "服务器在 {seconds} 秒内没有回答，开关已关闭。",
   keyWanted: "服务器需要 API 密钥，请在开关下方输入。",
   keyWrong: "服务器不认识此 API 密钥，请在开关下方重新输入。",
   key: "API 密钥",
@@ -245,7 +253,13 @@ const zh: Record<Key, string> = {
   late: "{seconds} 秒后放弃：文件已损坏，或超出此浏览器的能力。",
   notFetched: "读取此类文件的组件未能下载（{reason}）。有网络后请重新添加该文件。",
   locked: "需要密码才能打开：qpdf --decrypt --password=… IN OUT",
+  changed: "添加之后，磁盘上的文件已改动或无法再读取，请重新添加。",
+  moved: "文件已不在添加时的位置，请重新添加。",
   failedWrite: "{name} 无法保存：{reason}",
+  failedAgain: "{name} 无法再次查看，保留先前的答案：{reason}",
+  zipLacks: "zip 中缺少 {list}",
+  lacking: "{name}（{reason}）",
+  between: "；",
   zipLarge: "一个 zip 最多 4 GB、65535 个文件；请少选一些图片。",
   loading: "正在准备模型…",
   ready: "模型 {model} {version} · WebAssembly，{workers} 个工作线程 · {seconds} 秒就绪",
@@ -261,9 +275,21 @@ const LANGUAGES = { en, zh };
 export type Language = keyof typeof LANGUAGES;
 let language: Language = "en";
 
+/** A text that can be said again in another language. */
+export interface Told {
+  key: Key;
+  gaps?: Record<string, Gap>;
+}
+type Gap = string | number | Told | Told[];
+
 /** The text in the language that is set, with its gaps filled. */
-export function say(key: Key, gaps: Record<string, string | number> = {}): string {
-  return LANGUAGES[language][key].replace(/\{(\w+)\}/g, (_, name: string) => String(gaps[name] ?? ""));
+export function say(key: Key, gaps: Record<string, Gap> = {}): string {
+  return LANGUAGES[language][key].replace(/\{(\w+)\}/g, (_, name: string) => inWords(gaps[name] ?? ""));
+}
+
+export function inWords(gap: Gap): string {
+  if (Array.isArray(gap)) return gap.map(inWords).join(say("between"));
+  return typeof gap === "object" ? say(gap.key, gap.gaps) : String(gap);
 }
 
 export function currentLanguage(): Language {
@@ -280,7 +306,7 @@ export function setLanguage(chosen: Language, root: Document): void {
 
 function translate(root: ParentNode): void {
   for (const element of root.querySelectorAll<HTMLElement>("[data-text]")) {
-    element.textContent = say(element.dataset.text as Key);
+    element.textContent = say(element.dataset.text as Key, JSON.parse(element.dataset.gaps ?? "{}") as Told["gaps"]);
   }
   for (const element of root.querySelectorAll<HTMLElement>("[data-label]")) {
     element.setAttribute("aria-label", say(element.dataset.label as Key));

@@ -9,7 +9,7 @@ import { once } from "./once.js";
 import { openPage, type Wasm } from "./open.js";
 import { Unreadable } from "./page.js";
 import { saved } from "./save.js";
-import type { Calls, Content, Parts, Reply, Request } from "./protocol.js";
+import type { Calls, Content, Failure, Packed, Parts, Reply, Request } from "./protocol.js";
 import { zipped } from "./zip.js";
 
 declare const VERSIONS: Record<"xnnpack" | "ort" | "pdfium" | "libheif", string>;
@@ -62,13 +62,13 @@ const calls: Calls = {
   },
 
   async zip(wanted, progress) {
-    return zipped(wanted.length, async (index) => {
+    const lacking: Packed["lacking"] = [];
+    const member = (index: number) => {
       progress(index);
-      const each = wanted[index]!;
-      return calls.save(each).catch((error: unknown) => {
-        throw new Error(`${each.name}: ${String(error)}`);
-      });
-    });
+      return calls.save(wanted[index]!);
+    };
+    const lack = (index: number, error: unknown) => lacking.push({ name: wanted[index]!.name, failure: failureOf(error) });
+    return { zip: await zipped(wanted.length, member, lack), lacking };
   },
 };
 
@@ -156,6 +156,15 @@ function canvasOf({ pixels, exif, width, height }: DecodedPicture, way: Way, sca
   return canvas;
 }
 
+/** Browsers give these names to a file that is not as it was when it was handed in. */
+const NOT_AS_IT_WAS = ["NotReadableError", "NotFoundError"];
+
+function failureOf(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof Unreadable) return { message, kind: error.kind };
+  return error instanceof DOMException && NOT_AS_IT_WAS.includes(error.name) ? { message, kind: error.name } : { message };
+}
+
 let last: Promise<unknown> = Promise.resolve();
 
 addEventListener("message", ({ data: { id, call, args } }: MessageEvent<Request>) => {
@@ -164,9 +173,6 @@ addEventListener("message", ({ data: { id, call, args } }: MessageEvent<Request>
   const run = calls[call] as (...all: unknown[]) => Promise<unknown>;
   last = last.then(() => run(...args, progress)).then(
     (result) => reply({ result }),
-    (error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
-      reply(error instanceof Unreadable ? { error: message, kind: error.kind } : { error: message });
-    },
+    (error: unknown) => reply({ failure: failureOf(error) }),
   );
 });

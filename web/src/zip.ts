@@ -15,18 +15,27 @@ export const MAX_BYTES = 0xffffffff;
 const UTF8_NAMES = 0x0800;
 const EXACT_BYTES = 9;
 
-/** Pack `count` members, asked for one after another. The blobs are referred to, not copied into memory. */
-export async function zipped(count: number, member: (index: number) => Promise<Member>): Promise<Blob> {
+/**
+ * Pack `count` members, asked for one after another, without those that `lack` is told of. The blobs are referred to,
+ * not copied into memory.
+ */
+export async function zipped(
+  count: number,
+  member: (index: number) => Promise<Member>,
+  lack: (index: number, error: unknown) => void,
+): Promise<Blob> {
   const parts: BlobPart[] = [];
   const directory: Uint8Array[] = [];
   const taken = new Set<string>();
   let offset = 0;
   for (let index = 0; index < count; index++) {
-    const { name, blob, modified } = await member(index);
+    const found = await checked(member(index)).catch((error: unknown) => void lack(index, error));
+    if (!found) continue;
+    const { name, blob, modified, crc } = found;
     const path = new TextEncoder().encode(unique(name, taken));
     const described = concat(
       shorts(UTF8_NAMES, 0, ...localTime(modified)),
-      longs(await checksum(blob), blob.size, blob.size),
+      longs(crc, blob.size, blob.size),
       shorts(path.length, EXACT_BYTES),
     );
     // The extended timestamp (0x5455): seconds in UTC, as local time has even ones of a zone that nobody knows.
@@ -38,8 +47,9 @@ export async function zipped(count: number, member: (index: number) => Promise<M
     offset += header.length + blob.size;
   }
   const entries = concat(...directory);
-  if (count > MAX_FILES || offset + entries.length > MAX_BYTES) throw new RangeError("zip limits");
-  const end = concat(longs(0x06054b50), shorts(0, 0, count, count), longs(entries.length, offset), shorts(0));
+  const packed = directory.length;
+  if (packed > MAX_FILES || offset + entries.length > MAX_BYTES) throw new RangeError("zip limits");
+  const end = concat(longs(0x06054b50), shorts(0, 0, packed, packed), longs(entries.length, offset), shorts(0));
   return new Blob([...parts, entries, end], { type: "application/zip" });
 }
 
@@ -50,6 +60,11 @@ function localTime(modified: number): [time: number, date: number] {
   if (!(year >= 0 && year < 128)) return [0, 0x0021];
   const time = (at.getHours() << 11) | (at.getMinutes() << 5) | (at.getSeconds() >> 1);
   return [time, (year << 9) | ((at.getMonth() + 1) << 5) | at.getDate()];
+}
+
+async function checked(member: Promise<Member>): Promise<Member & { crc: number }> {
+  const found = await member;
+  return { ...found, crc: await checksum(found.blob) };
 }
 
 async function checksum(blob: Blob): Promise<number> {
