@@ -1,23 +1,26 @@
 """Immich and PhotoPrism, by stand-ins that are built from their API descriptions; no real server was asked."""
 
+import hashlib
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
+from PIL import Image, ImageOps
 
 from upright import Detector, SourceError, Turn, UsageError
 from upright.cli import cli
 from upright.integrations.immich import Immich, merged
 from upright.integrations.photoprism import PhotoPrism
-from upright.integrations.photos import Wanted, set_right
+from upright.integrations.photos import Said, Wanted, as_decided, set_right
 from upright.journal import Journal
 from upright.results import Outcome
+from upright.review.decisions import Decision
 from upright.review.session import Choice, Session
 
-from .standins import CLOCKWISE, KEY, FakeImmich, FakePhotoPrism, Refused, jpeg, serving
+from .standins import CLOCKWISE, KEY, Answer, FakeImmich, FakePhotoPrism, Refused, jpeg, serving
 
 DEMO = Path(__file__).parents[2] / "testdata" / "demo"
 #: The demo's picture as a person would hold it: its file needs half a turn (testdata/demo-turns.csv).
@@ -45,20 +48,80 @@ def test_immich(upright_page: Image.Image, detector: Detector) -> None:
     mirrored = fake.shown("settled")
     with serving(fake) as address:
         said = list(set_right(Immich(address, KEY), detector, "balanced", dry_run=True))
-        assert "90.jpg: would be turned by 90°" in said and fake.writes == 0
+        assert Said("90.jpg: would be turned by 90°") in said and fake.writes == 0
         said = list(set_right(Immich(address + "/", KEY), detector, "balanced"))
-        assert [line for line in said if "settled" not in line] == [
-            "90.jpg: turned by 90°",
-            "180.jpg: turned by 180°",
-            "270.jpg: turned by 270°",
-            "cropped.jpg: turned by 90°",
+        assert [each for each in said if "settled" not in each.line] == [
+            Said("90.jpg: turned by 90°"),
+            Said("180.jpg: turned by 180°"),
+            Said("270.jpg: turned by 270°"),
+            Said("cropped.jpg: turned by 90°"),
         ]
         assert all(alike(fake.shown(each), upright_page) for each in ("0", "90", "180", "270"))
         assert fake.edits["cropped"] == [crop, {"action": "rotate", "parameters": {"angle": 90}}]
         assert alike(fake.shown("settled"), mirrored)
         writes = fake.writes
-        assert not any("turned by" in line for line in set_right(Immich(address, KEY), detector, "balanced"))
+        assert not any("turned by" in each.line for each in set_right(Immich(address, KEY), detector, "balanced"))
         assert fake.writes == writes
+
+
+def test_a_mirrored_picture_is_mirrored_back(upright_page: Image.Image) -> None:
+    lying = ImageOps.mirror(upright_page).transpose(CLOCKWISE[90])
+    immich, photoprism = FakeImmich({"a": lying}), FakePhotoPrism({"a": jpeg(lying, 6)})
+    with Detector(mirror=True) as detector, serving(immich) as one, serving(photoprism) as other:
+        said = list(set_right(Immich(one, KEY), detector, "balanced"))
+        assert said == [Said("a.jpg: mirrored and turned by 90°")]
+        said = list(set_right(PhotoPrism(other, KEY), detector, "balanced"))
+        assert said == [Said("2026/a.jpg: mirrored and turned by 180° (EXIF 6 to 7)")]
+    assert alike(immich.shown("a"), upright_page) and alike(photoprism.shown("a"), upright_page)
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_run_whose_changes_are_refused_ends_with_1(status: int, upright_page: Image.Image) -> None:
+    fake = FakeImmich({"a": upright_page.transpose(CLOCKWISE[90]), "b": upright_page})
+
+    def refusing(method: str, *request: Any) -> Answer:
+        if method == "PUT":
+            raise Refused(status, "no")
+        return fake(method, *request)
+
+    with serving(refusing) as address:
+        command = ["photos", "immich", address]
+        result = CliRunner().invoke(cli, command, env={"IMMICH_API_KEY": KEY})
+        said = "the key may not do this" if status == 403 else "Immich answered 500"
+        assert result.exit_code == 1 and said in result.output and result.output.startswith("a.jpg: ")
+        picture = hashlib.sha256(jpeg(fake.shown("a"))).hexdigest()
+        decision = Decision("/unsure/a.jpg", 0, Turn.RIGHT, False, picture, picture, Turn.RIGHT, 0.5)
+        assert [each.failed for each in as_decided(Immich(address, KEY), [decision])] == [True]
+        assert CliRunner().invoke(cli, [*command, "--dry-run"], env={"IMMICH_API_KEY": KEY}).exit_code == 0
+
+
+@pytest.mark.parametrize("program", [Immich, PhotoPrism])
+def test_a_key_is_never_shown(program: type) -> None:
+    for key in ("se\ncret", "se\rcret", "sec€ret", "sec\0ret"):
+        with pytest.raises(UsageError, match=r"the key for .* has characters that no key has; copy it") as caught:
+            program("http://127.0.0.1:9", key)
+        assert "ret" not in str(caught.value)
+    fake = FakeImmich({}) if program is Immich else FakePhotoPrism({})
+    with serving(fake) as address:
+        assert list(program(address, f"{KEY}\r\n").pictures()) == [], "as a file that holds it ends"
+
+
+ADDRESSES = [
+    "http://[::1",
+    "http://a:b",
+    "http://a b",
+    "http://a\n",
+    "http://a/ü",
+    "ftp://a",
+    "photos.example",
+    "http://",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_what_is_no_address_of_a_server(address: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a server; write it as"):
+        Immich(address, KEY)
 
 
 def test_every_merge_shows_what_was_shown_and_then_the_turn() -> None:
@@ -88,9 +151,9 @@ def test_photoprism(orientation: int, upright_page: Image.Image, detector: Detec
     fake = FakePhotoPrism({"one": jpeg(stored, orientation), "two": jpeg(upright_page)})
     with serving(fake) as address:
         said = list(set_right(PhotoPrism(address, KEY), detector, "balanced", dry_run=True))
-        assert len(said) == 1 and "2026/one.jpg: would be turned" in said[0] and fake.writes == 0
+        assert len(said) == 1 and "2026/one.jpg: would be turned" in said[0].line and fake.writes == 0
         said = list(set_right(PhotoPrism(address, KEY), detector, "balanced"))
-        assert said[0].endswith(f"(EXIF {orientation} to 8)") and fake.writes == 1
+        assert said[0].line.endswith(f"(EXIF {orientation} to 8)") and fake.writes == 1
         assert alike(fake.shown("one"), upright_page) and alike(fake.shown("two"), upright_page)
 
 

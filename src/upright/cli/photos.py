@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import UsageError
 from ..integrations import PHOTO_PROGRAMS
+
+if TYPE_CHECKING:
+    from ..integrations.photos import Said
 
 
 @click.command("photos")
@@ -32,7 +37,8 @@ def command(
 ) -> None:
     """Turn the photographs that lie wrong in Immich or PhotoPrism.
 
-    ADDRESS is that of the server. The key is in the environment: IMMICH_API_KEY, or PHOTOPRISM_TOKEN.
+    ADDRESS is that of the server. The key is in the environment: IMMICH_API_KEY, or PHOTOPRISM_TOKEN. The exit code is
+    1 where a picture could not be read or changed.
 
     \b
     IMMICH_API_KEY=... upright photos immich http://photos.example:2283 --dry-run
@@ -48,11 +54,18 @@ def command(
     if decisions:
         from ..review.decisions import read_decisions
 
-        for line in photos.as_decided(library, read_decisions(decisions).values(), dry_run):
-            click.echo(line)
+        _print(photos.as_decided(library, read_decisions(decisions).values(), dry_run))
         return
     from ..detector import Detector
 
     with Detector() as detector:
-        for line in photos.set_right(library, detector, promise, dry_run, unsure):
-            click.echo(line)
+        _print(photos.set_right(library, detector, promise, dry_run, unsure))
+
+
+def _print(all_said: Iterable[Said]) -> None:
+    failed = False
+    for said in all_said:
+        click.echo(said.line)
+        failed |= said.failed
+    if failed:
+        sys.exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPMessage
@@ -37,8 +38,19 @@ class Api:
     """
 
     def __init__(self, address: str, program: str, headers: dict[str, str], key_remedy: str) -> None:
-        if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
+        try:
+            parts = urlsplit(address)
+            _ = parts.port  # is only looked at when it is asked for
+            right = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+            right = right and re.fullmatch(r"[^\s\x00-\x1f\x7f]+", address) and parts.path.isascii()
+        except ValueError:  # a bracket that is not closed, a port that is no number
+            right = False
+        if not right:
             raise UsageError(f"{address!r} is no address of a server", remedy="write it as http://photos.example:2283")
+        # A key that was read from a file ends with its line; what is in its midst no header can hold.
+        headers = {name: value.strip() for name, value in headers.items()}
+        if not all(re.fullmatch(r"[ -~]+", value) for value in headers.values()):
+            raise UsageError(f"the key for {program} has characters that no key has", remedy="copy it once more")
         self._base = address.rstrip("/")
         self._program = program
         self._headers = headers

@@ -34,6 +34,13 @@ class Wanted(NamedTuple):
         return " and ".join(words)
 
 
+class Said(NamedTuple):
+    """What became of a picture, in a line; ``failed`` where it could not be read or changed."""
+
+    line: str
+    failed: bool = False
+
+
 class Kept(Protocol):
     """A picture in a photo program."""
 
@@ -68,8 +75,8 @@ def set_right(
     promise: Promise | str,
     dry_run: bool = False,
     unsure: Path | None = None,
-) -> Iterator[str]:
-    """Turn what lies wrong; a line for each picture that is turned, or fails.
+) -> Iterator[Said]:
+    """Turn what lies wrong; what became of each picture that is turned, or fails.
 
     Those that the model is unsure of are saved into the folder ``unsure``, where `upright review` settles them. Raises
     SourceError if the list of pictures cannot be read.
@@ -80,18 +87,18 @@ def set_right(
             answer = detector.detect(data, promise=promise)
             wanted = Wanted(answer.to_apply.turn, answer.to_apply.mirrored)
             if any(wanted):
-                yield f"{picture.name}: {library.change(picture, answer.exif, wanted, dry_run)}"
+                yield Said(f"{picture.name}: {library.change(picture, answer.exif, wanted, dry_run)}")
             elif answer.turn is None and unsure is not None:
                 place = atomic.below(unsure, PurePath(picture.uid + FORMATS[sniff(data)].suffixes.split()[0]))
                 unsure.mkdir(parents=True, exist_ok=True)
                 atomic.write(str(place), [data])
-                yield f"{picture.name}: unsure, saved as {place.name}"
+                yield Said(f"{picture.name}: unsure, saved as {place.name}")
         except UprightError as error:
-            yield f"{picture.name}: {error}"
+            yield Said(f"{picture.name}: {error}", failed=True)
 
 
-def as_decided(library: Library[_Kept], decisions: Iterable[Decision], dry_run: bool = False) -> Iterator[str]:
-    """Show pictures as a person decided about what `set_right` saved; a line for each.
+def as_decided(library: Library[_Kept], decisions: Iterable[Decision], dry_run: bool = False) -> Iterator[Said]:
+    """Show pictures as a person decided about what `set_right` saved; what became of each.
 
     A picture that is no longer what was looked at is left, so that the same decisions can be sent twice.
     """
@@ -103,10 +110,10 @@ def as_decided(library: Library[_Kept], decisions: Iterable[Decision], dry_run: 
         try:
             data = library.shown(picture)
             if hashlib.sha256(data).hexdigest() != decision.before:
-                yield f"{picture.name}: stays, it was changed since it was looked at"
+                yield Said(f"{picture.name}: stays, it was changed since it was looked at")
                 continue
             exif = read_exif_orientation(data).orientation
             done = library.change(picture, exif, Wanted(decision.turn, decision.mirrored), dry_run)
-            yield f"{picture.name}: {done}"
+            yield Said(f"{picture.name}: {done}")
         except UprightError as error:
-            yield f"{picture.name}: {error}"
+            yield Said(f"{picture.name}: {error}", failed=True)
