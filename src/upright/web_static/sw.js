@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "70556f4095ab";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-1ERPN4jz.js","assets/index-B1pChPUA.css","assets/index-DflQLy7R.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-ZlqvtnB-.js","assets/tiff-wiQuMu7k.js","assets/worker-CoOjHrIT.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "608db7a6c260";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-IB9ooIQx.js","assets/index-B1pChPUA.css","assets/index-DsZgBHq_.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-C2VqGWUa.js","assets/tiff-CXKT_Cpc.js","assets/worker-B70QRPLc.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {
