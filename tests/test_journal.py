@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +13,7 @@ from PIL import Image
 import upright.atomic
 from upright.correction import correct
 from upright.errors import JournalError, UprightError, WriteFailed
-from upright.journal import Intent, Journal, run_journal, runs, undo
-
-from .conftest import upright as command
+from upright.journal import Intent, Journal, run_journal, undo
 
 NOISE = Image.effect_noise((64, 96), 60).convert("RGB")
 
@@ -272,84 +269,6 @@ def test_of_two_folders_that_fit_none_is_changed(tmp_path: Path, journal: Path) 
     assert {(tmp_path / name / "a.jpg").read_bytes() for name in ("first", "second")} == {after}
     assert [entry.outcome for entry in undo(journal, moved=[(folder, tmp_path / "second")])] == ["restored"]
     assert [(tmp_path / name / "a.jpg").read_bytes() for name in ("first", "second")] == [after, before]
-
-
-def test_the_last_run_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    with pytest.raises(JournalError, match="no run has left a journal"):
-        undo()
-    originals = {name: SOURCES[name]() for name in ("a.jpg", "g.bmp")}
-    for name, data in originals.items():
-        (tmp_path / name).write_bytes(data)
-        correct(tmp_path / name, in_place=True, turn=90, journal=run_journal())
-    run_journal()  # a run without a change leaves nothing
-    last, first = runs()
-    assert (last.changes, first.changes, first.backup_bytes) == (1, 1, 0)
-    assert last.backup_bytes == len(originals["g.bmp"])
-    for expected in ("restored", "as it was"):
-        assert [entry.outcome for entry in undo()] == [expected]
-    assert (tmp_path / "g.bmp").read_bytes() == originals["g.bmp"]
-    assert (tmp_path / "a.jpg").read_bytes() != originals["a.jpg"]
-
-
-@pytest.fixture
-def no_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-
-def run_in(zone: str, path: Path) -> Path:
-    """The journal of a run that turns this picture, where clocks show the time of this zone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", zone)
-        time.tzset()
-        correct(path, in_place=True, turn=90, journal=(book := run_journal()))
-    time.tzset()
-    return book.path
-
-
-@pytest.mark.usefixtures("no_runs")
-def test_the_last_run_is_the_last_by_time_wherever_the_clock_was(pictures: dict[Path, bytes]) -> None:
-    first, second, third, *_ = pictures
-    early = run_in("Asia/Tokyo", first)
-    # As older versions named them: by the time that the clock shows.
-    early = early.rename(early.with_name("2999-01-01-000000-000000000.jsonl"))
-    late = run_in("America/New_York", second)
-    os.utime(early, (2e9, 2e9))
-    os.utime(late, (2e9 + 1, 2e9 + 1))
-    assert [run.journal for run in runs()] == [late, early]
-    assert [entry.path for entry in undo()] == [str(second)]
-    names = [run_in(zone, third).name for zone in ("Asia/Tokyo", "America/New_York")]
-    assert names == sorted(names) and "Z-" in names[0]
-
-
-@pytest.mark.usefixtures("no_runs")
-def test_a_last_journal_that_cannot_be_read_is_listed_and_stops_undo(pictures: dict[Path, bytes]) -> None:
-    path = next(iter(pictures))
-    correct(path, in_place=True, turn=90, journal=(book := run_journal()))
-    turned = path.read_bytes()
-    later = book.path.with_name("2999-01-01-000000-000000000.jsonl")
-    later.write_text('{"journal": 2, "step": "intent", "where": "/a.jpg"}\n')
-    os.utime(later, (4e9, 4e9))
-    with pytest.raises(JournalError, match=r"last run's journal cannot be used.*version 2.*undo --list"):
-        undo()
-    done = command("undo")
-    assert (done.returncode, path.read_bytes()) == (1, turned) and str(later) in done.stderr
-    listed = command("undo", "--list").stdout.splitlines()
-    assert listed[0].startswith(f"{later}: not a journal") and listed[1].startswith(f"{book.path}: 1 change, ")
-    assert command("undo", book.path).returncode == 0 and path.read_bytes() == pictures[path]
-
-
-@pytest.mark.usefixtures("no_runs")
-def test_undo_says_which_run_it_takes_back(pictures: dict[Path, bytes]) -> None:
-    path = next(iter(pictures))
-    correct(path, in_place=True, turn=90, journal=(book := run_journal()))
-    (empty := run_journal().path).touch()  # of a run that was killed before its first change
-    os.utime(empty, (4e9, 4e9))
-    done = command("undo")
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(book.path.stat().st_mtime))
-    said = f"taking back the last run: 1 change, {when} in {path.parent}; the journal is {book.path}\n"
-    assert (done.returncode, done.stderr, done.stdout) == (0, said, f"{path}: restored\n")
-    assert path.read_bytes() == pictures[path]
 
 
 def test_where_no_journal_can_be_kept_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

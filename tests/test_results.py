@@ -139,3 +139,20 @@ def test_a_damaged_row_makes_no_table(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="a row of the results is damaged"):
             write_table([row], path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_written_anew_stays_private_and_behind_its_link(tmp_path: Path) -> None:
+    (real := tmp_path / "disk").mkdir()
+    row = {"source": "a.jpg", "outcome": "would turn"}
+    failed = {"source": "b.jpg", "outcome": "failed", "error": "NotAPicture"}
+    for name, text in (("r.jsonl", f"{json.dumps(row)}\n{json.dumps(failed)}\n"), ("r.csv", "")):
+        (real / name).write_text(text)
+        (real / name).chmod(0o600)
+        (tmp_path / name).symlink_to(real / name)
+    with ResultsFile(tmp_path / "r.jsonl", retry_errors=True) as results:
+        assert "a.jpg" in results and "b.jpg" not in results
+    assert write_table([row], tmp_path / "r.csv") == 1
+    for name in ("r.jsonl", "r.csv"):
+        assert (tmp_path / name).readlink() == real / name and (real / name).stat().st_mode & 0o777 == 0o600
+    assert (real / "r.jsonl").read_text().count("\n") == 1 and "a.jpg" in (real / "r.csv").read_text()
+    assert sorted(each.name for each in real.iterdir()) == ["r.csv", "r.jsonl"]

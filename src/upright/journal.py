@@ -173,10 +173,7 @@ def run_journal() -> Journal:
 
 
 def runs() -> list[Run]:
-    """The runs with a journal in the state folder, the last one first, those whose journal cannot be read among them.
-
-    Raises `JournalError` where the folder cannot be read.
-    """
+    """The runs with a journal in the state folder, the last one first, unreadable ones too. Raises `JournalError`."""
     folder = state_folder() / "journals"
     try:
         found = [_run(path) for path in folder.iterdir() if path.suffix == ".jsonl"]
@@ -197,17 +194,14 @@ def _run(path: Path) -> Run:
         error = wrong
     with suppress(OSError):
         size = sum(backup.stat().st_size for backup in _backups(path).glob("*"))
-    folders = {str(Path(entry.path).parent) for entry in entries if isinstance(entry, Intent)}
-    with suppress(ValueError):  # on several drives
-        folders = {os.path.commonpath(folders)}
-    return Run(path, len(entries), size, path.lstat().st_mtime, ", ".join(sorted(folders)), error)
+    folder, folders = "", {str(Path(entry.path).parent) for entry in entries if isinstance(entry, Intent)}
+    with suppress(ValueError):  # none, or on several drives
+        folder = os.path.commonpath(folders)
+    return Run(path, len(entries), size, path.lstat().st_mtime, folder, error)
 
 
 def last_run() -> Run:
-    """The last run in the state folder that changed something.
-
-    Raises `JournalError` where there is none, or where it cannot be known: a later journal cannot be read.
-    """
+    """The last run in the state folder that changed something. Raises `JournalError`, too where it cannot be read."""
     for run in runs():
         if run.error:
             cause = f"the last run's journal cannot be used: {run.error.cause}"
@@ -258,6 +252,12 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
     return Path(os.fsdecode(path)).absolute()
 
 
+def _real(folder: str | os.PathLike[str]) -> set[Path]:
+    """As a journal names it, behind links; itself a link now, perhaps, as it was none then."""
+    path = _absolute(folder)
+    return {Path(os.path.realpath(path)), Path(os.path.realpath(path.parent)) / path.name}
+
+
 def _backups(journal: Path) -> Path:
     return journal.with_name(journal.name + ".d")
 
@@ -306,15 +306,21 @@ def undo(
     """
     if journal is None:
         journal = last_run().journal
-    path, places = _absolute(journal), _Places([(_absolute(old), _absolute(new)) for old, new in moved])
-    undone = []
-    for entry in reversed(read_journal(path)[after:]):
+    path, entries, undone = _absolute(journal), read_journal(journal)[after:], list[Undone]()
+    places = _Places([(old, _absolute(new)) for olds, new in moved for old in _real(olds)])
+    chains: dict[str, list[str | None]] = {}
+    for entry in entries:
+        if isinstance(entry, Intent):
+            chains.setdefault(entry.path, []).append(entry.before)
+    for entry in reversed(entries):
         if isinstance(entry, JournalError):
             undone.append(Undone(str(path), entry))
             continue
+        (earlier := chains[entry.path]).pop()
         try:
-            entry = replace(entry, path=str(places.of(entry)))
-            undone.append(Undone(entry.path, _removed(entry) if entry.before is None else _restored(entry, path)))
+            entry = replace(entry, path=str(places.of(entry, earlier)))
+            done = _removed(entry) if entry.before is None else _restored(entry, path, earlier)
+            undone.append(Undone(entry.path, done))
         except UprightError as error:
             undone.append(Undone(entry.path, error))
     return undone
@@ -326,7 +332,7 @@ class _Places:
     def __init__(self, moved: list[tuple[Path, Path]]) -> None:
         self._moved = moved
 
-    def of(self, intent: Intent) -> Path:
+    def of(self, intent: Intent, earlier: Sequence[str | None]) -> Path:
         path = Path(intent.path)
         for old, new in self._moved:
             if path.is_relative_to(old) and os.path.lexists(new / path.relative_to(old)):
@@ -336,7 +342,7 @@ class _Places:
             return path
         with suppress(OSError):
             beside = [each for each in gone.parent.iterdir() if (each / path.relative_to(gone)).is_file()]
-            known = (intent.before, intent.after)
+            known = (intent.before, intent.after, *earlier)
             fitting = [each for each in beside if sha256(each / path.relative_to(gone)) in known]
             if len(fitting) > 1:
                 names = ", ".join(printable(each.name) for each in sorted(fitting))
@@ -361,10 +367,13 @@ def _removed(intent: Intent) -> str:
     return "removed"
 
 
-def _restored(intent: Intent, journal: Path) -> str:
+def _restored(intent: Intent, journal: Path, earlier: Sequence[str | None]) -> str:
+    """``earlier`` has what the file was before each earlier change: an undo before this one has gone on to there."""
     try:
+        if None in earlier and not os.path.lexists(intent.path):
+            return "as it was"
         now = sha256(intent.path)
-        if now == intent.before and now != intent.after:
+        if now in (intent.before, *earlier) and now != intent.after:
             return "as it was"
         if now != intent.after:
             raise JournalError(_CHANGED, source=intent.path)

@@ -13,6 +13,7 @@ import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -147,15 +148,16 @@ class ResultsFile:
 
     def _forget_errors(self) -> None:
         """Put a file without the rows with errors in this one's place; the lock is held on one of them throughout."""
-        part = self.path.with_name(f".{self.path.name}.part")
+        real, part = _real_and_part(self.path)
         with part.open("w+b") as kept:
             lock(kept.fileno(), wait=True)
+            _keep_mode(part, real)
             for row in read_rows(self.path):
                 if "error" not in row:
                     kept.write(_line(row))
             kept.flush()
             os.fsync(kept.fileno())
-            part.replace(self.path)
+            part.replace(real)
             os.close(self._fd)
             # A lock belongs to the open file: the duplicate keeps it when ``kept`` is closed.
             self._fd = os.dup(kept.fileno())
@@ -202,11 +204,13 @@ def write_table(rows: Iterable[dict[str, Any]], path: Path) -> int:
     write = {".csv": _write_csv, ".parquet": _write_parquet}.get(path.suffix.lower())
     if not write:
         raise UsageError(f"results cannot be written as {path.suffix!r}", source=path, remedy="use .csv or .parquet")
-    part = path.with_name(f".{path.name}.part")
+    real, part = _real_and_part(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        real.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        _keep_mode(part, real)
         count = write((columns(row) for row in rows), part)
-        part.replace(path)
+        part.replace(real)
     except OSError as error:
         raise WriteFailed(f"cannot be written: {error.strerror or error}", source=path) from error
     except (ArithmeticError, KeyError, TypeError, ValueError) as error:
@@ -217,6 +221,17 @@ def write_table(rows: Iterable[dict[str, Any]], path: Path) -> int:
     finally:
         part.unlink(missing_ok=True)
     return count
+
+
+def _real_and_part(path: Path) -> tuple[Path, Path]:
+    """The file itself, which ``path`` may be a link to, and the one beside it that is to take its place."""
+    real = Path(os.path.realpath(path))
+    return real, real.with_name(f".{real.name}.part")
+
+
+def _keep_mode(part: Path, real: Path) -> None:
+    with suppress(OSError):  # there is none yet, or its drive has no modes
+        part.chmod(stat.S_IMODE(real.stat().st_mode) | stat.S_IRUSR | stat.S_IWUSR)
 
 
 def arrow_schema() -> Any:
