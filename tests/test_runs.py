@@ -1,5 +1,6 @@
 """Which run is taken back, and where its files are found."""
 
+import hashlib
 import io
 import os
 import time
@@ -10,7 +11,8 @@ from PIL import Image
 
 from upright.correction import correct
 from upright.errors import JournalError
-from upright.journal import run_journal, runs, undo
+from upright.formats import Edit
+from upright.journal import Intent, Journal, run_journal, runs, undo
 
 from .conftest import upright
 
@@ -157,10 +159,11 @@ def test_undo_twice_of_a_file_that_was_changed_several_times(tmp_path: Path) -> 
     assert [entry.outcome for entry in undo(book)] == ["restored"] * 3 and path.read_bytes() == source
 
 
-def test_undo_twice_of_a_sidecar_that_was_changed(tmp_path: Path) -> None:
-    (path := tmp_path / "a.jpg").write_bytes(SOURCES["a.jpg"])
-    for turn in (90, 180):
-        correct(path, in_place=True, turn=turn, sidecar="full", journal=(book := tmp_path / "j.jsonl"))
+def test_undo_twice_of_a_file_that_a_run_made_and_changed(tmp_path: Path) -> None:
+    made, book = tmp_path / "a.jpg.xmp", Journal(tmp_path / "j.jsonl")
+    first, second = (hashlib.sha256(data).hexdigest() for data in (b"one", b"two"))
+    book.intend(Intent(str(made), None, first, None), None)
+    book.intend(Intent(str(made), first, second, (Edit(0, b"one", b"two"),)), None)
+    made.write_bytes(b"two")
     for expected in (["restored", "removed"], ["as it was"] * 2):
-        assert [entry.outcome for entry in undo(book)] == expected
-        assert sorted(each.name for each in tmp_path.iterdir() if "jsonl" not in each.name) == ["a.jpg"]
+        assert [entry.outcome for entry in undo(book.path)] == expected and not made.exists()
