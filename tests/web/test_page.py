@@ -315,3 +315,39 @@ def test_one_slow_file_holds_up_no_other(visit: Visiting, tiny_site: str, pictur
     opened.add(*(pictures / f"sky-{needed}.png" for needed in (0, 90, 180, 270)))
     expect(opened.page.locator(".card[data-group=turned]")).to_have_count(4)
     expect(waiting).to_have_count(1)
+
+
+def test_files_that_are_no_pictures_are_not_passed_over_in_silence(
+    visit: Visiting, tiny_site: str, pictures: Path, tmp_path: Path
+) -> None:
+    opened = visit(tiny_site)
+    alert = opened.page.get_by_role("alert")
+    content = base64.b64encode(b"PK").decode()
+    types = {"a.zip": "application/zip", "b.mp4": "video/mp4", "c.txt": "text/plain"}
+    opened.page.evaluate(GIVE, ["drop", [[name, kind, content] for name, kind in types.items()]])
+    expect(alert).to_have_text("None of these files is a picture, as far as their names tell.")
+    opened.page.locator("#language").click()
+    expect(alert).to_have_text("从文件名看，这些文件中没有图片。")
+    opened.page.evaluate(GIVE, ["paste", []])
+    opened.add(pictures / "sky-0.png")
+    opened.wait_decided(1)
+    expect(alert).to_be_hidden()
+    opened.page.evaluate(GIVE, ["paste", []])
+    expect(alert).to_be_hidden()
+
+
+def test_news_counts_what_is_decided(visit: Visiting, tiny_site: str, pictures: Path, tmp_path: Path) -> None:
+    opened = visit(tiny_site)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff")
+    opened.add(pictures / "sky-0.png", pictures / "blank.png", broken)
+    opened.wait_decided(3)
+    expect(opened.page.locator("#news")).to_have_text("2 of 3 pictures decided, 1 unsure")
+    opened.page.get_by_role("button", name="Clear all").click()
+    opened.page.context.route("**/model/**", lambda route: route.fulfill(status=404))
+    opened.page.evaluate("() => caches.delete('upright-model')")
+    opened.page.reload()
+    opened.add(pictures / "sky-0.png", pictures / "blank.png")
+    expect(opened.page.locator("#news")).to_have_text("0 of 2 pictures decided, 0 unsure", timeout=30_000)
+    # The browser itself reports the missing model.
+    opened.complaints[:] = [text for text in opened.complaints if "404" not in text]

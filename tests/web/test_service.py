@@ -169,3 +169,22 @@ def test_a_server_that_does_not_answer_stops_nothing(
     page.wait_for_timeout(300)
     assert failed and alert.is_hidden()
     expect(switch).to_be_checked()
+
+
+def test_the_account_is_of_the_whole_visit(visit: Callable[..., Visit], tiny_site: str, pictures: Path) -> None:
+    opened = visit(tiny_site)
+    page = opened.page
+    page.route("**/readyz", lambda route: route.fulfill(json={"status": "ready"}))
+    found = {"turn": 90, "best": 90, "confidence": 0.97}
+    page.route("**/v1/orientation?*", lambda route: route.fulfill(json=found))
+    page.locator("#server").check()
+    opened.add(pictures / "blank.png", pictures / "large-90.jpg")
+    opened.wait_decided(2)
+    account = page.locator("#server-account")
+    expect(account).to_have_attribute("data-answered", re.compile("[12]"))
+    page.wait_for_timeout(500)
+    before = account.inner_text()
+    assert "Stayed here: 0" not in before
+    page.get_by_role("button", name="Clear all").click()
+    page.wait_for_timeout(300)
+    assert account.inner_text() == before

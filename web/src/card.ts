@@ -14,6 +14,18 @@ const NAMED: Record<Act, Key> = {
   enlarge: "enlargeName",
 };
 
+/** The next card that is shown after this one, or before it (-1). */
+export function shownBeside(cards: readonly Card[], card: Card, step: number): Card | undefined {
+  const at = cards.indexOf(card);
+  const others = step > 0 ? cards.slice(at + 1) : cards.slice(0, Math.max(0, at)).reverse();
+  return others.find(({ element }) => !element.hidden);
+}
+
+/** Itself, or the nearest that is shown where it is not. */
+export function shownNear(cards: readonly Card[], card: Card): Card | undefined {
+  return card.element.hidden ? (shownBeside(cards, card, 1) ?? shownBeside(cards, card, -1)) : card;
+}
+
 /** What the page shows of one item. */
 export class Card {
   readonly element: HTMLLIElement;
@@ -52,6 +64,8 @@ export class Card {
     this.text(".badge", badge);
     this.text(".detail", detail);
     this.text(".note", item.note ? say(item.note) : "");
+    // Asked for now: once its button is hidden, nothing has it any more.
+    const focused = document.activeElement as HTMLElement;
     const guess = answer ? say(`degrees${answer.best}`) : "";
     for (const button of this.element.querySelectorAll<HTMLButtonElement>("[data-act]")) {
       const act = button.dataset.act as Act;
@@ -62,6 +76,7 @@ export class Card {
       button.hidden = !this.offers(act);
       if (act === "accept") button.textContent = say("accept", { turn: guess });
     }
+    if (focused.hidden && this.element.contains(focused)) this.focus("right");
     this.show();
   }
 

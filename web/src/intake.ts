@@ -7,10 +7,17 @@ export interface Found {
 const MAY_BE_A_PICTURE = /^image\/|^$|^application\/(octet-stream|pdf|dicom)$/;
 const NEVER_A_PICTURE = /(^|\/)(\.[^/]*|Thumbs\.db|desktop\.ini)$/;
 
-export function takeIn(zone: HTMLElement, inputs: HTMLInputElement[], found: (pictures: Found[]) => void): void {
+export function takeIn(
+  zone: HTMLElement,
+  inputs: HTMLInputElement[],
+  found: (pictures: Found[]) => void,
+  /** Files or folders were given, and no picture among them. */
+  none: () => void,
+): void {
   const give = (pictures: Found[]) => {
     const wanted = pictures.filter(({ file, name }) => MAY_BE_A_PICTURE.test(file.type) && !NEVER_A_PICTURE.test(name));
     if (wanted.length) found(wanted);
+    else none();
   };
 
   for (const input of inputs) {
@@ -20,7 +27,9 @@ export function takeIn(zone: HTMLElement, inputs: HTMLInputElement[], found: (pi
     });
   }
 
-  window.addEventListener("paste", ({ clipboardData }) => give(named([...(clipboardData?.files ?? [])])));
+  // Text can be pasted and dropped, too, which is no file.
+  const giveFiles = (files: File[]) => files.length && give(named(files));
+  window.addEventListener("paste", ({ clipboardData }) => giveFiles([...(clipboardData?.files ?? [])]));
 
   let depth = 0;
   const mark = (change: number) => {
@@ -38,7 +47,7 @@ export function takeIn(zone: HTMLElement, inputs: HTMLInputElement[], found: (pi
     // Entries must be asked for before the handler returns.
     const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry != null);
     if (entries.length) void Promise.all(entries.map(walked)).then((all) => give(all.flat()));
-    else give(named([...data.files]));
+    else giveFiles([...data.files]);
   });
 }
 

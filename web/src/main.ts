@@ -1,5 +1,5 @@
 import { PROMISES, type Promised } from "../package/src/decide.js";
-import type { Act } from "./card.js";
+import { shownBeside, type Act } from "./card.js";
 import { find, show, unsay } from "./dom.js";
 import { why } from "./item.js";
 import { takeIn } from "./intake.js";
@@ -133,9 +133,8 @@ find("#download").addEventListener("click", () => void pictures.saveAll());
 find("#cards").addEventListener("keydown", (event) => {
   const step = { n: 1, p: -1 }[event.key.toLowerCase()];
   if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
-  const visible = pictures.cards.filter(({ element }) => !element.hidden);
-  const at = visible.findIndex(({ element }) => element.contains(event.target as Node));
-  visible[at + step]?.focus(((event.target as HTMLElement).dataset.act as Act | undefined) ?? "right");
+  const here = pictures.cards.find(({ element }) => element.contains(event.target as Node));
+  if (here) shownBeside(pictures.cards, here, step)?.focus(((event.target as HTMLElement).dataset.act as Act | undefined) ?? "right");
 });
 
 const theme = recall("theme", ["light", "dark"]);
@@ -145,7 +144,12 @@ find<HTMLInputElement>("#tilts").checked = pictures.tilts;
 find<HTMLInputElement>("#mirrors").checked = pictures.mirrors;
 find<HTMLInputElement>("#server").checked = false;
 speak(recall("language", ["en", "zh"]) ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
-takeIn(find("#drop"), [find<HTMLInputElement>("#files"), find<HTMLInputElement>("#folder")], (found) => void pictures.add(found));
+takeIn(
+  find("#drop"),
+  [find<HTMLInputElement>("#files"), find<HTMLInputElement>("#folder")],
+  (found) => void pictures.add(found),
+  () => show("#trouble", { key: "noPicture" }),
+);
 void pictures.restore();
 void pictures.run();
 // Plain http, other than on localhost, has no service workers.

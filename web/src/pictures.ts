@@ -35,7 +35,7 @@ export class Pictures {
   readonly summary = new Summary(this.cards, this.server);
   private readonly store = new Store();
   private readonly viewer = new Viewer(
-    () => this.cards.filter(({ element }) => !element.hidden),
+    this.cards,
     ({ item }, side) => this.pool.call("view", [item.source.file, item.page, side]),
   );
   private readonly asked = new Set<Item>();
@@ -76,6 +76,7 @@ export class Pictures {
   }
 
   async add(found: Found[]): Promise<void> {
+    unsay("#trouble", "noPicture");
     const { heap } = this;
     const sources = found.map(({ file, name }) => new Source(file, name, heap));
     await this.show(sources);
@@ -209,6 +210,7 @@ export class Pictures {
     this.server.stop();
     this.asked.clear();
     this.measured.clear();
+    this.summary.forget();
     this.cards.splice(0).forEach(({ item, element }) => {
       item.forget();
       element.remove();
@@ -335,7 +337,6 @@ export class Pictures {
     if (act === "enlarge") return this.viewer.open(card);
     item.hand = wantedBy(act, item);
     this.changed(card);
-    if (document.activeElement === document.body) card.focus("right");
     find("#news").textContent = say("newsTurn", { name: item.name, verdict: item.verdict().join(" ") });
   }
 

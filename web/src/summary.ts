@@ -1,4 +1,4 @@
-import type { Card } from "./card.js";
+import { shownNear, type Act, type Card } from "./card.js";
 import { find } from "./dom.js";
 import { GROUPS, type Group, type Source } from "./item.js";
 import type { Server } from "./server.js";
@@ -12,7 +12,9 @@ export class Summary {
   private shown: Shown = "all";
   private due = false;
   private packing: { done: number; all: number } | undefined;
-  private readonly buttons = new Map<Shown, HTMLButtonElement>();
+  private readonly buttons = new Map((["all", ...GROUPS] as const).map((group) => [group, this.button(group)]));
+  /** The bytes of decided pictures that were cleared: the account is of the whole visit. */
+  private cleared = 0;
 
   constructor(
     private readonly cards: readonly Card[],
@@ -40,15 +42,21 @@ export class Summary {
     const groups = this.cards.map(({ item }) => item.group);
     if (this.shown !== "all" && !groups.includes(this.shown)) this.shown = "all";
     this.showProgress(groups);
-    const buttons = (["all", ...GROUPS] as const).map((group) => {
+    // What has the focus keeps it, or hands it on: who works by keyboard would begin at the top of the page again.
+    const focused = document.activeElement as HTMLElement;
+    for (const [group, button] of this.buttons) {
       const number = group === "all" ? groups.length : groups.filter((each) => each === group).length;
-      return number || group === "all" ? [this.button(group, number)] : [];
-    });
-    find("#filters").replaceChildren(...buttons.flat());
+      button.textContent = `${say(group)} ${number}`;
+      button.setAttribute("aria-pressed", String(this.shown === group));
+      button.hidden = group !== "all" && !number;
+      if (button.hidden && button === focused) this.buttons.get("all")!.focus();
+    }
+    const left = this.cards.find(({ element }) => element.contains(focused));
     this.cards.forEach((card, index) => {
       card.element.hidden = this.shown !== "all" && groups[index] !== this.shown;
       card.updateSave();
     });
+    if (left?.element.hidden) shownNear(this.cards, left)?.focus((focused.dataset.act ?? "right") as Act);
     this.showDownload();
     this.account();
   }
@@ -70,14 +78,23 @@ export class Summary {
   account(): void {
     const { sent, answered, bytesSent } = this.server;
     if (!sent) return;
-    const done = this.cards.filter(({ item }) => item.state === "done");
-    const all = [...new Set(done.map(({ item }) => item.source))].reduce((sum, { file }) => sum + file.size, 0);
+    const all = this.cleared + this.decidedBytes;
     const kept = Math.max(0, all - bytesSent);
     const percent = all ? Math.floor((kept / all) * 1000) / 10 : 0;
     const element = find("#server-account");
     element.textContent = say("account", { sent, bytes: bytesAsText(bytesSent), saved: bytesAsText(kept), percent });
     element.dataset.answered = String(answered);
     element.dataset.bytes = String(bytesSent);
+  }
+
+  /** All cards are about to go. */
+  forget(): void {
+    this.cleared += this.decidedBytes;
+  }
+
+  private get decidedBytes(): number {
+    const done = this.cards.filter(({ item }) => item.state === "done");
+    return [...new Set(done.map(({ item }) => item.source))].reduce((sum, { file }) => sum + file.size, 0);
   }
 
   private showProgress(groups: Group[]): void {
@@ -91,18 +108,14 @@ export class Summary {
     find("#count").textContent = done < all ? say("counting", { done, all }) : say(counted, { all });
   }
 
-  private button(group: Shown, number: number): HTMLButtonElement {
-    const button = this.buttons.get(group) ?? document.createElement("button");
-    if (!this.buttons.has(group)) {
-      this.buttons.set(group, button);
-      button.type = "button";
-      button.addEventListener("click", () => {
-        this.shown = group;
-        this.refresh();
-      });
-    }
-    button.textContent = `${say(group)} ${number}`;
-    button.setAttribute("aria-pressed", String(this.shown === group));
+  private button(group: Shown): HTMLButtonElement {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.addEventListener("click", () => {
+      this.shown = group;
+      this.refresh();
+    });
+    find("#filters").append(button);
     return button;
   }
 }

@@ -1,5 +1,5 @@
 /** One picture as large as the window, upright, with the same keys as its card. */
-import type { Act, Card } from "./card.js";
+import { shownBeside, shownNear, type Act, type Card } from "./card.js";
 import { find } from "./dom.js";
 import { say } from "./texts.js";
 
@@ -9,10 +9,11 @@ export class Viewer {
   private readonly dialog = find<HTMLDialogElement>("#viewer");
   private readonly image = find<HTMLImageElement>("#viewer img");
   private card: Card | undefined;
+  /** The address of the view that is shown, if one is: a thumbnail's is its card's own. */
+  private made = "";
 
   constructor(
-    /** The cards that can be shown, in their order. */
-    private readonly shown: () => Card[],
+    private readonly cards: readonly Card[],
     private readonly viewOf: (card: Card, side: number) => Promise<Blob>,
   ) {
     this.dialog.addEventListener("click", ({ target }) => target === this.dialog && this.dialog.close());
@@ -31,7 +32,7 @@ export class Viewer {
     this.put(card.item.thumbnailUrl);
     this.update();
     const view = await this.viewOf(card, VIEW_PX).catch(() => undefined);
-    if (view && this.card === card) this.put(URL.createObjectURL(view));
+    if (view && this.card === card) this.put(URL.createObjectURL(view), true);
   }
 
   /** The picture's answer has changed. */
@@ -39,6 +40,7 @@ export class Viewer {
     const { card } = this;
     if (!card) return;
     const { item } = card;
+    const focused = document.activeElement as HTMLElement;
     this.image.alt = say("altAfter", { name: item.name });
     find("#viewer .name").textContent = item.name;
     find("#viewer .verdict").textContent = item.verdict().filter(Boolean).join(" · ");
@@ -47,11 +49,13 @@ export class Viewer {
     accept.hidden = !card.offers("accept");
     if (item.answer) accept.textContent = say("accept", { turn: say(`degrees${item.answer.best}`) });
     find("#viewer [data-view=undo]").hidden = !card.offers("undo");
+    if (focused.hidden) find("#viewer [data-view=right]").focus();
     this.fit();
   }
 
-  private put(address: string): void {
-    if (this.image.src.startsWith("blob:") && this.image.src !== this.card?.item.thumbnailUrl) URL.revokeObjectURL(this.image.src);
+  private put(address: string, made = false): void {
+    URL.revokeObjectURL(this.made);
+    this.made = made ? address : "";
     this.image.src = address;
     void this.image.decode().then(() => this.fit(), () => undefined);
   }
@@ -74,8 +78,7 @@ export class Viewer {
     if (!this.card) return;
     if (name === "close") return this.dialog.close();
     if (name !== "next" && name !== "previous") return this.card.perform(name as Act);
-    const cards = this.shown();
-    const next = cards[cards.indexOf(this.card) + (name === "next" ? 1 : -1)];
+    const next = shownBeside(this.cards, this.card, name === "next" ? 1 : -1);
     if (next) void this.open(next);
   }
 
@@ -90,6 +93,6 @@ export class Viewer {
   private closed(): void {
     const { card } = this;
     this.card = undefined;
-    card?.focus("enlarge");
+    if (card) shownNear(this.cards, card)?.focus("enlarge");
   }
 }
