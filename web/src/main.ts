@@ -16,7 +16,7 @@ let opened: { model: OpenedModel; seconds: number } | undefined;
 let keptOffline = false;
 
 async function open(): Promise<OpenedModel | undefined> {
-  find("#engine").textContent = say("loading");
+  show("#engine", { key: "loading" });
   try {
     const model = await pictures.pool.open();
     opened = { model, seconds: (performance.now() - started) / 1000 };
@@ -25,7 +25,7 @@ async function open(): Promise<OpenedModel | undefined> {
     return model;
   } catch (error) {
     show("#trouble", { key: "trouble", gaps: { reason: why(error as Failure) } });
-    find("#engine").textContent = "";
+    show("#engine", "");
     return undefined;
   }
 }
@@ -46,7 +46,6 @@ function speak(language: Language): void {
   other.lang = language === "zh" ? "en" : "zh";
   find("#promise-meaning").textContent = say(`${pictures.promise}Meaning`);
   pictures.cards.forEach((card) => card.update());
-  if (!opened) show("#engine", say("loading"));
   tellEngine();
   pictures.summary.refresh();
 }
