@@ -336,6 +336,29 @@ def test_what_could_not_be_fetched_is_fetched_the_next_time(
     opened.complaints[:] = [text for text in opened.complaints if "ERR_FAILED" not in text]
 
 
+def test_an_old_tab_says_that_the_page_is_to_be_reloaded(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
+    """After an update what it has not fetched yet is gone from the server."""
+    picture = turned(sky(240, 160), 90)
+    for name in ("a.tif", "b.tif", "c.pdf"):
+        picture.save(tmp_path / name)
+    opened = visit(tiny_site, service_workers="block")
+    opened.add(tmp_path / "a.tif")
+    opened.wait_decided(1)
+    opened.page.reload()
+    opened.wait_decided(1)
+    for part in ("tiff", "pdf", "heic", "libheif"):
+        opened.page.context.route(f"**/assets/{part}-*.js", lambda route: route.fulfill(status=404))
+    opened.add(tmp_path / "b.tif", tmp_path / "c.pdf", HEIC)
+    opened.wait_decided(4)
+    words = "the page was updated, or there is no network: reload it"
+    cards = opened.cards()
+    assert all(words in cards[name]["detail"] for name in ("b.tif", "c.pdf", HEIC.name)), cards
+    opened.page.get_by_role("button", name="Download a.tif", exact=True).click()
+    expect(opened.page.locator("#trouble")).to_have_text(f"a.tif could not be saved: {words}")
+    # The browser itself reports what it could not load, Playwright what it blocks.
+    opened.complaints[:] = [text for text in opened.complaints if not re.search("404|Service Worker", text)]
+
+
 def test_what_is_longer_than_a_canvas_is_seen(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
     """A canvas of over 65,535 pixels is none, and says nothing of it: the picture was called blank."""
     wanted = {}

@@ -34,3 +34,11 @@ export class Unreadable extends Error {
     super(message);
   }
 }
+
+/** A part of the page that is fetched when it is first needed. Throws `Unreadable`. */
+export function fetched<Part>(part: Promise<Part>): Promise<Part> {
+  return part.catch(() => {
+    // The parts of an old page are gone from the server, and a browser may remember that it could not fetch one.
+    throw new Unreadable("notFetched", "the page was updated, or there is no network: reload it");
+  });
+}

@@ -5,7 +5,7 @@ import { compose, isNothing, type Way } from "../package/src/turns.js";
 import { isAnimated } from "./animated.js";
 import { changeHeif } from "./decoders/irot.js";
 import type { Wasm } from "./open.js";
-import { writingFor, type Writing } from "./page.js";
+import { fetched, writingFor, type Writing } from "./page.js";
 import type { Saved, Wanted } from "./protocol.js";
 import { sniff, type Kind } from "./sniff.js";
 
@@ -35,7 +35,7 @@ export async function saved(wanted: Wanted, png: (way: Way) => Promise<Blob>, wa
     // Pages that are mirrored stay as they are.
     const turns = ways.map(({ mirrored, turn }) => (mirrored ? 0 : turn));
     if (!turns.some(Boolean)) return as(file);
-    return as(await (await import("./decoders/pdf.js")).turnPdf(file, turns, () => wasm("pdfium")));
+    return as(await (await fetched(import("./decoders/pdf.js"))).turnPdf(file, turns, () => wasm("pdfium")));
   }
   const { method } = writingFor(await writingOf(file, ways.length), ways);
   if (method === "cannot") return as(file);
@@ -50,7 +50,7 @@ async function changedBytes(
   kind: Kind | undefined,
   ways: readonly Way[],
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (kind === "TIFF") return (await import("./decoders/tiff.js")).turnTiff(bytes, ways);
+  if (kind === "TIFF") return (await fetched(import("./decoders/tiff.js"))).turnTiff(bytes, ways);
   if (ways.length > 1) return undefined;
   const [way] = ways as [Way];
   if (kind === "HEIC" || kind === "AVIF") return changeHeif(bytes, way);

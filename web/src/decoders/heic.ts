@@ -1,7 +1,7 @@
 /** HEIC by libheif, where the browser itself does not read it: the picture as its own `irot` and `imir` show it. */
 import { BitmapPixels, pictureOf, type DecodedPicture } from "../../package/src/pixels.js";
 import { once } from "../once.js";
-import { Unreadable } from "../page.js";
+import { fetched, Unreadable } from "../page.js";
 
 interface Decoded {
   get_width(): number;
@@ -34,6 +34,6 @@ export async function openHeic(file: Blob, page: number, wasm: () => Promise<Arr
 }
 
 const opened = once(async (wasm: () => Promise<ArrayBuffer>): Promise<Libheif> => {
-  const { default: start } = await import("libheif-js/libheif-wasm/libheif.js");
+  const { default: start } = await fetched(import("libheif-js/libheif-wasm/libheif.js"));
   return start({ wasmBinary: await wasm() }) as Libheif;
 });
