@@ -7,8 +7,10 @@ delay, and a loaded one fills its batches by itself, because views gather while 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -78,17 +80,19 @@ class Batcher:
         self.engine, self.name, self.device = engine, engine.name, engine.device
         self._max_views, self._max_bytes = max_views, max_bytes
         self._on_run, self._on_queue = on_run, on_queue
-        self._queue: deque[_Asked] = deque()
-        self._changed = threading.Condition()
         self._closed = False
         self._view_s = 0.01
+        self._workers = workers
+        self.begin()
+        _there.add(self)
+
+    def begin(self) -> None:
+        """With nothing that waits, and no thread yet: those of a process do not live on in one that is forked."""
+        self._queue: deque[_Asked] = deque()
+        self._changed = threading.Condition()
         #: What waits.
         self.views = self.bytes = 0
-        self._threads = [
-            threading.Thread(target=self._work, name="upright-engine", daemon=True) for _ in range(workers)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
 
     @property
     def batch_size(self) -> int:
@@ -122,6 +126,7 @@ class Batcher:
         with self._changed:
             if self._closed:
                 raise Overloaded("the engine is being closed")
+            self._start()
             views, size = self.views + len(pixels), self.bytes + pixels.nbytes
             if (self._max_views and views > self._max_views) or (self._max_bytes and size > self._max_bytes):
                 wait_s = self._view_s * self.views / len(self._threads)
@@ -131,6 +136,12 @@ class Batcher:
             self._changed.notify(len(pixels))
         asked.future.add_done_callback(lambda _: self._withdraw(asked))
         return asked.future
+
+    def _start(self) -> None:
+        while len(self._threads) < self._workers:
+            thread = threading.Thread(target=self._work, name="upright-engine", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def close(self) -> None:
         """Turn away what waits, let what runs finish."""
@@ -218,6 +229,18 @@ class Batcher:
         self.views += views
         self.bytes += views * (asked.pixels.nbytes // len(asked.pixels))
         self._on_queue(self.views)
+
+
+_there: weakref.WeakSet[Batcher] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for batcher in _there:
+        batcher.begin()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forked)
 
 
 def infer(engine: Engine, pixels: Pixels) -> Logits:

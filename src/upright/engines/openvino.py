@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -26,31 +27,43 @@ class OpenvinoEngine:
     batch_size = 1
 
     def __init__(self, model: Model, threads: int = 1, precision: str = "") -> None:
-        ov = need("openvino", "openvino")
         precision = precision or "fp32"
-        path = model.int8_path if precision == "int8" else model.onnx_path
+        self._path = model.int8_path if precision == "int8" else model.onnx_path
+        self._hint = "bf16" if precision == "bf16" else "f32"
+        self._threads, self._opening = threads, threading.Lock()
+        self._open()
+        self.device = f"CPU, {threads} thread{'s' if threads > 1 else ''}, {precision}"
+
+    def _open(self) -> None:
+        ov = need("openvino", "openvino")
         core: Any = ov.Core()
         options = {
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": self._hint,
+            "INFERENCE_NUM_THREADS": self._threads,
             # Threads of a run share the compiled model; more than one stream lets them run side by side.
-            "NUM_STREAMS": core.get_property("CPU", "RANGE_FOR_STREAMS")[1] if threads == 1 else 1,
+            "NUM_STREAMS": core.get_property("CPU", "RANGE_FOR_STREAMS")[1] if self._threads == 1 else 1,
         }
-        if threads == 1:
+        if self._threads == 1:
             options["INFERENCE_NUM_THREADS"] = options["NUM_STREAMS"]
         try:
-            self._compiled: Any = core.compile_model(core.read_model(path), "CPU", options)
+            self._compiled: Any = core.compile_model(core.read_model(self._path), "CPU", options)
         except Exception as error:
             raise ModelError(
-                f"OpenVINO {ov.__version__} cannot load it: {error}", source=path, remedy="use --engine onnx"
+                f"OpenVINO {ov.__version__} cannot load it: {error}", source=self._path, remedy="use --engine onnx"
             ) from error
         self._local = threading.local()
-        self.device = f"CPU, {threads} thread{'s' if threads > 1 else ''}, {precision}"
+        self._process = os.getpid()
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the model's order for views ``[n, S, S, 3]``."""
         import numpy as np
 
+        if self._process != os.getpid():
+            with self._opening:
+                if self._process != os.getpid():
+                    # Its threads do not live on in a forked process: to call or to free it would wait for ever.
+                    self._inherited = self._compiled, self._local
+                    self._open()
         if not hasattr(self._local, "request"):
             self._local.request = self._compiled.create_infer_request()
         answer = self._local.request.infer([np.ascontiguousarray(pixels)])
