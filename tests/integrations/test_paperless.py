@@ -43,6 +43,20 @@ def test_a_picture(suffix: str, tmp_path: Path) -> None:
         assert abs(np.asarray(shown, float) - np.asarray(upright, float)).mean() < 3
 
 
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_pixels_are_turned_where_ocr_ignores_the_tag(form: str, tmp_path: Path) -> None:
+    upright, path = Image.fromarray(page("Latin")), tmp_path / f"scan.{form.lower()}"
+    tagged = Image.Exif()
+    tagged[0x0112] = 3
+    for exif, turn in ((Image.Exif(), 90), (tagged, 270)):
+        upright.transpose(Image.Transpose.ROTATE_90).save(path, form, lossless=True, exif=exif)
+        assert consume(path) == f"{path.name}: page 1 turned by {turn}°\n"
+        with Image.open(path) as image:
+            assert image.getexif().get(0x0112, 1) == 1
+            if form == "PNG":
+                assert np.array_equal(np.asarray(image.convert("L")), np.asarray(upright))
+
+
 def test_a_signed_pdf_and_what_is_no_picture_stay_as_they_are(tmp_path: Path) -> None:
     pages = [(page("Latin"), Turn.HALF)]
     signed = scan(pages, tmp_path / "signed.pdf")

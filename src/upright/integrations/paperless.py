@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from upright import NotAPicture, UprightError, correct
+from upright import Method, NotAPicture, UprightError, correct
+
+from .photos import Wanted
 
 if TYPE_CHECKING:
     from upright import Detector, Promise
 
 #: Stands in each signature of a PDF (ISO 32000-1, 12.8.1), outside compressed objects.
 _SIGNED = b"/ByteRange"
+#: Tesseract does not look at the tag of these; where the pixels cannot be turned without loss, it is changed still.
+_TAG_IGNORED = {"PNG", "WEBP"}
 
 
 def consume(path: Path, detector: Detector, promise: Promise | str) -> Iterator[str]:
@@ -29,9 +33,11 @@ def consume(path: Path, detector: Detector, promise: Promise | str) -> Iterator[
         while page < pages:
             answer = detector.detect(path, promise=promise, page=page)
             pages = answer.pages
-            if answer.turn:
-                done = correct(path, turn=answer, in_place=True, page=page)
-                change = f"turned by {int(answer.turn)}°" if done.written else f"stays as it is: {done.note}"
+            wanted = Wanted(answer.to_apply.turn, answer.to_apply.mirrored)
+            if any(wanted):
+                method = Method.TURN if answer.format in _TAG_IGNORED else None
+                done = correct(path, turn=answer, method=method, in_place=True, page=page, limits=detector.limits)
+                change = str(wanted) if done.written else f"stays as it is: {done.note}"
                 yield f"{path.name}: page {page + 1} {change}"
             page += 1
     except NotAPicture:
