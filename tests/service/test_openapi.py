@@ -106,3 +106,10 @@ def test_answers_are_those_of_the_models(served, strict, photo):
     answers.ModelFacts.model_validate(served.client.get("/v1/model").json())
     refused = httpx.get(f"{strict.url}/v1/model")
     answers.Problem.model_validate(problem_of(refused))
+
+
+def test_a_line_of_results_is_an_object(document):
+    answer = document["paths"]["/v1/jobs/{job}/results"]["get"]["responses"]["200"]
+    schema = answer["content"]["application/x-ndjson"]["schema"]
+    assert "type" not in schema
+    assert [each["$ref"].rpartition("/")[2] for each in schema["anyOf"]] == ["JobLine", "JobProblem"]

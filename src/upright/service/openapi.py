@@ -107,4 +107,7 @@ def _complete(operation: dict[str, Any], asked: Access, *, has_keys: bool) -> No
     responses.pop("422", None)  # the framework's own, of another form
     operation["responses"] = {str(status): error for status, error in errors(*statuses).items()} | responses
     for response in operation["responses"].values():
+        for kind in response.get("content", {}).values():
+            if {"anyOf", "$ref"} & kind.get("schema", {}).keys():
+                kind["schema"].pop("type", None)  # the framework takes every line of an answer for a string
         response["headers"] = response.get("headers", {}) | {"X-Request-Id": header("Names the request in the log.")}
