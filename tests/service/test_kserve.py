@@ -125,7 +125,7 @@ def test_the_parameters_of_a_request_are_those_of_a_query(client, served):
         expected = served.client.post("/v1/orientation", content=picture, params=asked).json()
         assert turn(**asked) == (-1 if expected["turn"] is None else expected["turn"])
     for asked, message in (
-        ({"page": 1}, "no page 2"),
+        ({"page": 1}, "no page 1;"),
         ({"promise": "hopeful"}, "choose one of careful, balanced, best"),
         ({"effort": 9}, "parameters.effort"),
         ({"tilt": True}, "'parameters.tilt' is not known; known here: binary_data_output, promise, effort, page"),

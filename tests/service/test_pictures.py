@@ -330,3 +330,8 @@ def test_a_corrected_file_has_its_type_and_its_name(served, name, kind):
     form = served.client.post("/v1/correct", files={"files": (f"été {name}", data)})
     assert form.headers["content-type"] == kind
     assert form.headers["content-disposition"] == f"inline; filename*=UTF-8''%C3%A9t%C3%A9%20{name}"
+
+
+def test_a_page_that_is_not_there_is_named_as_it_was_asked_for(served):
+    problem = problem_of(served.client.post("/v1/orientation?page=3", content=jpeg(64, 64)))
+    assert (problem["status"], problem["detail"]) == (400, "it has no page 3")

@@ -153,7 +153,8 @@ def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
         if error.http_status < 500 or isinstance(error, Refused | Overloaded):
             fields |= {
                 "type": f"urn:upright:{type(error).__name__}",
-                "detail": error.cause,
+                # The command counts pages from 1, requests from 0.
+                "detail": re.sub(r"\bno page (\d+)", lambda page: f"no page {int(page[1]) - 1}", error.cause),
                 "remedy": by_request(error.remedy),
             }
             fields |= {"source": error.source} if error.source else {}
