@@ -3,10 +3,50 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import time
 
-from .conftest import jpeg
+import pytest
+
+from .conftest import Served, jpeg
+
+
+def answer(service: Served, sent: bytes) -> tuple[int, str, bytes]:
+    """Status, head and body of the answer to these bytes, after which the connection ends."""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
+        connection.sendall(sent)
+        found = b""
+        while piece := connection.recv(10_000):
+            found += piece
+    head, _, body = found.partition(b"\r\n\r\n")
+    return int(head.split()[1]), head.decode().lower(), body
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 100_000,
+        b"POST /rotate HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_a_problem_like_any_other(strict, sent):
+    status, head, body = answer(strict, sent)
+    assert status == 400 and "content-type: application/problem+json" in head and "connection: close" in head
+    problem = json.loads(body)
+    assert (problem["status"], problem["type"]) == (400, "urn:upright:BadFraming")
+    assert problem["detail"] and "send HTTP/1.1" in problem["remedy"]
+
+
+@pytest.mark.parametrize("target", ["http://x/healthz", "HTTP://x:80/healthz", "https://x/healthz?"])
+def test_a_target_may_name_the_host(strict, target):
+    sent = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert answer(strict, sent.encode())[0] == 200
+    status, _, body = answer(strict, sent.replace("healthz", "v1/%6eone").encode())
+    assert (status, json.loads(body)["status"]) == (401, 401)  # no key
+    assert strict.wait_for("request", status=401)["path"] == "/v1/none"
 
 
 def test_a_slow_head_is_closed(strict):

@@ -60,3 +60,11 @@ def test_an_unknown_field_is_refused_with_the_known_one(served, path, known):
 
 def test_a_field_that_is_no_file_is_refused(served):
     assert problem_of(served.client.post("/v1/orientation", files={"files": (None, b"text")}))["status"] == 400
+
+
+def test_a_content_type_has_no_case(serve, tmp_path):
+    service = serve("--jobs", str(tmp_path / "jobs.sqlite"))
+    body = b'--XbX\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\nx\r\n--XbX--\r\n'
+    headers = {"content-type": "Multipart/Form-Data; boundary=XbX"}
+    assert service.client.post("/v1/jobs", content=body, headers=headers).status_code == 202
+    assert service.client.post("/v1/orientation", content=body, headers=headers).status_code == 200

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from .conftest import problem_of
+
 
 def test_each_request_has_one_log_line(served, photo):
     served.client.post("/rotate", files={"image": ("a.jpg", photo)}, headers={"x-request-id": "mine-1"})
@@ -41,3 +43,30 @@ def test_no_answer_and_no_log_tells_a_secret_or_a_stack(served):
     for line in served.log:
         json.dumps(line)
         assert line.get("status", 200) < 500
+
+
+def test_a_refused_preflight_is_a_problem(strict):
+    for origin, method, cause in [
+        ("https://evil.example", "POST", "Disallowed CORS origin"),
+        ("https://app.example", "PUT", "Disallowed CORS method"),
+    ]:
+        asked = {"origin": origin, "access-control-request-method": method}
+        problem = problem_of(strict.client.options("/rotate", headers=asked))
+        assert (problem["status"], problem["detail"]) == (400, cause)
+        assert "--cors-origin" in problem["remedy"] and problem["request_id"]
+
+
+def test_a_page_of_another_origin_may_read_the_headers(strict):
+    for path in ("/healthz", "/nothing"):
+        headers = strict.client.get(path, headers={"origin": "https://app.example"}).headers
+        assert headers["access-control-expose-headers"] == "*"
+        assert headers["access-control-allow-origin"] == "https://app.example"
+
+
+def test_what_the_door_refuses_is_counted_by_its_route(strict):
+    def refused() -> float:
+        return strict.metric("upright_requests_total", route="/v1/orientation", method="POST", status="401")
+
+    before = refused()
+    assert strict.client.post("/v1/orientation", headers={"authorization": "Bearer no"}).status_code == 401
+    assert refused() == before + 1

@@ -108,3 +108,9 @@ def test_the_running_service_serves_the_model_and_no_file_of_its_own(served):
     assert served.client.get("/model/model.json").json()["name"] == "upright-1"
     for path in ("/app.py", "/service/app.py", "/model/README.md"):
         assert served.client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("wanted", ["bytes=0-4", "bytes=5-1", "bytes=999999999-", "x"])
+def test_a_part_of_a_file_is_all_of_it(page, wanted):
+    answer = page.get("/assets/app.js", headers={"Range": wanted, "Accept-Encoding": "identity"})
+    assert (answer.status_code, answer.text, answer.headers["accept-ranges"]) == (200, "console.log(1)", "none")

@@ -16,12 +16,11 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from . import documents, health, jobs_routes, kserve_routes, page, pictures
 from .door import Door
 from .keys import Keys
-from .middleware import Observe, Problems, fail
+from .middleware import Cors, Observe, Problems, fail
 from .openapi import TITLE
 from .rates import Rates
 from .settings import KEYS_VARIABLE, Settings
@@ -37,7 +36,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings.from_environment()
     state = open_state(settings)
     keys = Keys.read(settings.keys_file, os.environ.get(KEYS_VARIABLE, ""))
-    cors: Any = {"allow_origins": settings.cors_origin, "allow_methods": _METHODS, "allow_headers": ["*"]}
+    cors: Any = {"allow_origins": settings.cors_origin, "allow_methods": _METHODS}
+    cors |= {"allow_headers": ["*"], "expose_headers": ["*"]}
     rates = Rates(settings.rate_per_s) if settings.rate_per_s else None
     routers = (pictures, jobs_routes, health, kserve_routes, documents)
     app: FastAPI = FastAPI(
@@ -48,7 +48,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
         middleware=[
             Middleware(Observe, metrics=state.metrics),
-            *([Middleware(CORSMiddleware, **cors)] if settings.cors_origin else []),
+            # Twice: errors from within get its headers, and its own are problems, too.
+            *([Middleware(Problems), Middleware(Cors, **cors)] if settings.cors_origin else []),
             Middleware(Problems),
             Middleware(Door, lambda: app.routes, settings, keys, rates, state.lanes, state.metrics),
         ],

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
+import h11
+from h11._connection import DEFAULT_MAX_INCOMPLETE_EVENT_SIZE
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .admission import Phase, Visit
+from .problems import BadFraming, problem_response
+
+#: Before the path of a target in absolute form.
+_AUTHORITY = re.compile(rb"https?://[^/]*", re.IGNORECASE)
 
 
 class Connection(H11Protocol):
@@ -36,6 +44,10 @@ class Connection(H11Protocol):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             scope["extensions"] = {"upright.connection": self}
+            # A client that takes this for a proxy names the host, too.
+            if host := _AUTHORITY.match(scope["raw_path"]):
+                scope["raw_path"] = scope["raw_path"][host.end() :] or b"/"
+                scope["path"] = unquote(scope["raw_path"].decode("ascii"))
             await inner(scope, receive, send)
 
         self.app = app
@@ -71,6 +83,19 @@ class Connection(H11Protocol):
         if self._clock is not None:
             self._clock.cancel()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is refused like anything else, and the connection closed."""
+        remedy = f"send HTTP/1.1, with a head of at most {DEFAULT_MAX_INCOMPLETE_EVENT_SIZE:,} bytes"
+        answer = problem_response(BadFraming(msg.rstrip("."), remedy=remedy))
+        headers = [*answer.raw_headers, (b"x-content-type-options", b"nosniff")]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=bytes(answer.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection, at once where the client has left the end of its answer unread."""

@@ -49,6 +49,7 @@ class Door:
             await self.app(scope, receive, send)
             return
         headers, route = Headers(scope=scope), route_of(self.routes(), scope)
+        scope["route"] = route  # for the metrics of what is refused here
         access = access_of(route)
         if access.opened_by and getattr(self.settings, access.opened_by):
             access = replace(access, key=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -119,6 +120,20 @@ class Problems:
                     connection.transport.abort()
             elif not isinstance(error, ClientGone):
                 await answer(scope, receive, send)
+
+
+class Cors(CORSMiddleware):
+    """CORS whose refusals are errors like any other."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """What a browser asks before it sends. Raises `Refused`."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code != 200:
+            remedy = (
+                f"the operator can name the page with --cors-origin; known methods: {', '.join(self.allow_methods)}"
+            )
+            raise Refused(bytes(answer.body).decode(), remedy=remedy)
+        return answer
 
 
 def _plain(error: Exception) -> Exception:

@@ -61,7 +61,9 @@ def routes(model: Model, folder: Path = FOLDER) -> list[BaseRoute]:
             content = await run_in_threadpool(_packed, path, etag)
             headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
             return Response(content, headers=headers, media_type=media_type)
-        return FileResponse(path, headers=headers, media_type=media_type)
+        # No part of a file is for anybody, and wrong ranges are answered by the framework in its own way.
+        request.scope["headers"] = [each for each in request.scope["headers"] if each[0] != b"range"]
+        return FileResponse(path, headers=headers | {"Accept-Ranges": "none"}, media_type=media_type)
 
     for name in (*files, *([""] if "index.html" in files else [])):
         router.add_api_route(f"/{name}", page, methods=["GET", "HEAD"])
