@@ -61,6 +61,14 @@ class Container(Protocol):
         """How many pages or frames there are."""
         return 1
 
+    def end(self, window: Window) -> int:
+        """Where the structure ends: what follows is of something else. The file's end where that is not known."""
+        return window.size
+
+    def foreign(self, window: Window) -> str:
+        """What in the structure is not known, so that who writes the file anew would lose it; "" where all is."""
+        return ""
+
     def find(self, window: Window, page: int = 0) -> Blocks:
         """Where the metadata of a page lie."""
         return Blocks()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import Damaged
 from .container import Blocks, Container
@@ -18,9 +19,29 @@ WIDTH, HEIGHT, BITS, SAMPLES_OF_PIXEL, XMP = 0x0100, 0x0101, 0x0102, 0x0115, 0x0
 STRIP_HEIGHT, TILE_WIDTH, TILE_HEIGHT = 0x0116, 0x0142, 0x0143
 #: `struct` codes of the types that are whole numbers: BYTE, SHORT, LONG, UNDEFINED, LONG8.
 _CODES = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
+#: Bytes of a number of each type, and how many of them a value of two (a fraction) has.
+UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_FRACTIONS = (5, 10)
+#: Tags whose value is the place of a directory: EXIF, GPS, and what EXIF says of its exchange between makers.
+DIRECTORIES = (0x8769, 0x8825, 0xA005)
+SUB_PICTURES = 0x014A
+#: Where pixels lie, and how many bytes of them: strips, tiles, an old kind of JPEG, bytes that are free.
+_PLACES = ((0x0111, 0x0117), (0x0144, 0x0145), (0x0201, 0x0202), (0x0120, 0x0121))
+#: Directories in directories in directories that no writer makes: a loop.
+_MAX_DEPTH = 3
 _MAX_ENTRIES = 65535
 #: A tile is two numbers; a giant of 4.8 gigapixels has 74,000.
 _MAX_NUMBERS = 4_000_000
+
+
+class Field(NamedTuple):
+    """An entry of a directory: where it is in ``entries``, and the bytes of its value in the file."""
+
+    at: int
+    tag: int
+    kind: int
+    number: int
+    value: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +96,38 @@ class Directory:
         """The offset that the entry at ``at`` holds, from the start of the block."""
         offset: int = struct.unpack_from(self.offset_code, self.entries, self.value_at(at))[0]
         return offset
+
+    def fields(self) -> Iterator[Field]:
+        """All entries. `Damaged` for one of an unknown type, or where they are cut short."""
+        if len(self.entries) != self.count * self.entry_size:
+            raise Damaged("a TIFF directory is cut short")
+        for at in self._starts():
+            tag = struct.unpack_from(self.order + "H", self.entries, at)[0]
+            kind, count = self.kind(at)
+            if kind not in UNITS:
+                raise Damaged(f"its tag {tag:#x} is of the unknown type {kind}")
+            size = UNITS[kind] * count * (2 if kind in _FRACTIONS else 1)
+            inside = size <= (8 if self.big else 4)
+            place = self.absolute(self.value_at(at)) if inside else self.start + self.offset(at)
+            yield Field(at, tag, kind, count, Span(place, place + size))
+
+    def inner(self, window: Window, span: Span, at: int, depth: int) -> Directory:
+        """The directory that the entry at ``at`` of one ``depth`` levels down leads to."""
+        if depth == _MAX_DEPTH:
+            raise Damaged("the TIFF directories form a loop")
+        return directory_at(window, span, self.order, self.big, self.absolute(self.value_at(at)))
+
+    def end(self, window: Window, span: Span, depth: int = 0) -> int:
+        """Behind the last byte that this directory or one in it leads to."""
+        ends = [self.next_pointer + (8 if self.big else 4)]
+        for field in self.fields():
+            ends.append(field.value.end)
+            if field.tag in DIRECTORIES:
+                ends.append(self.inner(window, span, field.at, depth).end(window, span, depth + 1))
+        for places, sizes in _PLACES:
+            parts = zip(self.numbers(window, places), self.numbers(window, sizes), strict=False)
+            ends += [self.start + place + size for place, size in parts]
+        return max(ends)
 
     def numbers(self, window: Window, tag: int) -> tuple[int, ...]:
         """The values of an entry; none where it is absent or of a type that is no whole number."""
@@ -183,6 +236,18 @@ class Tiff(Container):
     def pages(self, window: Window) -> int:
         """The directories that can be read, smaller forms of a page among them."""
         return sum(1 for _ in readable(window, Span(0, window.size)))
+
+    def end(self, window: Window) -> int:
+        """Behind the last byte that its directories lead to; unknown where pixels have no length."""
+        span, ends = Span(0, window.size), [0]
+        for found in directories(window, span):
+            # Smaller pictures inside are not followed; who turns pixels refuses them.
+            lengths = any(found.find(sizes) is not None for _, sizes in _PLACES)
+            known = lengths and found.find(SUB_PICTURES) is None
+            ends.append(found.end(window, span) if known else window.size)
+            if not any(window.at(found.next_pointer, 8 if found.big else 4)):
+                break
+        return max(ends)
 
     def find(self, window: Window, page: int = 0) -> Blocks:
         """The whole file; XMP is an entry of the page."""

@@ -11,20 +11,23 @@ from .. import workers
 from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixels_moved, with_sides, xmp
 from ..carriers.moved import Moved
 from ..errors import NotLossless, UprightError
-from ..formats import Format, Window, cost, format_in, format_of
+from ..formats import Format, Span, Window, cost, format_in, format_of
 from ..formats.bmp import has_profile
 from ..formats.heif import pages_of
 from ..formats.jpeg import segments
 from ..formats.jpeg2000 import would_lose
+from ..formats.tiff import directory
 from ..limits import Limits
 from ..turns import ExifOrientation, Turn, show_pillow
 from . import jpeg, png, tiff
 from .proof import decoding
 from .straighten import STRAIGHT, Straighten, straightened_pillow
-from .tiff import SAMPLES, options_of
+from .tiff_tags import SAMPLES, check_movable, described_as
 
 _NO_LIMITS = Limits()
 _ADOBE, _COMMENT, _XMP = 0xEE, 0xFE, 700
+#: Tags of a TIFF that have no place in the EXIF block of another format, or have their own outside of it.
+_ELSEWHERE = SAMPLES | {_XMP, 34675}
 _PNG_XMP = "XML:com.adobe.xmp"
 _OPAQUE, _WITHOUT_PALETTE = ("JPEG", "BMP", "PPM"), ("JPEG2000", "PPM")
 
@@ -78,6 +81,8 @@ def encoded_here(
             change = png.straightened if form == "PNG" else tiff.straightened
             return change(data, move, how)
         _check_kept(data, name)
+        if name == "TIFF":
+            check_movable(directory(Window(data), Span(0, len(data)), page), move, how.tilt)
         picture = _opened(data, source, page, check)
         shown, out = straightened_pillow(picture, move, how), io.BytesIO()
         if name == form == "JPEG":
@@ -85,9 +90,9 @@ def encoded_here(
             new = _with_segments(out.getvalue(), data)
             return with_sides(new, shown.size) if how.tilt else new
         if name == form == "TIFF":
-            kept = options_of(picture, move.swaps_sides, frozenset(SAMPLES - {_XMP}))
+            kept = tiff.options_of(picture, without=frozenset(SAMPLES))
             shown.save(out, form, **({"quality": 95} if kept.get("compression") == "jpeg" else {}), **kept)
-            return out.getvalue()
+            return described_as(out.getvalue(), data, move.swaps_sides, SAMPLES, page)
         _check_depth(data, name, form, picture.mode)
         options = _described(picture, name, form, move, followed)
         if name == form == "JPEG2000":
@@ -108,7 +113,7 @@ def _described(picture: Any, source: str, form: str, move: ExifOrientation, foll
     info, options = picture.info, {"icc_profile": picture.info.get("icc_profile")}
     if exif_block := picture.getexif():
         exif_block[0x0112] = 1
-        for tag in SAMPLES.intersection(exif_block):
+        for tag in _ELSEWHERE.intersection(exif_block):
             del exif_block[tag]
         options["exif"] = exif_block.tobytes()
     dpi = info.get("dpi")
