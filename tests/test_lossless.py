@@ -15,10 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from upright.carriers import read_exif_orientation
 from upright.errors import EngineError, NotLossless, TooLarge, UprightError
-from upright.formats import Span, Window
-from upright.formats.tiff import directory
 from upright.lossless import reencoded, turbojpeg, turned
-from upright.lossless.tiff_tags import OF_SAMPLES, OF_WRITER, described_as
 from upright.turns import ExifOrientation, Turn, show_array, show_pillow
 
 from .fuzz.seeds import saved
@@ -187,127 +184,6 @@ def test_tiff_keeps_what_it_tells_or_is_refused(compression: str | None) -> None
     after = opened(turned(source, ExifOrientation.RIGHT_TOP))
     if 0x8769 in opened(source).tag_v2:
         assert after.getexif().get_ifd(0x8769)[0x9003] == "2024:01:02 03:04:05"
-
-
-#: Type and value of tags as scanners, printers and programs write them, those of two SHORTs among them.
-TOLD = {
-    254: (4, (2,)),
-    269: (2, "a document"),
-    285: (2, "page 3"),
-    286: (5, 1.5),
-    297: (3, (3, 10)),
-    321: (3, (5, 200)),
-    336: (3, (0, 255)),
-    700: (1, b"<x:xmpmeta/>"),
-    33723: (7, b"iptc"),
-    37439: (12, (3.25,)),
-    65001: (7, b"\0\1binary\xff"),
-    65002: (3, (1, 2, 3)),
-    65003: (12, (1.5, 2.5, -1e300)),
-    65004: (9, (-5,)),
-    65006: (1, b"\1\2"),
-    65007: (4, (4_000_000_000,)),
-    65008: (11, (1.25,)),
-    65009: (6, (-3,)),
-    65010: (8, (-3, 4)),
-}
-
-
-def telling(compression: str | None, order: str) -> bytes:
-    """A TIFF with all these tags, in either order of bytes, written by Pillow's own writer and `described_as`."""
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
-
-    tags = ImageFileDirectory_v2(prefix=b"II" if order == "<" else b"MM")
-    for tag, (kind, value) in TOLD.items():
-        tags.tagtype[tag] = kind
-        tags[tag] = value
-    tags.tagtype[0x8769] = 4
-    tags[0x8769] = {0x9003: "2024:01:02 03:04:05", 0xA005: {1: "R98"}}
-    out = io.BytesIO()
-    tags.save(out)
-    plain = saved(NOISE.convert("1"), "TIFF", compression=compression)
-    return described_as(plain, out.getvalue(), False, OF_WRITER | OF_SAMPLES)
-
-
-@pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "group4"])
-@pytest.mark.parametrize("how", ["turn", "reencode"])
-def test_tiff_keeps_type_and_value_of_every_tag(how: str, compression: str | None, order: str) -> None:
-    source = telling(compression, order)
-    if how == "turn":
-        result = turned(source, ExifOrientation.RIGHT_TOP)
-    else:
-        result = reencoded(source, ExifOrientation.TOP_LEFT, Turn.RIGHT, "TIFF")
-    before, after = opened(source).tag_v2, opened(result).tag_v2
-    for tag, (kind, value) in TOLD.items():
-        if tag == 254 and how == "reencode":
-            continue  # what a page is among others
-        assert after.tagtype[tag] == before.tagtype[tag] == kind
-        assert after[tag] == before[tag], tag
-        assert after[tag] in (value, value[0] if isinstance(value, tuple) else value), tag
-    said = opened(result).getexif()
-    assert said.get_ifd(0x8769)[0x9003] == "2024:01:02 03:04:05"
-    assert said.get_ifd(0xA005)[1] == "R98"
-    assert opened(result).info["compression"] == opened(source).info["compression"]
-
-
-def test_tiff_with_a_tag_that_cannot_be_written_again_is_refused() -> None:
-    plain = saved(NOISE, "TIFF", tiffinfo={305: "a program"})
-    entry = struct.pack("<HH", 305, 2)
-    for kind, cause in ((13, "leads to something unknown"), (99, "unknown type 99")):
-        with pytest.raises(NotLossless, match=cause):
-            turned(plain.replace(entry, struct.pack("<HH", 305, kind)), ExifOrientation.RIGHT_TOP)
-
-
-def test_tiff_with_captions_as_numbers_keeps_their_bytes() -> None:
-    caption = b"\x1c\x02\x05\x00\x04name\0\0\0"
-    big = b"MM\0*\0\0\0\x08\0\x01" + struct.pack(">HHII4x", 33723, 4, 3, 26) + caption
-    source = described_as(saved(NOISE, "TIFF"), big, False, OF_WRITER | OF_SAMPLES)
-    assert caption in source
-    assert caption in turned(source, ExifOrientation.RIGHT_TOP)
-
-
-@pytest.mark.parametrize(("bits", "compression"), [(2, "none"), (4, "none"), (4, "lzw"), (4, "deflate")])
-def test_tiff_with_grey_of_few_bits_keeps_them(bits: int, compression: str) -> None:
-    image = pyvips.Image.new_from_array(rng.integers(0, 256, (12, 20), np.uint8))
-    source = image.tiffsave_buffer(bitdepth=bits, compression=compression, predictor="none")
-    result = turned(source, ExifOrientation.RIGHT_TOP)
-    assert opened(source).tag_v2[258] == opened(result).tag_v2[258] == (bits,)
-    assert np.array_equal(samples(result), show_array(samples(source), ExifOrientation.RIGHT_TOP))
-
-
-def few_colours(palette: bytes) -> bytes:
-    """An upper left part of a TIFF with a palette, as one of 4 bits."""
-    found = directory(Window(palette), Span(0, len(palette)))
-    data = bytearray(palette)
-    for tag, value in ((256, 16), (257, 8), (258, 4), (279, 64)):
-        place = found.absolute(found.value_at(found.find(tag) or 0))
-        data[place : place + 2] = struct.pack("<H", value)
-    count = found.absolute((found.find(320) or 0) + 4)
-    data[count : count + 4] = struct.pack("<I", 48)
-    return bytes(data)
-
-
-def test_tiff_whose_samples_would_become_others_is_refused() -> None:
-    palette = saved(NOISE.convert("RGB").quantize(200), "TIFF")
-    with pytest.raises(NotLossless, match="0x102"):  # Pillow writes palettes in 8 bits
-        turned(few_colours(palette), ExifOrientation.RIGHT_TOP)
-    own, multiplied = (struct.pack("<HHIH", 338, 3, 1, kind) for kind in (2, 1))
-    with pytest.raises(NotLossless, match="0x152"):  # alpha would become one that is not multiplied into colours
-        turned(saved(NOISE, "TIFF").replace(own, multiplied), ExifOrientation.RIGHT_TOP)
-
-
-@pytest.mark.parametrize("tag", [33550, 33922, 34264])
-def test_a_map_is_not_turned_away_from_its_place(tag: int) -> None:
-    source = saved(NOISE, "TIFF", tiffinfo={tag: (10.0, 10.0, 0.0)})
-    for change in (
-        lambda: turned(source, ExifOrientation.RIGHT_TOP),
-        lambda: reencoded(source, ExifOrientation.TOP_LEFT, Turn.HALF, "TIFF"),
-        lambda: reencoded(source, ExifOrientation.TOP_LEFT, Turn.HALF, "PNG"),
-    ):
-        with pytest.raises(NotLossless, match="GeoTIFF"):
-            change()
-    assert opened(turned(source, ExifOrientation.TOP_LEFT)).tag_v2[tag] == (10.0, 10.0, 0.0)
 
 
 def test_a_png_that_claims_more_than_it_holds_is_refused_at_once() -> None:

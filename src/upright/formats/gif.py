@@ -10,6 +10,7 @@ from .edits import Window
 
 #: Application extensions that say how often an animation is played, which the encoder writes by itself.
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_CONTROL, _COMMENT, _APPLICATION = 0xF9, 0xFE, 0xFF
 
 
 class Gif(Container):
@@ -24,20 +25,32 @@ class Gif(Container):
         """The picture blocks, as many as there are before the trailer or the end of the file."""
         return max(1, sum(kind == b"\x2c" for kind, _, _ in _blocks(window)))
 
+    def end(self, window: Window) -> int:
+        """Behind the trailer, or the last block where that is missing."""
+        end = max((end for _, _, end in _blocks(window)), default=window.size)
+        return end + (window.at(end, 1) == b"\x3b")
+
+    def foreign(self, window: Window) -> str:
+        """Extensions that are none of GIF89a, and text that is drawn on the picture."""
+        labels = (window.at(start + 1, 1) for kind, start, _ in _blocks(window) if kind == b"\x21")
+        rest = [label for label in labels if label and label[0] not in (_CONTROL, _COMMENT, _APPLICATION)]
+        return f"its extension 0x{rest[0].hex()}" if rest else ""
+
 
 def described_as(data: bytes, other: bytes, swapped: bool) -> bytes:
-    """``data`` with what ``other`` says beside its pixels: XMP, ICC and the shape of a pixel, ``swapped`` or not.
+    """``data`` with what ``other`` says beside its pixels: comments, XMP, ICC, and a pixel's shape, ``swapped`` or not.
 
-    Encoders leave them out. They are application extensions, which go before the first block.
+    Encoders leave them out, or make one of several comments. They are extensions, which go before the first block.
     """
     window, source = Window(data), Window(other)
-    said = [other[start:end] for kind, start, end in _blocks(source) if kind == b"\x21" and other[start + 1] == 0xFF]
+    blocks = (other[start:end] for kind, start, end in _blocks(source) if kind == b"\x21")
+    said = [block for block in blocks if block[1] in (_COMMENT, _APPLICATION)]
     wide = other[12]  # (n + 15) / 64 is how wide a pixel is to its height, unless n is 0
     if wide and swapped:
         wide = min(255, max(1, round(64 * 64 / (wide + 15)) - 15))
     place = 13 + _colours_bytes(window, 10)
     kept = b"".join(each for each in said if each[3:14] not in _LOOPS)
-    return data[:12] + bytes([wide]) + data[13:place] + kept + data[place:]
+    return max(data[:6], other[:6]) + data[6:12] + bytes([wide]) + data[13:place] + kept + data[place:]
 
 
 def _blocks(window: Window) -> Iterator[tuple[bytes, int, int]]:

@@ -53,6 +53,10 @@ class Png(Container):
         control = next((start for kind, start, _ in chunks(window) if kind == b"acTL"), None)
         return 1 if control is None else int.from_bytes(window.exactly(control + 8, 4), "big")
 
+    def end(self, window: Window) -> int:
+        """Behind IEND."""
+        return max((start + 12 + length for _, start, length in chunks(window)), default=window.size)
+
     def find(self, window: Window, page: int = 0) -> Blocks:
         """The first eXIf chunk and the first XMP packet that is not compressed."""
         return blocks_of(window, chunks(window), b"eXIf", b"iTXt", _XMP)

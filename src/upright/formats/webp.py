@@ -10,6 +10,8 @@ from .container import Blocks, Container, blocks_of, chunk_of
 from .edits import Edit, Window
 
 _MAX_CHUNKS = 1 << 16
+#: Chunks of one picture, of which there is one each.
+_KNOWN = (b"VP8X", b"ICCP", b"ALPH", b"VP8 ", b"VP8L", b"EXIF", b"XMP ")
 _EXIF_FLAG, _ALPHA_FLAG = 0x08, 0x10
 
 
@@ -35,6 +37,19 @@ class Webp(Container):
     def pages(self, window: Window) -> int:
         """The chunks ANMF."""
         return max(1, sum(kind == b"ANMF" for kind, _, _ in chunks(window)))
+
+    def end(self, window: Window) -> int:
+        """Behind the last chunk."""
+        ends = (start + 8 + length + length % 2 for _, start, length in chunks(window))
+        return max(ends, default=window.size)
+
+    def foreign(self, window: Window) -> str:
+        """Chunks that are no part of one picture, and second ones."""
+        rest = [kind for kind, _, _ in chunks(window)]
+        for kind in _KNOWN:
+            if kind in rest:
+                rest.remove(kind)
+        return f"its chunk {rest[0].decode('latin-1')!r}" if rest else ""
 
     def find(self, window: Window, page: int = 0) -> Blocks:
         """The first EXIF and the first XMP chunk."""

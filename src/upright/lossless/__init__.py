@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..carriers import with_pixels_moved
 from ..errors import Damaged, NotLossless, UprightError
-from ..formats import Window, cost, format_in, named
+from ..formats import Container, Window, cost, format_in, named
 from ..formats.jpeg import Jpeg
 from ..limits import Limits
 from ..turns import ExifOrientation
@@ -18,6 +18,8 @@ __all__ = ["LEAST_TILT", "Straighten", "reencoded", "turned"]
 _NO_LIMITS = Limits()
 #: Pixels. Cameras write 160 x 120; a header in 64 kB can claim four gigapixels.
 _MOST_OF_THUMBNAIL = 4_000_000
+#: What programs and servers leave behind the end of a file: zeros, and the end of a line.
+_PADDING = b"\0\r\n"
 
 
 def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse", limits: Limits = _NO_LIMITS) -> bytes:
@@ -42,10 +44,25 @@ def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse", limits: Lim
     size, pixel_bytes = container.size_px(window), container.pixel_bytes(window)
     if cost.is_cut_short(row, size, window.size):
         raise NotLossless(f"the {row.name} is cut short", remedy=TAG)
+    rest = _rest(container, window, TAG if row.carriers else "use --sidecar")
     limits.check_memory(size, cost.turned_bytes(row, size, pixel_bytes), instead=TAG)
     with decoding():
         result: bytes = named(row.turner)(plain, exif, edge)
-    return result
+    return result + rest
+
+
+def _rest(container: Container, window: Window, remedy: str) -> bytes:
+    """Padding behind the structure, which is kept. Raises NotLossless for all that a file written anew would lack."""
+    try:
+        end, foreign = container.end(window), container.foreign(window)
+    except Damaged as error:
+        raise NotLossless(error.cause, remedy=remedy) from error
+    rest = window.at(end, window.size)
+    if rest.strip(_PADDING):
+        raise NotLossless(f"{len(rest)} bytes follow the picture", remedy=remedy)
+    if foreign:
+        raise NotLossless(f"{foreign} would be lost", remedy=remedy)
+    return rest
 
 
 def _thumbnail(data: bytes, exif: ExifOrientation, most_bytes: int) -> bytes | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: How each format is written so that nothing is lost, and which of the opened picture's facts are handed on.
 _WRITTEN: dict[str | None, tuple[dict[str, Any], tuple[str, ...]]] = {
     "BMP": ({}, ()),
-    "GIF": ({"optimize": False}, ("transparency", "comment", "background", "duration", "loop", "version")),
+    "GIF": ({"optimize": False, "comment": b""}, ("transparency", "background", "duration", "loop", "version")),
     "WEBP": ({"lossless": True, "exact": True}, ("icc_profile", "exif", "xmp")),
 }
 

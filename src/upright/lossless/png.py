@@ -1,4 +1,4 @@
-"""PNG samples turned at their own depth: every chunk but IHDR, IDAT and pHYs stays as it is.
+"""PNG samples turned at their own depth: every chunk but IHDR, IDAT, iDOT, pHYs and sCAL stays as it is.
 
 The samples are read by Pillow, or by libvips where Pillow would halve 16 bits, and written here, because no library
 at hand writes all fifteen combinations of depth and colour back as they were.
@@ -64,6 +64,10 @@ def _rewritten(data: bytes, swapped: bool, change: Callable[[NDArray[Any]], NDAr
             written = True
         elif kind == b"pHYs" and swapped:
             parts.append(chunk(kind, body[4:8] + body[:4] + body[8:]))
+        elif kind == b"sCAL" and swapped:
+            parts.append(chunk(kind, body[:1] + b"\0".join(reversed(body[1:].split(b"\0")))))
+        elif kind == b"iDOT":
+            continue  # Apple's: where in the old file the second half of the pixels began
         else:
             parts.append(chunk(kind, body))
     return b"".join(parts)
