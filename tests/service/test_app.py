@@ -93,8 +93,7 @@ def test_several_processes_count_together_and_replace_one_that_dies(serve):
 
 def test_accepted_connections_are_known_for_tcp():
     """What asyncio looks at before it switches Nagle's algorithm off: with it on, answers wait for 40 ms."""
-    with _bound("127.0.0.1", 0, 5) as listening:
-        with socket.create_connection(listening.getsockname()) as client:
-            accepted, _ = listening.accept()
-            with accepted:
-                assert accepted.proto == client.proto == socket.IPPROTO_TCP
+    with _bound("127.0.0.1", 0, 5) as listening, socket.create_connection(listening.getsockname()) as client:
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.proto == client.proto == socket.IPPROTO_TCP

@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "608db7a6c260";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-IB9ooIQx.js","assets/index-B1pChPUA.css","assets/index-DsZgBHq_.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-C2VqGWUa.js","assets/tiff-CXKT_Cpc.js","assets/worker-B70QRPLc.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "14c883cf49b3";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-Cqkycqo9.js","assets/index-B1pChPUA.css","assets/index-CE5AKns-.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-DCyhvY6W.js","assets/tiff-Dg4RFuxl.js","assets/worker-CzdTQ5nf.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {
