@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .decide import climb
 from .engines import batcher
+from .errors import EngineError
 from .steps import Looks, Step, render
 
 if TYPE_CHECKING:
@@ -34,10 +35,16 @@ def infer(model: Model, engine: Engine, pixels: NDArray[np.uint8]) -> NDArray[np
 
 
 def by_turn(model: Model, pixels: NDArray[np.uint8], logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """An engine's logits for these views in the order of turn 0, 90, 180, 270; those of blank views are zero."""
+    """An engine's logits for these views in the order of turn 0, 90, 180, 270; those of blank views are zero.
+
+    Raises EngineError where they are no numbers; here, so that it fails the picture alone and not its whole batch.
+    """
     import numpy as np
 
-    return blanked(pixels, logits[:, np.argsort(model.turns)])
+    found = blanked(pixels, logits[:, np.argsort(model.turns)])
+    if not np.isfinite(found.max(axis=1)).all():
+        raise EngineError(f"{model.name} answered what is no number", remedy="export the model again")
+    return found
 
 
 def blanked(pixels: NDArray[np.uint8], logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .drive import BLANK_RANGE
-from .errors import ModelError
+from .errors import EngineError, ModelError
 from .results import Orientation, Scores
 from .steps import View, render
 from .steps.close import CLOSE
@@ -81,6 +82,9 @@ def load_heads(model: Model) -> HeadsFacts | None:
     try:
         known = json.loads(facts.read_text("utf-8"))
         calibrations = MirrorCalibration(**known["mirror"]), TiltCalibration(**known["tilt"])
+        for name, value in [pair for each in calibrations for pair in asdict(each).items()]:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise ValueError(f"{name} is {value!r}, not a number")
         found = HeadsFacts(path, known["sha256"], *calibrations)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -169,7 +173,10 @@ class Heads:
     def _said(self, pixels: list[Pixels]) -> NDArray[np.float32]:
         import numpy as np
 
-        return self.engine.infer(np.stack(pixels))
+        said = self.engine.infer(np.stack(pixels))
+        if not np.isfinite(said).all():
+            raise EngineError("heads.onnx answered what is no number", remedy=_REMEDY)
+        return said
 
 
 def mirroring(infer: Infer) -> Infer:

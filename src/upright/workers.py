@@ -180,6 +180,11 @@ def tell(share: float) -> None:
     _pipes[0].send(("told", share))
 
 
+def bounded() -> bool:
+    """Whether this is such a process, whose memory a limit bounds."""
+    return bool(_pipes)
+
+
 #: In such a process: what leads to the one that calls.
 _pipes: list[Connection] = []
 

@@ -115,13 +115,14 @@ def _only_input(session: Any, path: Path, size: int, answers: int) -> str:
     """The name of the graph's one input. Raises `ModelError` where inputs and outputs are not those of a model."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     wanted = f"one uint8 input [n, {size}, {size}, 3] and one float32 output [n, {answers}]"
-    shape = list(inputs[0].shape)
+    shape = list(inputs[0].shape) if inputs else []
     right = (
         len(inputs) == len(outputs) == 1
         and inputs[0].type == "tensor(uint8)"
         and outputs[0].type == "tensor(float)"
         and len(shape) == 4
         and all(isinstance(s, str) or s is None or s == w for s, w in zip(shape[1:], (size, size, 3), strict=True))
+        and len(outputs[0].shape) == 2
         and outputs[0].shape[1] in (answers, None)
     )
     if not right:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
+from .. import workers
 from ..errors import AGAIN, BrokenPicture, NotAPicture, SourceMissing, TooLarge, UprightError, UsageError, printable
 from ..formats import FORMATS, HEAD_BYTES, cost, sniff
 from ..limits import Limits, text_stream
@@ -89,8 +90,11 @@ class OpenSource:
             with reading(self.name):
                 raise
         except MemoryError as error:
-            cause = "there is not enough memory to decode it"
-            raise TooLarge(cause, source=self.name, remedy="give the process more, or shrink the picture") from error
+            cause, remedy = "there is not enough memory to decode it", "give the process more, or shrink the picture"
+            if workers.bounded():
+                cause = f"decoding needs more memory than the limit max_memory_mb of {self.limits.max_memory_mb:g}"
+                remedy = "raise it with --max-memory-mb if you trust the file"
+            raise TooLarge(cause, source=self.name, remedy=remedy) from error
         except Exception as error:
             raise self.broken(error) from error
 
