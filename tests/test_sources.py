@@ -384,6 +384,18 @@ def test_what_is_before_the_end_of_a_shard_that_ends_early_is_found_again(shard:
     assert item.forgotten().open() == item_of(item.key).open() == picture(NAMES[0])
 
 
+def test_names_may_have_what_unicode_calls_an_end_of_line(tmp_path: Path) -> None:
+    odd = [f"a{letter}b.jpg" for letter in "\x0b\x0c\x1c\x85\u2028\u2029\r"] + ["\xa0c.jpg\u3000"]
+    for name in [*odd, "left.jpg"]:
+        shutil.copy(DEMO / "page.jpg", tmp_path / name)
+    named = tmp_path / "names.txt"
+    for end in ("\n", "\r\n"):
+        named.write_bytes(b"".join(os.fsencode(f"{tmp_path}/{name}{end}") for name in odd))
+        assert [item.relative.name for item in find_items([], lists=[str(named)])] == odd
+        (tmp_path / ".uprightignore").write_bytes(b"".join(os.fsencode(f"{name}{end}") for name in odd))
+        assert found(tmp_path) == ["left.jpg"]
+
+
 class Trickle(io.RawIOBase):
     """A pipe: it gives less than it is asked for, long before its end."""
 

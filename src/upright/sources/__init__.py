@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from ..errors import SourceError, SourceMissing, UprightError, UsageError
-from .excluded import Excluded
+from .excluded import Excluded, lines_of
 from .folders import STANDARD_STREAM, local_items
 from .item import Item, Wanted
 from .shards import PARQUET_ENDINGS, TAR_ENDINGS, parquet_cell, parquet_count, parquet_items, tar_items, tar_member
@@ -102,7 +102,7 @@ def _listed(lists: Iterable[str]) -> Iterator[str]:
             text = os.fsdecode(Path(name).read_bytes().removeprefix(codecs.BOM_UTF8))
         except OSError as error:
             raise SourceMissing(f"the list cannot be read: {error.strerror}", source=name) from error
-        yield from (line for line in text.splitlines() if line)
+        yield from filter(None, lines_of(text))
 
 
 def _guarded(name: str, items: Iterator[Item], wanted: Wanted) -> Iterator[Item]:

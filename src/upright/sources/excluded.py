@@ -51,6 +51,11 @@ def folder_of_a_program(name: str) -> str:
     return "a hidden folder" if name.startswith(".") else ""
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a file of names; unlike with `str.splitlines`, a name may have U+2028 and other ends of lines."""
+    return text.replace("\r\n", "\n").split("\n")
+
+
 def ignored_in(folder: str) -> Excluded | None:
     """The patterns of a folder's ``.uprightignore``: one a line, a line that begins with # is a remark."""
     path = Path(folder, IGNORE_FILE)
@@ -61,5 +66,5 @@ def ignored_in(folder: str) -> Excluded | None:
     except OSError as error:
         cause = f"cannot be read ({error.strerror}), so it is not known what to leave alone"
         raise UsageError(cause, source=path, remedy="make it readable, or remove it") from None
-    lines = (line.strip().removesuffix("/") for line in text.splitlines())
+    lines = (line.strip(" \t").removesuffix("/") for line in lines_of(text.removeprefix("\ufeff")))
     return Excluded([line for line in lines if line and not line.startswith("#")], folder)
