@@ -16,11 +16,13 @@ import pytest
 import pyvips
 from PIL import Image, ImageDraw, ImageOps
 from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from upright.carriers import exif_edits
 from upright.correction import corrected_bytes
 from upright.errors import NotLossless
 from upright.formats import Window, applied, inverse
+from upright.lossless import reencoded, turned
 from upright.results import Method
 from upright.turns import ExifOrientation, Turn
 
@@ -177,6 +179,57 @@ def test_a_thumbnail_is_mirrored_with_its_picture(photo: bytes) -> None:
     data = b"".join(applied(Window(photo), exif_edits(photo, mirrored)))
     said = facts(data)
     assert [said[name] for name in ("IFD0:Orientation", "IFD1:Orientation", "XMP-tiff:Orientation")] == [mirrored] * 3
+
+
+#: Where a pixel of a stored picture is shown by each orientation, and the sides of an area around it: EXIF 2.32, 4.6.4.
+SUBJECTS = {
+    1: (100, 50, 30, 20),
+    2: (219, 50, 30, 20),
+    3: (219, 205, 30, 20),
+    4: (100, 205, 30, 20),
+    5: (50, 100, 20, 30),
+    6: (205, 100, 20, 30),
+    7: (205, 219, 20, 30),
+    8: (50, 219, 20, 30),
+}
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("orientation", ExifOrientation)
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP", "PNG again"])
+def test_the_place_of_the_subject_moves_with_the_pixels(form: str, orientation: ExifOrientation, order: str) -> None:
+    image, block = drawn(), Image.Exif()
+    image.putpixel((100, 50), (255, 255, 255))
+    block.endian = order
+    block[0x010F], block.get_ifd(0x8769)[0x9214] = "A maker", (100, 50, 30, 20)
+    block.get_ifd(0x8769)[0xA214] = (100, 50)
+    name, options = form.split()[0], {"lossless": True} if form == "WEBP" else {}
+    out = io.BytesIO()
+    if form == "TIFF":
+        tags = ImageFileDirectory_v2()
+        tags.tagtype[0x8769], tags[0x8769] = 4, dict(block.get_ifd(0x8769))
+        image.save(out, name, tiffinfo=tags)
+    else:
+        image.save(out, name, exif=block, **options)
+    if form.endswith("again"):
+        data = reencoded(out.getvalue(), orientation, Turn.NONE, name)
+    else:
+        data = turned(out.getvalue(), orientation)
+    with Image.open(io.BytesIO(data)) as after:
+        inner, wanted = after.getexif().get_ifd(0x8769), SUBJECTS[orientation]
+        assert (tuple(inner[0x9214]), tuple(inner[0xA214])) == (wanted, wanted[:2])
+        if form != "JPEG":
+            assert after.convert("RGB").getpixel(wanted[:2]) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(("said", "wanted"), [((100, 50, 40), (205, 100, 40)), ((400, 50), (400, 50)), ((7,), (7,))])
+def test_a_subject_in_a_circle_moves_and_one_outside_stays(said: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    block, out = Image.Exif(), io.BytesIO()
+    block.get_ifd(0x8769)[0x9214] = said
+    drawn().save(out, "JPEG", exif=block)
+    with Image.open(io.BytesIO(turned(out.getvalue(), ExifOrientation.RIGHT_TOP))) as after:
+        found = after.getexif().get_ifd(0x8769)[0x9214]
+        assert (found if isinstance(found, tuple) else (found,)) == wanted
 
 
 def _tagged(image: Image.Image, orientation: int) -> Image.Image:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import NamedTuple
 
 from ..formats import Edit, Span, Window
 from ..formats.tiff import HEIGHT, WIDTH, Directory, directory, directory_at, grow
+from ..turns import ExifOrientation, show_point
 
 ORIENTATION = 0x0112
 _EXIF_IFD = 0x8769
@@ -14,6 +17,9 @@ _WIDTHS = {1: "B", 3: "H", 4: "I"}
 #: Pairs of tags, across and down: sizes and resolutions of the picture, pixel sizes and focal plane resolutions.
 _SIDES = ((WIDTH, HEIGHT), (0x011A, 0x011B))
 _EXIF_SIDES = ((0xA002, 0xA003), (0xA20E, 0xA20F))
+#: Where the main subject is, in pixels of the stored picture: a point, a circle or a rectangle by its centre.
+_SUBJECTS = (0x9214, 0xA214)
+_HALF = Decimal("0.5")
 
 
 class Value(NamedTuple):
@@ -68,6 +74,35 @@ def swap_sides(window: Window, span: Span) -> list[Edit]:
         inner = directory_at(window, span, first.order, False, first.absolute(first.value_at(at)))
         edits += _swap(inner, _EXIF_SIDES)
     return edits
+
+
+def move_subject(window: Window, span: Span, pixels: ExifOrientation, size: tuple[int, int]) -> Iterator[Edit]:
+    """The edits that move the subject's place along with the stored pixels of a picture of this size."""
+    first = directory(window, span)
+    at = first.find(_EXIF_IFD)
+    if at is None or first.big:
+        return
+    inner = directory_at(window, span, first.order, False, first.absolute(first.value_at(at)))
+    for tag in _SUBJECTS:
+        place, numbers = inner.find(tag), inner.numbers(window, tag)
+        kind, count = inner.kind(place) if place is not None else (0, 0)
+        if place is None or kind not in (3, 4) or count not in (2, 3, 4):
+            continue
+        if numbers[0] >= size[0] or numbers[1] >= size[1]:
+            continue  # outside of the picture
+        code = f"{inner.order}{count}{_WIDTHS[kind]}"
+        inside = struct.calcsize(code) <= 4
+        start = inner.absolute(inner.value_at(place)) if inside else inner.start + inner.offset(place)
+        yield window.edit(start, struct.pack(code, *_moved(numbers, pixels, size)))
+
+
+def _moved(numbers: tuple[int, ...], pixels: ExifOrientation, size: tuple[int, int]) -> list[int]:
+    """A place in pixels, counted from 0, and its extent."""
+    x, y = ((number + _HALF) / side for number, side in zip(numbers[:2], size, strict=True))
+    x, y = show_point(x, y, pixels)
+    width, height = size[::-1] if pixels.swaps_sides else size
+    extent = numbers[2:][::-1] if pixels.swaps_sides else numbers[2:]
+    return [round(x * width - _HALF), round(y * height - _HALF), *extent]
 
 
 def set_sides(window: Window, span: Span, size: tuple[int, int]) -> list[Edit]:

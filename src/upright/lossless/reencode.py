@@ -10,6 +10,7 @@ from typing import Any
 from .. import workers
 from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixels_moved, with_sides, xmp
 from ..carriers.moved import Moved
+from ..carriers.subject import with_subject_moved
 from ..errors import NotLossless, UprightError
 from ..formats import Format, Span, Window, cost, format_in, format_of
 from ..formats.bmp import has_profile
@@ -70,7 +71,7 @@ def encoded_here(
     name, move = source.name if source else "", exif.then(turn)
     followed = page == 0 and source is not None and "exif" in source.carriers
     if followed:
-        data = with_pixels_moved(data, move, smaller)
+        data = with_subject_moved(with_pixels_moved(data, move, smaller), move)
     with decoding():
         if how.tilt and name == form == "JPEG":
             jpeg.check_alone(data)
