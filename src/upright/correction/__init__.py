@@ -15,6 +15,7 @@ from ..errors import UsageError
 from ..formats import Bytes
 from ..journal import Journal, undo
 from ..limits import Limits
+from ..pictures.source import read_stream
 from ..results import Correction, Method, Orientation, Promise
 from ..turns import Fill, Turn
 from .opening import Opened, PathLike, opened
@@ -110,7 +111,7 @@ def correct(
     is then as it was.
     """
     if hasattr(source, "read"):
-        source = source.read()
+        source = read_stream(source, limits)
     path = None if isinstance(source, (bytes, bytearray, memoryview)) else os.fsdecode(source)
     goal = None if target is None else os.fsdecode(target)
     request = Request(

@@ -85,7 +85,7 @@ def _head() -> type[TarInfo]:
 def parquet_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
     """Rows of a Parquet file with a column of bytes. Raises `UsageError` where there is none."""
     with opened(name) as file:
-        table = need("pyarrow.parquet", "parquet").ParquetFile(file)
+        table = need("pyarrow.parquet", "parquet", source=name).ParquetFile(file)
         column = _image_column(table.schema_arrow, name)
         cells = (
             (cell.as_py() for batch in table.iter_batches(_PARQUET_ROWS, columns=[column]) for cell in batch.column(0))
@@ -106,7 +106,7 @@ def parquet_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
 def parquet_count(name: str) -> int:
     """How many rows a Parquet file has."""
     with opened(name) as file:
-        return int(need("pyarrow.parquet", "parquet").ParquetFile(file).metadata.num_rows)
+        return int(need("pyarrow.parquet", "parquet", source=name).ParquetFile(file).metadata.num_rows)
 
 
 def tar_member(name: str, member: str) -> bytes:
@@ -161,7 +161,7 @@ def parquet_cell(name: str, row: int) -> bytes:
     """The bytes in one row."""
     key = f"{name}#{row}"
     with opened(name) as file:
-        table = need("pyarrow.parquet", "parquet").ParquetFile(file)
+        table = need("pyarrow.parquet", "parquet", source=name).ParquetFile(file)
         for group in range(table.num_row_groups):
             rows = table.metadata.row_group(group).num_rows
             if row < rows:
@@ -173,13 +173,13 @@ def parquet_cell(name: str, row: int) -> bytes:
 @lru_cache(maxsize=2)
 def _row_group(name: str, group: int) -> Any:
     with opened(name) as file:
-        table = need("pyarrow.parquet", "parquet").ParquetFile(file)
+        table = need("pyarrow.parquet", "parquet", source=name).ParquetFile(file)
         return table.read_row_group(group, columns=[_image_column(table.schema_arrow, name)]).column(0)
 
 
 def _image_column(schema: Any, name: str) -> str:
     """The first column of bytes, or of structs with bytes as Hugging Face ``datasets`` writes pictures."""
-    types = need("pyarrow", "parquet").types
+    types = need("pyarrow", "parquet", source=name).types
     for field in schema:
         inner = field.type.field("bytes").type if types.is_struct(field.type) and _has_bytes(field.type) else field.type
         if types.is_binary(inner) or types.is_large_binary(inner):
