@@ -79,8 +79,8 @@ def commands() -> Iterator[str]:
     """Every command with its ``--help``."""
     yield "# Commands\n"
     yield "The exit code is 0 when all pictures are done, 1 when some could not be read or written, 2 when the command"
-    yield "is not understood or upright cannot run, 130 after Ctrl-C. Every option that takes a value is also an environment"
-    yield "variable: `upright detect --engine` is `UPRIGHT_DETECT_ENGINE`.\n"
+    yield "is not understood or upright cannot run, 130 after Ctrl-C. Every option that takes a value is also an"
+    yield "environment variable: `upright detect --engine` is `UPRIGHT_DETECT_ENGINE`.\n"
     yield from _command(cli, click.Context(cli, info_name="upright", max_content_width=100))
 
 
