@@ -350,7 +350,7 @@ def test_an_old_tab_says_that_the_page_is_to_be_reloaded(visit: Visiting, tiny_s
         opened.page.context.route(f"**/assets/{part}-*.js", lambda route: route.fulfill(status=404))
     opened.add(tmp_path / "b.tif", tmp_path / "c.pdf", HEIC)
     opened.wait_decided(4)
-    words = "the page was updated, or there is no network: reload it"
+    words = "A part of this page could not be fetched: it was updated, or there is no network. Reload it."
     cards = opened.cards()
     assert all(words in cards[name]["detail"] for name in ("b.tif", "c.pdf", HEIC.name)), cards
     opened.page.get_by_role("button", name="Download a.tif", exact=True).click()

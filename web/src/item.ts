@@ -201,7 +201,7 @@ export function why({ message, kind }: Failure): string | Told {
   return key ? { key } : { key: "foreign", gaps: { format: kind } };
 }
 
-const REASONS: Record<string, Key> = { "": "broken", locked: "locked", NotReadableError: "changed", NotFoundError: "moved" };
+const REASONS: Record<string, Key> = { "": "broken", locked: "locked", reload: "reload", NotReadableError: "changed", NotFoundError: "moved" };
 const NOTES = { tag: "saveTag", png: "savePng", cannot: "cannotHere" } as const;
 
 function degrees(turn: Turn) {

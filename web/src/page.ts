@@ -24,7 +24,7 @@ export function writingFor(writing: Writing, ways: readonly Way[]): Writing {
 
 /**
  * This browser cannot open a file, which is of that `kind`; "" where it is of none that is known, "locked" where it
- * needs a password, "notFetched" where what reads it could not be fetched.
+ * needs a password, "notFetched" where what reads it could not be fetched, "reload" where a part of the page is gone.
  */
 export class Unreadable extends Error {
   constructor(
@@ -39,6 +39,6 @@ export class Unreadable extends Error {
 export function fetched<Part>(part: Promise<Part>): Promise<Part> {
   return part.catch(() => {
     // The parts of an old page are gone from the server, and a browser may remember that it could not fetch one.
-    throw new Unreadable("notFetched", "the page was updated, or there is no network: reload it");
+    throw new Unreadable("reload");
   });
 }
