@@ -68,7 +68,7 @@ def test_every_option_that_a_message_of_the_package_names_exists():
     """String constants alone: an error, a help text, a docstring. The service names options of `serve`."""
     by_command = options_of(cli, click.Context(cli))
     # Of pip, uv, nvidia-smi, gifsicle, qpdf and curl.
-    others = {"--editable", "--force-reinstall", "--python", "--query-gpu", "--format", "--rotate-"}
+    others = {"--editable", "--force-reinstall", "--no-deps", "--python", "--query-gpu", "--format", "--rotate-"}
     others |= {"--decrypt", "--password", "--break-system-packages"}
     curl = {"--data-binary", "--sparse", "--hard-dereference"}  # and tar
     known = {"--help", *others, *set().union(*by_command.values())}

@@ -242,7 +242,9 @@ def _working(remedy: str, file: Opened, request: Request, target: str | None) ->
             return each
         other = replace(request, method=Method(named[1]), pixels=False)
         try:
-            if other != request and _planned(file.window, file.name, other, target).correction.method != Method.KEEP:
+            # A target of another format is told of when that method is asked for.
+            to = target if other.method is Method.REENCODE else None
+            if other != request and _planned(file.window, file.name, other, to).correction.method != Method.KEEP:
                 return _WITHOUT_PIXELS if request.pixels else each
         except UprightError:
             continue
