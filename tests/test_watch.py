@@ -34,9 +34,11 @@ def watching(
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
-        assert process.stderr is not None and "watching" in process.stderr.readline()
-        yield process
-        process.kill()
+        try:
+            assert process.stderr is not None and "watching" in process.stderr.readline()
+            yield process
+        finally:  # a failed test would wait for it for ever
+            process.kill()
 
 
 def watching_closely(folder: Path, out: Path) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:

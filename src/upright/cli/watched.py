@@ -7,13 +7,14 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from .. import atomic
 from ..correction import Writer
-from ..correction.request import Change
+from ..correction.request import Change, Target
 from ..errors import UsageError
 from ..machine import state_folder
 from ..results import Correction
@@ -68,11 +69,29 @@ class OwnWriter(Writer):
         before = {path: facts_of(path) for path in paths}
         there = [path for path in paths if os.path.lexists(path)]
         own = bool(there) and all(self.record.get(path) == before[path] for path in there)
-        done = Writer(None, self.overwrite or own, self.keep_times).write(change)
+        written = dict[str | None, os.stat_result]()
+        targets = tuple(replace(target, check=partial(_seen, target, written)) for target in change.targets)
+        done = Writer(None, self.overwrite or own, self.keep_times).write(replace(change, targets=targets))
         for path in paths:
-            if (facts := facts_of(path)) and facts != before[path]:
+            # Somebody else may have written it again by now: that is not ours to replace.
+            if path in written and (facts := facts_of(path)) and _is(path, written[path]):
                 self.record.note(path, facts)
         return done
+
+
+def _seen(target: Target, written: dict[str | None, os.stat_result], file: BinaryIO) -> None:
+    """Note what a new file is, before it has its name."""
+    if target.check is not None:
+        target.check(file)
+    written[target.path] = os.fstat(file.fileno())
+
+
+def _is(path: str, facts: os.stat_result) -> bool:
+    try:
+        now = Path(path).stat()
+    except OSError:
+        return False
+    return (now.st_ino, now.st_size, now.st_mtime_ns) == (facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
 
 def facts_of(path: str) -> Facts:
