@@ -143,6 +143,12 @@ class UsageError(UprightError):
     http_status = 400
 
 
+def no_page(page: int, count: int, source: object = None) -> UsageError:
+    """The error that says that a file has no such page, counted from 0."""
+    remedy = f"it has {count}; Python and HTTP count them from 0"
+    return UsageError(f"it has no page {page + 1}", source=source, remedy=remedy)
+
+
 class Overloaded(UprightError):
     """The queue is full. ``retry_after_s`` is the number of seconds to wait."""
 

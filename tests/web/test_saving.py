@@ -33,6 +33,13 @@ def copied(source: Path, target: Path) -> Path:
     return target
 
 
+def keeping_nothing(visit: Visiting, site: str) -> Visit:
+    opened = visit(site, ready=False)
+    opened.page.add_init_script(KEEPS_NOTHING)
+    opened.page.reload()
+    return opened
+
+
 def packed(opened: Visit, target: Path) -> zipfile.ZipFile:
     with opened.page.expect_download() as waiting:
         opened.page.locator("#download").click()
@@ -43,9 +50,7 @@ def packed(opened: Visit, target: Path) -> zipfile.ZipFile:
 def test_a_zip_goes_on_without_what_cannot_be_read(
     visit: Visiting, tiny_site: str, pictures: Path, tmp_path: Path
 ) -> None:
-    opened = visit(tiny_site, ready=False)
-    opened.page.add_init_script(KEEPS_NOTHING)
-    opened.page.reload()
+    opened = keeping_nothing(visit, tiny_site)
     names = ["first.png", "gone.png", "changed.png", "last.png"]
     paths = [copied(pictures / "sky-90.png", tmp_path / name) for name in names]
     opened.add(*paths)
@@ -73,9 +78,7 @@ def test_a_zip_goes_on_without_what_cannot_be_read(
 def test_what_cannot_be_looked_at_again_keeps_its_answer(
     visit: Visiting, tiny_site: str, pictures: Path, tmp_path: Path
 ) -> None:
-    opened = visit(tiny_site, ready=False)
-    opened.page.add_init_script(KEEPS_NOTHING)
-    opened.page.reload()
+    opened = keeping_nothing(visit, tiny_site)
     path = copied(pictures / "sky-90.png", tmp_path / "gone.png")
     opened.add(path)
     opened.wait_decided(1)

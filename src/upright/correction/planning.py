@@ -23,6 +23,7 @@ from ..errors import (
     TooLarge,
     UprightError,
     UsageError,
+    no_page,
 )
 from ..formats import Edit, Format, Window, format_in, format_of_suffix
 from ..formats.heif import has_frames
@@ -73,8 +74,7 @@ def _check_page(row: Format | None, window: Window, page: int) -> None:
     """Raise `UsageError` for a page that is not there: a JPEG's second directory is its thumbnail."""
     count = row.container.pages(window) if row and row.container and row.holds else 1
     if not 0 <= page < count and not (row and row.extra):
-        remedy = f"it has {count}; Python and HTTP count them from 0"
-        raise UsageError(f"it has no page {page + 1}", remedy=remedy)
+        raise no_page(page, count)
 
 
 def _beside(file: Opened, request: Request, row: Format, raw: bool) -> Change:

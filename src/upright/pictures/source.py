@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from .. import workers
-from ..errors import AGAIN, BrokenPicture, NotAPicture, SourceMissing, TooLarge, UprightError, UsageError, printable
+from ..errors import (
+    AGAIN,
+    BrokenPicture,
+    NotAPicture,
+    SourceMissing,
+    TooLarge,
+    UprightError,
+    UsageError,
+    no_page,
+    printable,
+)
 from ..formats import FORMATS, HEAD_BYTES, cost, sniff
 from ..limits import Limits, text_stream
 from ..turns import ExifOrientation
@@ -105,8 +115,7 @@ class OpenSource:
             cause = f"{pages:,} pages are over the limit max_pages of {most:,}"
             raise TooLarge(cause, source=self.name, remedy="raise max_pages if you trust the file")
         if not 0 <= self.page < pages:
-            remedy = f"it has {pages}; Python and HTTP count them from 0"
-            raise UsageError(f"it has no page {self.page + 1}", source=self.name, remedy=remedy)
+            raise no_page(self.page, pages, self.name)
 
     def check_bands(self, count: int) -> None:
         """Raise `UsageError` where a picture of ``count`` bands lacks a wanted one."""
