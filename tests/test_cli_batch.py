@@ -21,6 +21,7 @@ from PIL import Image
 from upright.carriers import read_exif_orientation
 
 from .conftest import upright
+from .fuzz.seeds import raw
 
 DEMO = Path(__file__).parent.parent / "testdata" / "demo"
 BATCH = [sys.executable, "-m", "upright", "batch"]
@@ -39,6 +40,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def batch(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [*BATCH, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=200, env={**os.environ, **(env or {})})
+
+
+def saved(picture: Image.Image, form: str) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, form)
+    return out.getvalue()
 
 
 def rows(path: Path) -> list[dict[str, object]]:
@@ -66,6 +73,82 @@ def test_a_run_that_is_killed_or_stopped_goes_on(folder: Path, tmp_path: Path, n
     again = batch(folder, "-o", out)
     assert again.returncode == 0 and f"{done} were done before" in again.stderr
     assert Counter(row["source"] for row in rows(out)) == files(folder)
+
+
+def killed_while_it_turns(folder: Path, out: Path, state: Path, *options: str) -> None:
+    """A run that turns by hand is killed once it has six rows; a power cut leaves it the first one."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+    command = [*BATCH, str(folder), "-o", str(out), "--in-place", "--turn", "90", "--workers", "1", *options]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 100
+    while time.monotonic() < until and (not out.exists() or out.read_bytes().count(b"\n") < 6):
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    out.write_bytes(out.read_bytes().splitlines(keepends=True)[0])
+
+
+def test_what_a_killed_run_turned_is_not_turned_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, out, state = tmp_path / "pictures", tmp_path / "r.jsonl", tmp_path / "state"
+    pictures.mkdir()
+    page, scan = Image.effect_noise((64, 96), 60), io.BytesIO()
+    page.save(scan, "TIFF", save_all=True, append_images=[page])
+    kinds = {"jpg": saved(page, "JPEG"), "bmp": saved(page, "BMP"), "tif": scan.getvalue(), "nef": raw(page)}
+    sources = {f"{number:02}.{kind}": data for number in range(10) for kind, data in kinds.items()}
+    for name, data in sources.items():
+        (pictures / name).write_bytes(data)
+    turned = tmp_path / "turned"
+    shutil.copytree(pictures, turned)
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
+    assert batch(turned, "-o", tmp_path / "t.jsonl", "--in-place", "--turn", "90").returncode == 0
+    once = {path.name: path.read_bytes() for path in turned.iterdir()}
+
+    killed_while_it_turns(pictures, out, state)
+    began = {name for name in sources if once[name] == (pictures / name).read_bytes() != sources[name]}
+    assert len(began) > 1 and len(rows(out)) < len(began) < 30
+    changed, restored = sorted(began - {Path(str(row["source"])).name for row in rows(out)})[:2]
+    (pictures / changed).write_bytes(once[changed] + b"\0")
+    (pictures / restored).write_bytes(sources[restored])
+    again = batch(pictures, "-o", out, "--in-place", "--turn", "90")
+    assert again.returncode == 1
+    now = {path.name: path.read_bytes() for path in pictures.iterdir() if not path.name.startswith(".")}
+    assert now == once | {changed: once[changed] + b"\0"}
+    found = Counter((Path(str(row["source"])).name, row["outcome"]) for row in rows(out))
+    expected = {(name, "turned"): 1 + name.endswith(".tif") for name in sources if name != changed}
+    assert found == expected | {(changed, "failed"): 1}
+    text = out.read_text().replace(str(pictures), str(turned))
+    assert set((tmp_path / "t.jsonl").read_text().splitlines()) - set(text.splitlines()) == {
+        line for line in (tmp_path / "t.jsonl").read_text().splitlines() if changed in line
+    }, "the rows that a run writes that is not killed"
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures", "r.jsonl", "state", "t.jsonl", "turned"}
+
+
+def test_results_that_are_begun_anew_owe_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, out, state = tmp_path / "pictures", tmp_path / "r.jsonl", tmp_path / "state"
+    pictures.mkdir()
+    source = saved(Image.effect_noise((64, 96), 60), "JPEG")
+    for number in range(30):
+        (pictures / f"{number:02}.jpg").write_bytes(source)
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
+    killed_while_it_turns(pictures, out, state, "--journal", str(tmp_path / "j"))
+    began = {path.name for path in pictures.glob("[0-9]*") if path.read_bytes() != source}
+    out.unlink()
+    assert batch(pictures, "-o", out, "--in-place", "--turn", "90", "--journal", tmp_path / "j").returncode == 0
+    shown = {path.name: read_exif_orientation(path.read_bytes()).orientation for path in pictures.glob("[0-9]*")}
+    assert shown == {name: 3 if name in began else 6 for name in shown}
+
+
+def test_a_journal_of_a_killed_run_that_cannot_be_read_is_named(folder: Path, tmp_path: Path) -> None:
+    (out := tmp_path / "r.jsonl").touch()
+    place = tmp_path / ".r.jsonl.journal"
+    (other := tmp_path / "other").write_bytes(b"no journal\n")
+    for told in ("[" * 100_000, "[]", "{}", json.dumps({"journal": str(other), "run": "1"})):
+        place.write_text(told)
+        refused = batch(folder / "0", "-o", out)
+        assert refused.returncode == 1 and f"remove {place} to go on" in refused.stderr, refused.stderr
+        assert "Traceback" not in refused.stderr
+    place.write_text(json.dumps({"journal": str(tmp_path / "never made"), "run": "1"}))
+    assert batch(folder / "0", "-o", out).returncode == 0 and not place.exists()
 
 
 def test_shards_csv_report_and_an_error_row(folder: Path, tmp_path: Path) -> None:
@@ -193,9 +276,9 @@ def test_what_is_passed_over_is_counted(folder: Path, tmp_path: Path) -> None:
         ([], ["--in-place"], "nothing was written for it"),
         (["--correct", "out", "--dry-run"], ["--correct", "out"], "nothing was written for it"),
         (["--in-place", "--dry-run"], ["--in-place"], "nothing was written for it"),
-        (["--correct", "out"], ["--in-place"], "it was written to out/page.jpg"),
-        (["--correct", "out"], ["--correct", "other"], "it was written to out/page.jpg"),
-        (["--in-place"], ["--correct", "out"], "it was written to "),
+        (["--correct", "out"], ["--in-place"], "it was written to out/"),
+        (["--correct", "out"], ["--correct", "other"], "it was written to out/"),
+        (["--in-place"], ["--correct", "out"], "was written "),
         ([], ["--careful"], "it was asked for --balanced"),
         (["--turn", "90", "--dry-run"], ["--turn", "180", "--dry-run"], "it was asked for --turn 90"),
         (["--turn", "90", "--dry-run"], ["--best"], "it was asked for --turn 90"),

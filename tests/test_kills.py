@@ -17,7 +17,9 @@ from PIL import Image
 
 import upright.atomic
 import upright.correction.writer
-import upright.journal
+import upright.journal.intents
+import upright.journal.undoing
+import upright.journal.writing
 from tests.fuzz.seeds import raw
 from upright import correct, undo
 from upright.errors import UprightError
@@ -26,7 +28,8 @@ from .test_followers import drawn
 
 #: How often each is killed: eleven ways, over 1,500 kills in all.
 KILLS = 150
-MODULES = {module.__file__ for module in (upright.atomic, upright.correction.writer, upright.journal)}
+JOURNAL = (upright.journal.intents, upright.journal.undoing, upright.journal.writing)
+MODULES = {module.__file__ for module in (upright.atomic, upright.correction.writer, *JOURNAL)}
 
 
 def saved(form: str, size: tuple[int, int] = (64, 48), **options: Any) -> bytes:

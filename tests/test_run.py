@@ -4,8 +4,9 @@ import shutil
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
@@ -16,7 +17,7 @@ import pytest
 from upright import Detector
 from upright.errors import EngineError, UsageError, WriteFailed
 from upright.pictures import open_picture
-from upright.results import Correction, Method
+from upright.results import Correction, Method, Outcome
 from upright.results_file import ResultsFile, read_rows, write_table
 from upright.run import READERS, WAITING_PER_WORKER, Tally, outcomes_of, work
 from upright.sources import Item, find_items
@@ -235,12 +236,13 @@ def test_an_engine_that_fails_ends_the_run_and_a_bug_is_one_row(
             self.error = error
 
         @contextmanager
-        def looking_at(self, item: Item) -> Iterator[Callable[[object], list[Correction]]]:
-            def set_right(_: object) -> list[Correction]:
+        def looking_at(self, item: Item) -> Iterator[Callable[[Sequence[Outcome]], list[Outcome]]]:
+            def set_right(outcomes: Sequence[Outcome]) -> list[Outcome]:
                 if "page" in item.key:
                     raise self.error
                 up = ExifOrientation.TOP_LEFT
-                return [Correction(item.key, "", Method.KEEP, Turn.NONE, up, up, True, False)]
+                kept = Correction(item.key, "", Method.KEEP, Turn.NONE, up, up, True, False)
+                return [replace(each, correction=kept) for each in outcomes]
 
             yield set_right
 

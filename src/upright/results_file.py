@@ -18,9 +18,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from . import atomic
 from .atomic import lock
-from .errors import UsageError, WriteFailed
+from .errors import JournalError, UsageError, WriteFailed, printable
 from .extras import need
+from .journal import Intent, Journal, Rows, read_intended, sha256
 from .results import COLUMNS, Group, Outcome, columns
 from .sources import key_hash
 
@@ -36,9 +38,10 @@ FSYNC_EVERY_S = 5.0
 class ResultsFile:
     """Rows in ``path``, locked against a second run.
 
-    A line that a killed run left incomplete is cut off. ``source`` of every whole line counts as done; of each key only
-    a hash of 64 bits is kept, about 100 bytes of memory. ``groups`` counts what earlier runs did, ``targets`` has the
-    hashes of the files that they wrote.
+    A line that a killed run left incomplete is cut off, and the rows that it owes for files that it changed
+    (`note_in`) are taken from its journal. ``source`` of every whole line counts as done; of each key only a hash of 64
+    bits is kept, about 100 bytes of memory. ``groups`` counts what earlier runs did, ``targets`` has the hashes of the
+    files that they wrote.
 
     Args:
         path: the file; made with its folder where it is missing.
@@ -48,13 +51,20 @@ class ResultsFile:
     Raises:
         UsageError: another run works on it, it is not a results file, or a row of it is refused.
         WriteFailed: it cannot be opened or written.
+        JournalError: the journal of a killed run cannot be read.
     """
 
     def __init__(
         self, path: Path, *, retry_errors: bool = False, refused: Callable[[dict[str, Any]], str] = lambda row: ""
     ) -> None:
-        self.path, self._refused = path, refused
+        self.path, self._refused, self._held = path, refused, list[bytes]()
+        self._synced = time.monotonic()
+        real = Path(os.path.realpath(path))
+        #: Names the journal that this run's changes are in; gone once they all have their rows.
+        self._under_way = real.with_name(f".{real.name}.journal")
         try:
+            if not real.exists():  # rows of another file of this name
+                self._under_way.unlink(missing_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
@@ -68,11 +78,11 @@ class ResultsFile:
             if retry_errors:
                 self._forget_errors()
                 self._end = self._read_done()
+            if self._take_owed():
+                self._end = self._read_done()
         except BaseException:
             os.close(self._fd)
             raise
-        self._synced = time.monotonic()
-        self._held: list[bytes] = []
 
     def append(self, outcome: Outcome) -> None:
         """Write one row, or the rows of a file's pages when the last one comes.
@@ -80,10 +90,21 @@ class ResultsFile:
         What could be written only in part is taken back. Raises `WriteFailed`.
         """
         self._held.append(_line(outcome.to_dict()))
-        if not outcome.last:
-            return
-        line = b"".join(self._held)
-        self._held.clear()
+        if outcome.last:
+            self._write(b"".join(self._held))
+            self._held.clear()
+            self.done.add(key_hash(outcome.source))
+
+    def note_in(self, journal: Journal) -> None:
+        """Files are changed in place now: what has no row yet when this run is killed is in that journal.
+
+        Raises `WriteFailed`.
+        """
+        journal.run = os.urandom(8).hex()
+        told = {"journal": str(journal.path), "run": journal.run}
+        atomic.write(str(self._under_way), [_line(told)])
+
+    def _write(self, line: bytes) -> None:
         try:
             written = os.pwrite(self._fd, line, self._end)
             if written < len(line):
@@ -95,7 +116,6 @@ class ResultsFile:
             os.ftruncate(self._fd, self._end)
             raise _failed(self.path, error) from error
         self._end += len(line)
-        self.done.add(key_hash(outcome.source))
 
     def __contains__(self, key: str) -> bool:
         return key_hash(key) in self.done
@@ -110,8 +130,10 @@ class ResultsFile:
     def __enter__(self) -> ResultsFile:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, error: object, *_: object) -> None:
         self.close()
+        if error is None:
+            self._under_way.unlink(missing_ok=True)
 
     def _lock(self) -> None:
         if lock(self._fd) is False:
@@ -146,6 +168,27 @@ class ResultsFile:
         os.ftruncate(self._fd, end)
         return end
 
+    def _take_owed(self) -> bool:
+        """Append the rows that a killed run owes; whether there may be any."""
+        place = self._under_way
+        try:
+            told = json.loads(place.read_bytes())
+            journal, run = Path(told["journal"]), str(told["run"])
+            # It is made with the first change.
+            intended = read_intended(journal, run) if journal.exists() else ()
+            owed = {rows[0]["source"]: (intent, rows) for intent, rows in intended if rows[0]["source"] not in self}
+            self._write(b"".join(_line(row) for each in owed.values() for row in _owed(*each)))
+            os.fsync(self._fd)
+        except FileNotFoundError:
+            return False
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError, JournalError) as error:
+            cause = f"what a killed run changed cannot be read ({error})"
+            remedy = f"look at what it turned by `upright undo --list`, and remove {printable(place)} to go on without"
+            raise JournalError(cause, source=place, remedy=remedy) from None
+        except OSError as error:
+            raise _failed(place, error) from error
+        return True
+
     def _forget_errors(self) -> None:
         """Put a file without the rows with errors in this one's place; the lock is held on one of them throughout."""
         real, part = _real_and_part(self.path)
@@ -169,6 +212,23 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
         for line in file:
             if (row := _parsed(line)) is not None:
                 yield row
+
+
+def _owed(intent: Intent, rows: Rows) -> Rows:
+    """The rows of a picture that a killed run meant to change, by what its file is now; none where it did not."""
+    try:
+        now = sha256(intent.path)
+    except FileNotFoundError:
+        now = None
+    except OSError:
+        now = ""
+    if now == intent.after:
+        return rows
+    if now in (intent.before, None):
+        return ()
+    cause = "a run was killed while it set it right, and it was changed since: whether it was turned is not known"
+    error = JournalError(cause, remedy="look at it; --retry-errors has it turned by the next run")
+    return [Outcome(rows[0]["source"], error=error).to_dict()]
 
 
 def _line(row: dict[str, Any]) -> bytes:

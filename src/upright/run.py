@@ -13,7 +13,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
@@ -127,12 +126,10 @@ def _decided(item: Item, detector: Decides, pages: Sequence[int] | None) -> list
 
 def _corrected(outcomes: Sequence[Outcome], set_right: SetRight) -> list[Outcome]:
     """The same with what was done; errors keep their pages from it. Raises what writing raises."""
-    started = time.perf_counter()
-    answers = [answer for each in outcomes if (answer := each.orientation) and not each.error]
-    if not answers:
+    if not any(each.orientation and not each.error for each in outcomes):
         return list(outcomes)
-    done = iter(set_right(answers))
-    found = [each if each.error else replace(each, correction=next(done)) for each in outcomes]
+    started = time.perf_counter()
+    found = set_right(outcomes)
     found[0].timing_s["write"] = time.perf_counter() - started
     return found
 
@@ -199,7 +196,7 @@ def work(
     def correct(found: list[Outcome]) -> list[Outcome]:
         assert later is not None
         try:
-            return _corrected(found, partial(later.set_right, found[0].source))
+            return _corrected(found, later.set_right)
         except Exception as error:
             failed = _error_of(found[0].source, error)
             return [each if each.error else replace(each, error=failed) for each in found]

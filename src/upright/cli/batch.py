@@ -77,6 +77,8 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         batch = Batch(
             in_shard, results.__contains__, int(options["shard"].partition("/")[2]), results.targets, results.groups
         )
+        if corrector and corrector.writer.journal:
+            results.note_in(corrector.writer.journal)
         tally = go_through(sources, options, results.append, corrector=corrector, batch=batch)
     with said_anyway(lambda: f"{_summary(tally)}: {rows_path}", options):
         if output != rows_path:

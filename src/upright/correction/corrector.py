@@ -13,15 +13,15 @@ from .. import atomic
 from ..carriers import sidecar
 from ..errors import CorrectionError, UsageError
 from ..formats import format_of_suffix
-from ..results import Correction, Orientation
+from ..results import Correction, Outcome
 from ..sources import Item, key_hash
 from .opening import Seen, opened
 from .pages import plan_pages
 from .request import Request
 from .writer import Writer
 
-#: Sets the pages of a file right that have these answers, by one change.
-SetRight = Callable[[Sequence[Orientation]], list[Correction]]
+#: Sets the pages of a file right that have an answer and no error, by one change; answers with what was done to each.
+SetRight = Callable[[Sequence[Outcome]], list[Outcome]]
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class Corrector:
                 file.look()
             request = replace(self.request, target=self.target(item))
 
-            def set_right(answers: Sequence[Orientation]) -> list[Correction]:
+            def set_right(outcomes: Sequence[Outcome]) -> list[Outcome]:
+                answers = [each.orientation for each in outcomes if each.orientation and not each.error]
                 change, pages = plan_pages(file, request, answers)
-                done = self.writer.write(change)
-                if len(pages) == 1:
-                    return [replace(done, source=item.key)]
-                file_done = replace(done, source=item.key)
-                return [_of_page(page, file_done) for page in pages]
+                if self.writer.journal and self.writer.journal.run:
+                    planned = _corrected(outcomes, pages, replace(change.correction, written=True))
+                    change = replace(change, rows=[each.to_dict() for each in planned])
+                return _corrected(outcomes, pages, self.writer.write(change))
 
             yield set_right
 
@@ -141,9 +141,18 @@ def _is_in(path: str, folder: str) -> bool:
     return Path(path).is_relative_to(folder)
 
 
+def _corrected(outcomes: Sequence[Outcome], pages: Sequence[Correction], file: Correction) -> list[Outcome]:
+    """The outcomes of a file with what was done to its pages without an error, and to the file as a whole."""
+    corrections = iter([_of_page(page, file) for page in pages] if len(pages) > 1 else [file])
+    return [
+        each if each.error else replace(each, correction=replace(next(corrections), source=each.source))
+        for each in outcomes
+    ]
+
+
 def _of_page(page: Correction, file: Correction) -> Correction:
     said = "; ".join(filter(None, (page.note, file.note)))
-    return replace(page, source=file.source, target=file.target, written=file.written, note=said)
+    return replace(page, target=file.target, written=file.written, note=said)
 
 
 @dataclass(frozen=True)
@@ -166,9 +175,9 @@ class Later:
             self._noted.setdefault(item.key, deque()).append((item.forgotten(), (file.facts, file.content)))
             yield None
 
-    def set_right(self, key: str, answers: Sequence[Orientation]) -> list[Correction]:
+    def set_right(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """Correct an item that was looked at. Raises as writing does."""
-        item, seen = self._noted[key].popleft()
+        item, seen = self._noted[outcomes[0].source].popleft()
         with self.corrector.looking_at(item.load(), seen) as set_right:
             assert set_right is not None
-            return set_right(answers)
+            return set_right(outcomes)

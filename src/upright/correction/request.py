@@ -9,6 +9,7 @@ from typing import BinaryIO, Literal, TypeAlias, get_args
 from ..carriers.sidecar import Naming
 from ..errors import UsageError
 from ..formats import Edit, Window, applied
+from ..journal import Rows
 from ..limits import Limits
 from ..lossless import LEAST_TILT
 from ..results import Correction, Method, Orientation
@@ -122,7 +123,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is done, and the files that it writes: none where nothing is to be written."""
+    """What is done, and the files that it writes: none where nothing is to be written.
+
+    ``rows`` are those of its picture in the results of the run, once it is done.
+    """
 
     correction: Correction
     targets: tuple[Target, ...] = ()
+    rows: Rows = ()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import atomic
 from ..errors import CorrectionError, JournalError, UsageError, WriteFailed
-from ..journal import Intent, Journal
+from ..journal import Intent, Journal, Rows
 from ..results import Correction
 from .request import Change, Target
 
@@ -42,7 +42,7 @@ class Writer:
         if not todo:
             note = "; ".join(filter(None, (change.correction.note, "the target was there already")))
             return replace(change.correction, note=note, written=True)
-        note = "; ".join(dict.fromkeys(filter(None, (change.correction.note, *self._write(todo)))))
+        note = "; ".join(dict.fromkeys(filter(None, (change.correction.note, *self._write(todo, change.rows)))))
         return replace(change.correction, note=note, written=True)
 
     def _is_there(self, target: Target) -> bool:
@@ -55,7 +55,7 @@ class Writer:
             raise WriteFailed("another file is at the target", source=target.path, remedy="use --overwrite")
         return True
 
-    def _write(self, targets: Sequence[Target]) -> list[str]:
+    def _write(self, targets: Sequence[Target], rows: Rows) -> list[str]:
         """All new files are on the disk before the first takes its name: the next ones are written within a commit.
 
         Answers what there is to say of it.
@@ -75,9 +75,9 @@ class Writer:
                 before = base.sha256() if base is not None else None
                 edits = target.edits if base is not None and target.data is None else None
                 intent = Intent(os.path.realpath(target.path or ""), before, digest, edits)
-                self.journal.intend(intent, base.window if base is not None else None)
+                self.journal.intend(intent, base.window if base is not None else None, rows)
             if others:
-                said.extend(self._write(others))
+                said.extend(self._write(others, rows))
             if base is not None:
                 base.check_unchanged(content=False)
 
