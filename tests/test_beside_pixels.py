@@ -1,13 +1,16 @@
-"""What a file holds beside its pixels is there after a turn without loss, or the file is refused."""
+"""What a file holds beside its pixels is there after it was turned or encoded again, or it is refused or said."""
 
 import struct
+from pathlib import Path
 
 import pytest
 import pyvips
 from PIL import Image
 
+from upright.correction import correct, corrected_bytes
 from upright.errors import NotLossless
 from upright.lossless import turned
+from upright.results import Method
 from upright.turns import ExifOrientation
 
 from .fuzz.seeds import saved
@@ -97,3 +100,51 @@ def test_a_png_says_nothing_of_where_its_pixels_were() -> None:
     assert b"iDOT" not in after
     assert (after[b"sCAL"], after[b"prVt"]) == (b"\x012\x000.5", b"unknown")
     assert chunks(turned(source, ExifOrientation.BOTTOM_RIGHT))[b"sCAL"] == b"\x010.5\x002"
+
+
+AGAIN = FILES | {
+    "WebP with loss": lambda: saved(NOISE, "WEBP"),
+    "PPM": lambda: saved(NOISE.convert("RGB"), "PPM"),
+    "PGM": lambda: saved(NOISE.convert("L"), "PPM"),
+    "PBM": lambda: saved(NOISE.convert("1"), "PPM"),
+    "AVIF": lambda: saved(NOISE, "AVIF"),
+}
+#: A film of a motion photo, as a box.
+FILM = b"\0\0\0\x18mpvdPRECIOUSPRECIOUS"
+
+
+@pytest.mark.parametrize("name", AGAIN.keys() - {"JPEG"})
+def test_encoded_again_a_picture_keeps_what_is_behind_it(name: str) -> None:
+    data = AGAIN[name]()
+    for how in ({"method": Method.REENCODE}, {"pixels": True}):
+        plain, _ = corrected_bytes(data, 90, **how)  # type: ignore[arg-type]
+        for behind in (FILM, b"\0\r\n"):
+            new, done = corrected_bytes(data + behind, 90, **how)  # type: ignore[arg-type]
+            assert new == plain + behind and done.method in (Method.REENCODE, Method.TURN)
+
+
+@pytest.mark.parametrize("boxes", [True, False])
+def test_a_jpeg_2000_with_something_behind_it_is_refused(boxes: bool) -> None:
+    data = saved(NOISE.convert("RGB"), "JPEG2000", no_jp2=not boxes)
+    assert corrected_bytes(data + b"\0\0", 90, Method.REENCODE)[1].method is Method.REENCODE
+    lost = "its box 'mpvd'" if boxes else "what follows its pixels"
+    with pytest.raises(NotLossless, match=f"{lost} would be lost; use --sidecar"):
+        corrected_bytes(data + FILM, 90, Method.REENCODE)
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_another_format_says_what_it_leaves_out(name: str, tmp_path: Path) -> None:
+    for data, said in (
+        (AGAIN[name](), ""),
+        (AGAIN[name]() + FILM, "the 24 bytes that follow the picture are left out"),
+    ):
+        target = tmp_path / f"{len(said)}.{'png' if name[:4] == 'JPEG' else 'jpg'}"
+        assert said in correct(data, target, turn=90, method="reencode").note
+        assert not target.read_bytes().endswith(FILM)
+
+
+def test_a_webp_whose_chunk_would_be_lost_is_not_encoded_again() -> None:
+    data = saved(NOISE, "WEBP") + b"ABCD" + struct.pack("<I", 8) + b"mychunk!"
+    data = data[:4] + struct.pack("<I", len(data) - 8) + data[8:]
+    with pytest.raises(NotLossless, match="its chunk 'ABCD' would be lost; use --method tag"):
+        corrected_bytes(data, 90, Method.REENCODE)

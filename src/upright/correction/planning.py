@@ -29,7 +29,7 @@ from ..formats import Edit, Format, Window, format_in, format_of_suffix
 from ..formats.heif import has_frames
 from ..formats.jpeg import Jpeg
 from ..formats.jxl import gives_a_jpeg_back
-from ..lossless import Straighten, reencoded, turned
+from ..lossless import Straighten, parted, reencoded, turned
 from ..lossless.proof import TAG
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
@@ -337,23 +337,31 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
                 remedy=_remedy(row, window, kept.turn) if held == "frames" else remedy,
             )
         note = f"of {count} pages this is page {request.page + 1}"
+    old, behind, foreign = parted(window)
+    if row is None or form != row.name:
+        said = f"the {len(behind):,} bytes that follow the picture are left out" * bool(behind.strip(b"\0\r\n"))
+        note, behind = "; ".join(filter(None, (note, said, f"{foreign} is left out" * bool(foreign)))), b""
+    elif form == "JPEG":
+        old, behind = old + behind, b""  # which is refused: several pictures have an index
+    elif foreign:
+        raise NotLossless(f"{foreign} would be lost", remedy=TAG)
     if row and row.turner and form == row.name and not request.tilt:
         try:
-            new = _by_turn(window, kept, form, replace(request, edge="refuse"))
-            return replace(new, correction=replace(new.correction, method=Method.REENCODE))
+            new = _by_turn(Window(old), kept, form, replace(request, edge="refuse"))
+            assert new.data is not None
+            return replace(new, correction=replace(new.correction, method=Method.REENCODE), data=new.data + behind)
         except (NotLossless, TooLarge) as error:
             if form == "JPEG" and isinstance(error, NotLossless) and "blocks" not in error.cause:
                 raise  # several pictures, or something behind it: they would be lost
     exif = tag.to_apply.mirror() if request.mirrored else tag.to_apply
     how = Straighten(request.tilt, request.straighten or "white")
-    old = window.at(0, window.size)
     data = reencoded(old, exif, kept.turn, form, request.page, request.limits, how)
     check_shown(old, data, request.page, request.after(ExifOrientation.TOP_LEFT), how, request.limits)
     lost = _THUMBNAIL * (has_thumbnail(window) and not has_thumbnail(data))
     note = "; ".join(filter(None, (note, lost)))
     done = replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False, note=note)
     done = replace(done, tilt=request.tilt)
-    return _New(done, data=data)
+    return _New(done, data=data + behind)
 
 
 def _promised(name: str) -> str | None:

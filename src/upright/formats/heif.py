@@ -15,6 +15,7 @@ _MAX_BOXES = 1 << 16
 _PICTURES = {b"hvc1", b"hev1", b"lhv1", b"av01", b"avc1", b"vvc1", b"jpeg", b"j2k1", b"unci", b"grid", b"iovl", b"iden"}
 #: Boxes of a file that hold a sequence of frames, alone or beside a still picture.
 _SEQUENCE = {b"moov", b"moof", b"mfra"}
+_OWN = _SEQUENCE | {b"ftyp", b"styp", b"meta", b"mdat", b"idat", b"free", b"skip", b"uuid"}
 #: The types of references by which a picture belongs to another one: as its thumbnail, or as its depth or gain map.
 _PARTS = (b"thmb", b"auxl")
 
@@ -331,6 +332,10 @@ def _property(window: Window, page: int, kind: bytes, size: int) -> bytes:
 
 class Heif(Container):
     """HEIC and AVIF. Metadata that cannot be understood are none."""
+
+    def end(self, window: Window) -> int:
+        """Behind the last box of a picture or a sequence; a motion photo's film, for example, follows."""
+        return max((box.end for box in boxes(window) if box.kind in _OWN), default=window.size)
 
     def size_px(self, window: Window, page: int = 0) -> tuple[int, int]:
         """Of the page's item, by its property ispe."""

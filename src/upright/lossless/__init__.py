@@ -6,7 +6,7 @@ from ..carriers import with_pixels_moved
 from ..carriers.subject import with_subject_moved
 from ..errors import Damaged, NotLossless, UprightError
 from ..formats import Container, Window, cost, format_in, named
-from ..formats.jpeg import Jpeg
+from ..formats.jpeg import EOI, Jpeg, segments
 from ..limits import Limits
 from ..turns import ExifOrientation
 from . import turbojpeg
@@ -14,7 +14,7 @@ from .proof import TAG, decoding
 from .reencode import reencoded, smaller
 from .straighten import LEAST_TILT, Straighten
 
-__all__ = ["LEAST_TILT", "Straighten", "reencoded", "turned"]
+__all__ = ["LEAST_TILT", "Straighten", "parted", "reencoded", "turned"]
 
 _NO_LIMITS = Limits()
 #: Pixels. Cameras write 160 x 120; a header in 64 kB can claim four gigapixels.
@@ -50,6 +50,19 @@ def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse", limits: Lim
     with decoding():
         result: bytes = named(row.turner)(plain, exif, edge)
     return result + rest
+
+
+def parted(window: Window) -> tuple[bytes, bytes, str]:
+    """A picture, the bytes that follow it, and what in it is lost where it is encoded again ("": nothing known)."""
+    row, end, foreign = format_in(window), window.size, ""
+    try:
+        if row and row.name == "JPEG":
+            end = next((segment.end for segment in segments(window, scans=True) if segment.marker == EOI), end)
+        elif row and row.container:
+            end, foreign = min(row.container.end(window), end), row.container.foreign(window)
+    except Damaged:
+        pass
+    return window.at(0, end), window.at(end, window.size), foreign
 
 
 def _rest(container: Container, window: Window, remedy: str) -> bytes:
