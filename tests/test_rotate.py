@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from upright.carriers.rotate import rotated
 from upright.correction import correct, corrected_bytes, undo
-from upright.errors import NotLossless
+from upright.errors import NotLossless, UsageError
 from upright.results import Method
 from upright.turns import Turn, turn_array
 
@@ -187,8 +187,9 @@ def test_what_cannot_be_appended_to_is_kept_and_says_why(name):
 
 
 def test_a_page_that_is_not_there():
-    with pytest.raises(NotLossless, match="no page 4"):
+    with pytest.raises(UsageError, match="no page 4; it has 3") as caught:
         rotated(FILES["table"], {3: Turn.RIGHT})
+    assert caught.value.page == 3
 
 
 @pytest.mark.parametrize("name", ["table", "references in a stream"])

@@ -141,12 +141,20 @@ class UsageError(UprightError):
 
     exit_code = 2
     http_status = 400
+    #: The page that is not there, counted from 0, where that is the error.
+    page: int | None = None
+
+
+#: In the words of the command, which counts pages from 1; a service counts them from 0.
+NO_PAGE = "it has no page {}"
 
 
 def no_page(page: int, count: int, source: object = None) -> UsageError:
     """The error that says that a file has no such page, counted from 0."""
     remedy = f"it has {count}; Python and HTTP count them from 0"
-    return UsageError(f"it has no page {page + 1}", source=source, remedy=remedy)
+    error = UsageError(NO_PAGE.format(page + 1), source=source, remedy=remedy)
+    error.page = page
+    return error
 
 
 class Overloaded(UprightError):

@@ -333,5 +333,10 @@ def test_a_corrected_file_has_its_type_and_its_name(served, name, kind):
 
 
 def test_a_page_that_is_not_there_is_named_as_it_was_asked_for(served):
-    problem = problem_of(served.client.post("/v1/orientation?page=3", content=jpeg(64, 64)))
-    assert (problem["status"], problem["detail"]) == (400, "it has no page 3")
+    pdf = io.BytesIO()
+    Image.new("L", (64, 64)).save(pdf, "PDF")
+    for data in (jpeg(64, 64), pdf.getvalue()):
+        for route in ("/v1/orientation?page=3", "/v1/correct?page=3&turn=90"):
+            problem = problem_of(served.client.post(route, content=data))
+            assert (problem["status"], problem["detail"]) == (400, "it has no page 3")
+            assert problem["remedy"] == "it has 1; Python and HTTP count them from 0"

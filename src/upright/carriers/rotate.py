@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import Damaged, NotLossless
+from ..errors import Damaged, NotLossless, no_page
 from ..formats.pdf import Document, readable
 from ..formats.pdf_objects import Dictionary, Reference, with_values
 from ..turns import Fill, Turn, pdf_tilt_matrix, straightened_size
@@ -61,7 +61,7 @@ def _rotated(data: bytes, turns: Mapping[int, Turn], tilts: Mapping[int, float],
     document = Document(data)
     pages = list(document.pages())
     if missing := [page for page in {*turns, *tilts} if page >= len(pages)]:
-        raise Damaged(f"it has no page {missing[0] + 1}")
+        raise no_page(missing[0], len(pages))
     after = [rotate for _, _, rotate in pages]
     objects: dict[Reference, bytes] = {}
     ending = Reference(document.free(), 0)

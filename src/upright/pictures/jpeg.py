@@ -11,7 +11,7 @@ import io
 from math import ceil
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ..errors import Damaged, UsageError
+from ..errors import Damaged, no_page
 from ..formats import Window, cost
 from ..formats.jpeg import DQT, END, Header, first_scans, read_header, segments
 from .colour import to_srgb
@@ -31,7 +31,7 @@ _MOST_PIXELS_AT_ONCE = 6_000_000
 def open_jpeg(source: OpenSource) -> Picture:
     """Open a JPEG; of 8 bits a sample here, of others by libvips."""
     if source.page:
-        raise UsageError(f"it has no page {source.page + 1}", source=source.name, remedy="a JPEG is one page")
+        raise no_page(source.page, 1, source.name)
     try:
         header = read_header(Window(source.file), source.limits.max_metadata_bytes)
     except Damaged as error:

@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from ..errors import ExtraMissing, Overloaded, UprightError
+from ..errors import NO_PAGE, ExtraMissing, Overloaded, UprightError
 
 PROBLEM_TYPE = "application/problem+json"
 #: Options of the command, and the parameters of a request that are the same.
@@ -153,8 +153,7 @@ def problem(error: Exception, request_id: str = "") -> dict[str, Any]:
         if error.http_status < 500 or isinstance(error, Refused | Overloaded):
             fields |= {
                 "type": f"urn:upright:{type(error).__name__}",
-                # The command counts pages from 1, requests from 0.
-                "detail": re.sub(r"\bno page (\d+)", lambda page: f"no page {int(page[1]) - 1}", error.cause),
+                "detail": error.cause if (page := getattr(error, "page", None)) is None else NO_PAGE.format(page),
                 "remedy": by_request(error.remedy),
             }
             fields |= {"source": error.source} if error.source else {}
