@@ -8,11 +8,11 @@ import pytest
 import pyvips
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from upright.errors import NotLossless
+from upright.errors import BrokenPicture, NotLossless
 from upright.formats import Span, Window
 from upright.formats.tiff import directory
 from upright.lossless import reencoded, turned
-from upright.lossless.tiff_tags import OF_SAMPLES, OF_WRITER, described_as
+from upright.lossless.tiff_tags import OF_SAMPLES, OF_WRITER, described_as, written_with
 from upright.turns import ExifOrientation, Turn, show_array
 
 from .fuzz.seeds import saved
@@ -105,25 +105,74 @@ def test_tiff_with_grey_of_few_bits_keeps_them(bits: int, compression: str) -> N
     assert np.array_equal(samples(result), show_array(samples(source), ExifOrientation.RIGHT_TOP))
 
 
-def few_colours(palette: bytes) -> bytes:
-    """An upper left part of a TIFF with a palette, as one of 4 bits."""
-    found = directory(Window(palette), Span(0, len(palette)))
-    data = bytearray(palette)
-    for tag, value in ((256, 16), (257, 8), (258, 4)):
-        place = found.absolute(found.value_at(found.find(tag) or 0))
-        data[place : place + 2] = struct.pack("<H", value)
-    count = found.absolute((found.find(320) or 0) + 4)
-    data[count : count + 4] = struct.pack("<I", 48)
-    return bytes(data)
+def packed(bits: int, photometric: int, channels: int = 1, planar: int = 1, order: int = 1) -> bytes:
+    """A TIFF of 21 x 13 pixels of noise; the bits that fill up its rows are ones, as some writers leave them."""
+    planes = channels if planar == 2 else 1
+    row = 21 * channels // planes * bits
+    lines = rng.integers(0, 2, (planes * 13, -(-row // 8) * 8), np.uint8)
+    lines[:, row:] = 1
+    pixels = np.packbits(lines, axis=1, bitorder="big" if order == 1 else "little").tobytes()
+    base, size = saved(NOISE.convert("L"), "TIFF"), len(pixels) // planes
+    numbers = {256: [21], 257: [13], 258: [bits] * channels, 259: [1], 262: [photometric], 266: [order]}
+    numbers |= {273: [len(base) + plane * size for plane in range(planes)], 277: [channels], 278: [13]}
+    numbers |= {279: [size] * planes, 284: [planar], 305: [ord(letter) for letter in "some program\0"]}
+    if photometric == 3:
+        numbers[320] = [int(value) for value in rng.integers(0, 65536, 3 << bits)]
+    if channels in (2, 4) and photometric < 3:
+        numbers[338] = [2]
+    kinds = {305: (2, "B"), 273: (4, "I"), 279: (4, "I")}
+    tags = {
+        tag: (kinds.get(tag, (3, "H"))[0], len(held), struct.pack(f"<{len(held)}{kinds.get(tag, (3, 'H'))[1]}", *held))
+        for tag, held in numbers.items()
+    }
+    return written_with(base + pixels, tags)
 
 
-def test_tiff_whose_samples_would_become_others_is_refused() -> None:
-    palette = saved(NOISE.convert("RGB").quantize(200), "TIFF")
-    with pytest.raises(NotLossless, match="0x102"):  # Pillow writes palettes in 8 bits
-        turned(few_colours(palette), ExifOrientation.RIGHT_TOP)
+#: Bits, and how they are meant: white is zero, black is zero, RGB, of a palette, CMYK; samples, planes, order of bits.
+PACKED = [
+    *[(bits, photometric) for bits in (1, 2, 4, 8) for photometric in (0, 1, 3)],
+    *[(bits, photometric, 1, 1, 2) for bits in (1, 2, 4) for photometric in (0, 1, 3)],
+    *[(12, 1), (16, 0), (16, 1), (32, 1), (8, 0, 2), (16, 0, 2)],
+    *[(bits, 2, 3, planar, order) for bits in (8, 16) for planar in (1, 2) for order in (1, 2)],
+    *[(16, 2, 4, 2), (8, 5, 4, 1, 2), (16, 5, 4, 2), (32, 2, 3, 2)],
+]
+
+
+@pytest.mark.parametrize("source", PACKED)
+@pytest.mark.parametrize("exif", [ExifOrientation.RIGHT_TOP, ExifOrientation.LEFT_TOP, ExifOrientation.BOTTOM_RIGHT])
+def test_tiff_of_any_bits_is_turned_and_says_the_same_of_them(source: tuple[int, ...], exif: ExifOrientation) -> None:
+    data = packed(*source)
+    result = turned(data, exif)
+    before, after = (directory(Window(each), Span(0, len(each))) for each in (data, result))
+    for tag in (258, 262, 277, 305, 320, 338):
+        assert before.numbers(Window(data), tag) == after.numbers(Window(result), tag), tag
+    old, new = (opened(each) if source[0] == 12 else samples(each) for each in (data, result))
+    assert np.array_equal(np.asarray(new), show_array(np.asarray(old), exif))
+    back = turned(result, exif.inverse)
+    assert np.array_equal(samples(back) if source[0] != 12 else np.asarray(opened(back)), np.asarray(old))
+
+
+@pytest.mark.parametrize("tile", [True, False])
+@pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "packbits"])
+def test_tiff_of_few_bits_in_tiles_and_strips(compression: str, tile: bool) -> None:
+    image = pyvips.Image.new_from_array(rng.integers(0, 256, (70, 83), np.uint8))
+    options = {"compression": compression, "predictor": "none", "tile": tile, "tile_width": 16, "tile_height": 16}
+    source = image.tiffsave_buffer(bitdepth=1, **options)
+    result = turned(source, ExifOrientation.RIGHT_TOP)
+    assert np.array_equal(samples(result), show_array(samples(source), ExifOrientation.RIGHT_TOP))
+
+
+def test_tiff_with_alpha_that_is_multiplied_into_its_colours_keeps_it() -> None:
     own, multiplied = (struct.pack("<HHIH", 338, 3, 1, kind) for kind in (2, 1))
-    with pytest.raises(NotLossless, match="0x152"):  # alpha would become one that is not multiplied into colours
-        turned(saved(NOISE, "TIFF").replace(own, multiplied), ExifOrientation.RIGHT_TOP)
+    source = saved(NOISE, "TIFF").replace(own, multiplied)
+    result = turned(source, ExifOrientation.RIGHT_TOP)
+    assert multiplied in result
+    assert np.array_equal(samples(result), show_array(samples(source), ExifOrientation.RIGHT_TOP))
+
+
+def test_tiff_that_no_decoder_reads_is_refused() -> None:
+    with pytest.raises(BrokenPicture, match="no decoder knows"):
+        turned(packed(14, 1), ExifOrientation.RIGHT_TOP)
 
 
 @pytest.mark.parametrize("tag", [33550, 33922, 34264])

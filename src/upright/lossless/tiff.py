@@ -1,6 +1,6 @@
 """TIFF: decoded, turned and written again in the same mode, depth and compression.
 
-By Pillow, or by libvips where Pillow does not keep the depth.
+By Pillow, or, where Pillow does not keep the samples, as packed rows or by libvips.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from ..formats import Span, Window
 from ..formats.tiff import directory
 from ..machine import libvips
 from ..turns import VIPS_ANGLE, ExifOrientation
-from . import straighten
+from . import straighten, tiff_rows
 from .pillow import info_of, rewritten
 from .proof import prove, same_picture, same_samples
 from .straighten import STRAIGHT, Straighten
 from .tiff_tags import OF_SAMPLES, OF_WRITER, SAMPLES, check_movable, check_same, described_as
 
-_COMPRESSION, _BITS, _COLOURS = 0x0103, 0x0102, 0x0106
+_COMPRESSION, _BITS, _COLOURS, _FILL_ORDER, _PLANAR, _EXTRA = 0x0103, 0x0102, 0x0106, 0x010A, 0x011C, 0x0152
 #: TIFF compression numbers that keep every sample, by libvips' name (None: Pillow alone writes it).
 _EXACT = {
     1: "none",
@@ -44,10 +44,16 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
         raise NotLossless(
             f"its pixels are compressed with loss or in a way that cannot be written (TIFF {compression})"
         )
+    name, proofs = _EXACT[compression], [same_samples]
     if _pillow_keeps(data):
         result, proofs = rewritten(data, exif, options_of), [same_samples, same_picture]
+    elif name and name != "ccittfax4" and tiff_rows.can_turn(window, found):
+        result, proofs = (
+            tiff_rows.turned(data, found, exif, name),
+            [same_samples if _vips_reads(data) else same_picture],
+        )
     else:
-        result, proofs = _by_vips(data, exif, _EXACT[compression]), [same_samples]
+        result = _by_vips(data, exif, name)
     check_same(data, result, exif.swaps_sides, OF_SAMPLES)
     result = described_as(result, data, exif.swaps_sides, OF_WRITER | {_COMPRESSION})
     check_same(data, result, exif.swaps_sides)
@@ -71,14 +77,28 @@ def bits_of(window: Window) -> tuple[int, ...]:
 
 
 def _pillow_keeps(data: bytes) -> bool:
-    """Whether Pillow reads this TIFF at its own depth."""
+    """Whether Pillow reads this TIFF at its own depth, and writes it so."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data)) as picture:
-            return picture.mode == "I;16" or set(picture.tag_v2.get(_BITS, (1,))) <= {1, 8} or picture.mode == "P"  # type: ignore[attr-defined]
+            tags = picture.tag_v2  # type: ignore[attr-defined]
+            if (tags.get(_FILL_ORDER, 1), tags.get(_PLANAR, 1), tags.get(_EXTRA, (2,))) != (1, 1, (2,)):
+                return False
+            kept = {"I;16": {16}, "1": {1}}.get(picture.mode, {8})
+            return set(tags.get(_BITS, (1,))) == kept
     except UnidentifiedImageError:
         return False
+
+
+def _vips_reads(data: bytes) -> bool:
+    """Whether libvips knows this kind of TIFF."""
+    pyvips = libvips()
+    try:
+        pyvips.Image.new_from_buffer(data, "")
+    except pyvips.Error:
+        return False
+    return True
 
 
 def _by_vips(data: bytes, exif: ExifOrientation, compression: str | None, how: Straighten = STRAIGHT) -> bytes:

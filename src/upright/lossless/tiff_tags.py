@@ -28,7 +28,8 @@ OF_SAMPLES = {258, 259, 262, 277, 338, 347, 512, 513, 514, 530}
 SAMPLES = OF_WRITER | OF_SAMPLES | {254, 320, 532}
 #: What TIFF 6.0 has of these where nothing is said, as `Tags` has it.
 _DEFAULTS: Tags = {258: (3, 1, b"\1\0"), 259: (3, 1, b"\1\0"), 277: (3, 1, b"\1\0")}
-_RESOLUTIONS = {282: 283, 283: 282}
+#: What is across becomes what is down: sizes and resolutions.
+_SIDES = {256: 257, 257: 256, 282: 283, 283: 282}
 _ORIENTATION = 0x0112
 #: Where on Earth the pixels are: a scale, points, a matrix.
 _GROUND = {33550, 33922, 34264}
@@ -52,10 +53,15 @@ def check_movable(found: Directory, exif: ExifOrientation, tilt: float = 0.0) ->
 def described_as(data: bytes, other: bytes, swapped: bool, own: Collection[int], page: int = 0) -> bytes:
     """A TIFF with its ``own`` tags, and all others as a page of another TIFF has them. Raises NotLossless.
 
-    ``swapped`` exchanges the resolutions across and down. The directory is written anew at the end.
+    ``swapped`` exchanges what is across and what is down. The directory is written anew at the end.
     """
     tags = {tag: value for tag, value in _tags(data).items() if tag in own}
     tags |= {tag: value for tag, value in _shown(_tags(other, page), swapped).items() if tag not in own}
+    return written_with(data, tags)
+
+
+def written_with(data: bytes, tags: Tags) -> bytes:
+    """A TIFF with these tags instead of those of its first page."""
     found, out = directory(Window(data), Span(0, len(data))), bytearray(data)
     pointer = struct.pack(found.offset_code, _append(out, found.order, found.big, tags))
     out[found.pointer : found.pointer + len(pointer)] = pointer
@@ -72,8 +78,8 @@ def check_same(before: bytes, after: bytes, swapped: bool, only: Collection[int]
 
 
 def _shown(tags: Tags, swapped: bool) -> Tags:
-    """What is so of the shown picture: the orientation is used up, resolutions change places, Deflate has one name."""
-    tags = {_RESOLUTIONS.get(tag, tag) if swapped else tag: value for tag, value in tags.items()}
+    """What is so of the shown picture: the orientation is used up, sides change places, Deflate has one name."""
+    tags = {_SIDES.get(tag, tag) if swapped else tag: value for tag, value in tags.items()}
     if _ORIENTATION in tags:
         tags[_ORIENTATION] = (3, 1, b"\1\0")
     if tags.get(259) == _OLD_DEFLATE:
