@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+import warnings
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -272,6 +273,29 @@ def test_a_tile_that_is_a_page_is_not_turned() -> None:
     new, done = corrected_bytes(bytes(data), Turn.RIGHT, page=page)
     assert (new, done.method) == (bytes(data), Method.KEEP) and "is made of it" in done.note
     assert corrected_bytes(bytes(data), Turn.RIGHT)[1].method == Method.TAG
+
+
+@pytest.mark.parametrize("before", [ExifOrientation(value) for value in (2, 6, 7)])
+def test_a_turn_that_readers_may_ignore_becomes_essential(before: ExifOrientation) -> None:
+    """libavif opens none such, libheif (here by libvips) applies it."""
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[0x0112] = int(before)
+    picture().save(out, "AVIF", exif=exif)
+    meta = Meta(window := Window(out.getvalue()))
+    links = [link._replace(essential=False) for link in meta.links(meta.primary)]
+    source = b"".join(applied(window, meta.rewrite([], {meta.primary: links})))
+    with pytest.raises(Image.UnidentifiedImageError), warnings.catch_warnings(action="ignore"):
+        Image.open(io.BytesIO(source))
+    assert read_exif_orientation(source).orientation == before
+    data, done = corrected_bytes(source, Turn.RIGHT)
+    assert done.exif_after == before.then(Turn.RIGHT)
+    vips = [pyvips.Image.new_from_buffer(each, "").numpy() for each in (source, data)]
+    assert np.array_equal(vips[1], np.rot90(vips[0], -1))
+    kinds = {box.kind for box in meta.properties} & {b"irot", b"imir", b"clap"}
+    meta = Meta(Window(data))
+    marked = {meta.properties[link.number - 1].kind for link in meta.links(meta.primary) if link.essential}
+    assert kinds <= marked
+    assert b"".join(applied(Window(data), inverse(exif_edits(source, done.exif_after)))) == source
 
 
 def test_in_place_and_undo(tmp_path: Path) -> None:

@@ -4,6 +4,10 @@ The standard (ISO/IEC 23008-12) makes these normative and an EXIF orientation be
 libvips and browsers apply the former and ignore the latter, so the boxes lead. A turn changes the one byte of an
 ``irot``, or adds such a property where there is none that only this picture has; to be mirrored, it gets both anew.
 Thumbnails, depth and gain maps of a picture follow it. No pixel is touched.
+
+A transformation that is not essential may be ignored by 23008-12; MIAF (ISO/IEC 23000-22, 7.3.9), on which AVIF and
+HEIC of cameras rest, has none. libheif and libvips apply it, so it counts here; libavif and Chromium open no such file.
+What is changed becomes essential, so that all of them show it.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from .moved import Moved
 
 #: A transformation: the type of its box, and the byte that it holds.
 _Step = tuple[bytes, int]
+_TRANSFORMING = (b"clap", b"irot", b"imir")
 _REMEDY = "correct it alone, with --method reencode -o and a name that ends in .jpg"
 
 
@@ -109,7 +114,7 @@ def _changed(meta: Meta, wanted: dict[int, ExifOrientation]) -> list[Edit]:
     added: list[_Step] = []
     links: dict[int, list[Link]] = {}
     for item, orientation_wanted in sorted(wanted.items()):
-        mine = meta.links(item)
+        mine = _essential(meta, item)
         steps = _steps(meta, mine)
         value = _turn_among(steps, orientation_wanted)
         at = next((index for index, (kind, _) in steps if kind == b"irot"), None)
@@ -117,6 +122,8 @@ def _changed(meta: Meta, wanted: dict[int, ExifOrientation]) -> list[Edit]:
             number = mine[at].number
             if users[number] <= wanted.keys() and bytes_of.get(number, value) == value:
                 bytes_of[number] = value
+                if mine != meta.links(item):
+                    links[item] = mine
                 continue
         gone = [index for index, _ in steps] if value is None else [] if at is None else [at]
         place = min(gone or [index for index, _ in steps], default=len(mine))
@@ -132,6 +139,14 @@ def _changed(meta: Meta, wanted: dict[int, ExifOrientation]) -> list[Edit]:
     ]
     boxes = [b"\0\0\0\x09" + kind + bytes([value]) for kind, value in added]
     return changed + (meta.rewrite(boxes, links) if links else [])
+
+
+def _essential(meta: Meta, item: int) -> list[Link]:
+    """An item's properties, those that transform it marked as essential."""
+    return [
+        link._replace(essential=link.essential or meta.properties[link.number - 1].kind in _TRANSFORMING)
+        for link in meta.links(item)
+    ]
 
 
 def _turn_among(steps: list[tuple[int, _Step]], wanted: ExifOrientation) -> int | None:

@@ -180,8 +180,6 @@ class Meta:
     def rewrite(self, added: Sequence[bytes], links: dict[int, list[Link]]) -> list[Edit]:
         """The edits that append properties (whole boxes), and give items these links in place of those they have."""
         assert self._ipco is not None
-        if any(box.kind in (b"meta", b"meco") for box in self._file if box not in self._parents):
-            raise Damaged("it has further items, whose offsets would be wrong")
         block = b"".join(added)
         edits = [Edit(self._ipco.end, b"", block)] if block else []
         growth = {box: len(block) for box in self._parents}
@@ -196,6 +194,8 @@ class Meta:
                 for parent in self._parents[:2]:
                     growth[parent] += len(new) - (box.end - box.start)
         meta = self._parents[0]
+        if growth[meta] and any(box.kind in (b"meta", b"meco") for box in self._file if box != meta):
+            raise Damaged("it has further items, whose offsets would be wrong")
         edits += [edit for box, by in growth.items() for edit in self._resized(box, by)]
         return edits + self._moved(meta.end, growth[meta])
 

@@ -116,13 +116,18 @@ class Heif {
     const added: Step[] = [];
     let linked = false;
     for (const [item, orientation] of [...wanted].sort(([a], [b]) => a - b)) {
-      const own = this.associations.get(item) ?? [];
+      const there = this.associations.get(item) ?? [];
+      const own = there.map((link) => ({ ...link, essential: link.essential || this.transforms(link) }));
       const steps = this.steps(item);
       const value = turnAmong(steps, orientation);
       const turn = steps.find(({ kind }) => kind === "irot");
       const number = turn && own[turn.at]!.number;
       if (number !== undefined && value !== undefined && this.isOnlyOf(number, wanted) && (inPlace.get(number) ?? value) === value) {
         inPlace.set(number, value);
+        if (own.some(({ essential }, at) => essential !== there[at]!.essential)) {
+          this.associations.set(item, own);
+          linked = true;
+        }
         continue;
       }
       const gone = value === undefined ? steps : turn ? [turn] : [];
@@ -157,6 +162,11 @@ class Heif {
     return boxes.filter(({ kind }) => kind === "clap").map(({ start, end }) => this.bytes.slice(start, end).join()).join(";");
   }
 
+  /** Whether a property must be essential (MIAF, ISO/IEC 23000-22, 7.3.9): browsers open no file whose turn is not. */
+  private transforms({ number }: Link): boolean {
+    return ["clap", "irot", "imir"].includes(this.properties[number - 1]?.kind ?? "");
+  }
+
   private isToneMapped({ kind, from, to }: Reference): boolean {
     return kind === "dimg" && to[0] === this.primary && this.isOfType(from, "tmap");
   }
@@ -178,11 +188,11 @@ class Heif {
 
   /** The same with these properties behind all others, and the links to them. */
   private rewritten(added: readonly Step[]): Uint8Array<ArrayBuffer> {
-    const fixed = this.file.find(({ kind }) => FIXED.includes(kind));
-    if (fixed) throw new DamagedMetadata(`its box ${fixed.kind} has offsets that would be wrong`);
     const boxes = Uint8Array.from(added.flatMap(({ kind, value }) => [0, 0, 0, 9, ...ascii(kind), value]));
     const ipma = this.packedAssociations();
     const growth = boxes.length + ipma.length - (this.ipma.end - this.ipma.at);
+    const fixed = this.file.find(({ kind }) => FIXED.includes(kind));
+    if (fixed && growth) throw new DamagedMetadata(`its box ${fixed.kind} has offsets that would be wrong`);
     const behind = this.parents[0]!.end;
     this.parents.forEach((box) => this.grow(box, box === this.ipco ? boxes.length : growth));
     for (const { method, base, offsets } of this.extents()) {
