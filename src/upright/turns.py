@@ -165,11 +165,14 @@ def straightened_size(size: tuple[float, float], tilt: float, fill: Fill) -> tup
     return (width * cos - height * sin) / twice, (height * cos - width * sin) / twice
 
 
-def show_point(x: Decimal, y: Decimal, exif: ExifOrientation) -> tuple[Decimal, Decimal]:
-    """A place on the stored picture, in shares of its width and height, where the tag shows it."""
-    x = 1 - x if exif.mirrored else x
+def show_point(
+    x: Decimal, y: Decimal, exif: ExifOrientation, sides: tuple[int, int] = (1, 1)
+) -> tuple[Decimal, Decimal]:
+    """A place on the stored picture where the tag shows it, in shares of width and height, or of these ``sides``."""
+    across, down = sides
+    x = across - x if exif.mirrored else x
     for _ in range(exif.turn.index):
-        x, y = 1 - y, x
+        x, y, across, down = down - y, x, down, across
     return x, y
 
 

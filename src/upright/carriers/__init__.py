@@ -171,8 +171,7 @@ def _block_edits(window: Window, moved: Moved) -> list[Edit]:
     found = directory(window, span)
     value = exif.read(found)
     edits = exif.change(window, found, moved.after) if value and value.raw != moved.after else []
-    edits += exif.swap_sides(window, span) if moved.pixels.swaps_sides else []
-    return edits + thumbnail.follow(window, span, moved)
+    return edits + exif.follow(window, span, moved) + thumbnail.follow(window, span, moved)
 
 
 def page_edits(window: Window, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
@@ -249,17 +248,20 @@ def with_pixels_moved(data: bytes, pixels: ExifOrientation, turned: Thumbnail) -
     """The same file with all that its metadata say as it is once the stored pixels are as ``pixels`` shows them.
 
     Damaged EXIF stays as it is; so does what a TIFF says of its layout, which its writer writes again. ``turned`` turns
-    a thumbnail. Raises `Damaged` where something cannot be brought along.
+    a thumbnail. Raises `Damaged` or `NotLossless` where something cannot be brought along.
     """
     window = Window(data)
     form, container = _tagged(window)
     if container is None:
         return data
     blocks = container.find(window)
-    moved = Moved(_read(window, form, blocks, 0).orientation, ExifOrientation.TOP_LEFT, pixels, turned)
+    try:
+        size = container.size_px(window)
+    except Damaged:
+        size = (0, 0)
+    moved = Moved(_read(window, form, blocks, 0).orientation, ExifOrientation.TOP_LEFT, pixels, turned, size)
     edits = _lead(window, container, blocks, ExifOrientation.TOP_LEFT, 0) + _followers(window, form, blocks, moved)
-    if pixels.swaps_sides and form != "TIFF":
-        edits += _sides(window, container, blocks)
+    edits += _beside(window, form, container, blocks, moved)
     result = b"".join(applied(window, [*edits, *container.seal(window, blocks, edits)]))
     if read_exif_orientation(result).orientation != ExifOrientation.TOP_LEFT:
         raise BrokenPicture("the tag cannot be read back", remedy="use --method tag")
@@ -280,9 +282,11 @@ def with_sides(data: bytes, size: tuple[int, int]) -> bytes:
     return b"".join(applied(window, [*edits, *container.seal(window, blocks, edits)]))
 
 
-def _sides(window: Window, container: Container, blocks: Blocks) -> list[Edit]:
+def _beside(window: Window, form: str, container: Container, blocks: Blocks, moved: Moved) -> list[Edit]:
+    """The edits of what container and EXIF block say of pixels that move."""
     try:
-        return container.swap_sides(window) + (exif.swap_sides(window, blocks.tiff) if blocks.tiff else [])
+        sides = container.swap_sides(window) if moved.pixels.swaps_sides else []
+        return sides + (exif.follow(window, blocks.tiff, moved, sides=form != "TIFF") if blocks.tiff else [])
     except Damaged:
         return []
 

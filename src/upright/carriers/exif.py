@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..formats import Edit, Span, Window
 from ..formats.tiff import HEIGHT, WIDTH, Directory, directory, directory_at, grow
 from ..turns import ExifOrientation, show_point
+from .moved import Moved
 
 ORIENTATION = 0x0112
 _EXIF_IFD = 0x8769
@@ -19,7 +20,6 @@ _SIDES = ((WIDTH, HEIGHT), (0x011A, 0x011B))
 _EXIF_SIDES = ((0xA002, 0xA003), (0xA20E, 0xA20F))
 #: Where the main subject is, in pixels of the stored picture: a point, a circle or a rectangle by its centre.
 _SUBJECTS = (0x9214, 0xA214)
-_HALF = Decimal("0.5")
 
 
 class Value(NamedTuple):
@@ -65,7 +65,7 @@ def _entry(order: str, big: bool, value: int) -> bytes:
     return struct.pack(order + ("HHQH6x" if big else "HHIH2x"), ORIENTATION, 3, 1, value)
 
 
-def swap_sides(window: Window, span: Span) -> list[Edit]:
+def _swap_sides(window: Window, span: Span) -> list[Edit]:
     """The edits that exchange what the block says of width and height: sizes and resolutions."""
     first = directory(window, span)
     edits = _swap(first, _SIDES)
@@ -76,7 +76,15 @@ def swap_sides(window: Window, span: Span) -> list[Edit]:
     return edits
 
 
-def move_subject(window: Window, span: Span, pixels: ExifOrientation, size: tuple[int, int]) -> Iterator[Edit]:
+def follow(window: Window, span: Span, moved: Moved, sides: bool = True) -> list[Edit]:
+    """The edits of what the block says of pixels that move: where the subject is, and their sizes, where these do."""
+    if moved.pixels == ExifOrientation.TOP_LEFT:
+        return []
+    edits = _swap_sides(window, span) if sides and moved.pixels.swaps_sides else []
+    return edits + list(_move_subject(window, span, moved.pixels, moved.size))
+
+
+def _move_subject(window: Window, span: Span, pixels: ExifOrientation, size: tuple[int, int]) -> Iterator[Edit]:
     """The edits that move the subject's place along with the stored pixels of a picture of this size."""
     first = directory(window, span)
     at = first.find(_EXIF_IFD)
@@ -86,23 +94,20 @@ def move_subject(window: Window, span: Span, pixels: ExifOrientation, size: tupl
     for tag in _SUBJECTS:
         place, numbers = inner.find(tag), inner.numbers(window, tag)
         kind, count = inner.kind(place) if place is not None else (0, 0)
-        if place is None or kind not in (3, 4) or count not in (2, 3, 4):
+        if place is None or kind not in (3, 4) or (moved := moved_subject(numbers, pixels, size)) is None:
             continue
-        if numbers[0] >= size[0] or numbers[1] >= size[1]:
-            continue  # outside of the picture
         code = f"{inner.order}{count}{_WIDTHS[kind]}"
         inside = struct.calcsize(code) <= 4
         start = inner.absolute(inner.value_at(place)) if inside else inner.start + inner.offset(place)
-        yield window.edit(start, struct.pack(code, *_moved(numbers, pixels, size)))
+        yield window.edit(start, struct.pack(code, *moved))
 
 
-def _moved(numbers: tuple[int, ...], pixels: ExifOrientation, size: tuple[int, int]) -> list[int]:
-    """A place in pixels, counted from 0, and its extent."""
-    x, y = ((number + _HALF) / side for number, side in zip(numbers[:2], size, strict=True))
-    x, y = show_point(x, y, pixels)
-    width, height = size[::-1] if pixels.swaps_sides else size
-    extent = numbers[2:][::-1] if pixels.swaps_sides else numbers[2:]
-    return [round(x * width - _HALF), round(y * height - _HALF), *extent]
+def moved_subject(numbers: tuple[int, ...], pixels: ExifOrientation, size: tuple[int, int]) -> tuple[int, ...] | None:
+    """A place in pixels, counted from 0, and its extent; ``None`` for what is none, or lies outside of the picture."""
+    if len(numbers) not in (2, 3, 4) or numbers[0] >= size[0] or numbers[1] >= size[1]:
+        return None
+    x, y = show_point(Decimal(numbers[0]), Decimal(numbers[1]), pixels, (size[0] - 1, size[1] - 1))
+    return int(x), int(y), *(numbers[2:][::-1] if pixels.swaps_sides else numbers[2:])
 
 
 def set_sides(window: Window, span: Span, size: tuple[int, int]) -> list[Edit]:

@@ -13,12 +13,16 @@ Thumbnail = Callable[[bytes, ExifOrientation, int], bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The leader's orientation before and after, and how the stored pixels move: not at all, where TOP_LEFT."""
+    """The leader's orientation before and after, and how the stored pixels move: not at all, where TOP_LEFT.
+
+    ``size`` is their width and height before; (0, 0) where it is not known.
+    """
 
     before: ExifOrientation
     after: ExifOrientation
     pixels: ExifOrientation = ExifOrientation.TOP_LEFT
     thumbnail: Thumbnail | None = None
+    size: tuple[int, int] = (0, 0)
 
     def of(self, known: ExifOrientation) -> ExifOrientation:
         """How something is shown that was shown by ``known`` and moves as the picture does."""

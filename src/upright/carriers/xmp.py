@@ -1,8 +1,9 @@
 """What an XMP packet says of its picture, which follows the EXIF tag and never leads.
 
-``tiff:Orientation`` becomes what the tag says. Where pixels move, sizes are exchanged and regions of faces move along:
-those of the Metadata Working Group (``mwg-rs``, also digiKam's and Lightroom's), Microsoft (``MP``) and ACDSee, whose
-coordinates count on the stored picture. The packet keeps its length, by the white space at its end.
+``tiff:Orientation`` becomes what the tag says. Where pixels move, sizes are exchanged, and what is at a place of the
+stored picture moves along: regions of faces (Metadata Working Group ``mwg-rs``, also digiKam's and Lightroom's,
+Microsoft ``MP``, ACDSee), EXIF's subject, regions of the IPTC standard, a crop that Camera Raw has still to make. The
+packet keeps its length, by the white space in it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
-from ..errors import Damaged
+from ..errors import Damaged, NotLossless
 from ..formats import Blocks, Edit, Window
 from ..formats.edits import MAX_BLOCK
 from ..turns import ExifOrientation, show_point
+from . import iptc
+from .exif import moved_subject
 from .moved import Moved
 
 _VALUE = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]""")
@@ -29,9 +32,25 @@ _SIDES = (
 #: Regions around a centre, and those from a corner.
 _AREAS = (rb"stArea:[xywh]", rb"acdsee-stArea:[xywh]")
 _RECTANGLE = re.compile(_FIELD % rb"MPReg:Rectangle")
-#: Regions of the IPTC standard may be polygons, or in pixels.
-_FOREIGN = re.compile(rb"Iptc4xmpExt:(?:ImageRegion|rb[XYWH])\b")
-_END = re.compile(rb"""(\s*)(<\?xpacket end=["'][rw]["']\?>\s*\0*)\Z""")
+_SUBJECT = re.compile(rb"<exif:Subject(Area|Location)\b[^<>]*>(.*?)</exif:Subject\1\s*>", re.DOTALL)
+_ITEM = re.compile(rb"<rdf:li[^<>]*>\s*(\d+)\s*</rdf:li")
+_APPLIED = re.compile(rb"""crs:AlreadyApplied\s*(?:=\s*["']|>)\s*True""")
+_CROPPED = re.compile(rb"""crs:HasCrop\s*(?:=\s*["']|>)\s*True""")
+_CROP, _TURNED = _FIELD % rb"crs:Crop(?:Left|Top|Right|Bottom)", re.compile(_FIELD % rb"crs:CropAngle")
+#: What is at places that no rule here moves.
+_UNMOVED = {
+    "its Camera Raw settings for parts of the picture": re.compile(
+        rb"crs:(?:Retouch(?:Areas|Info)|RedEyeInfo|(?:Paint|Gradient|CircularGradient|MaskGroup)Based)"
+        rb"""|crs:Perspective\w+\s*(?:=\s*["']|>)\s*[+-]?[0.]*[1-9]"""
+    ),
+    "its depth map, or the picture in its XMP,": re.compile(rb"<GImage:|<GDepth:|\bG(?:Image|Depth):\w+\s*="),
+    "its panorama": re.compile(rb"GPano:(?:Cropped|FullPano)"),
+    "darktable's crop, masks or retouching": re.compile(
+        rb"""darktable:operation\s*=\s*["'](?:clipping|crop|ashift|retouch|spots|liquify|graduatednd|mask_manager)["']"""
+    ),
+}
+_INDENTED = re.compile(rb"(?<=>)\n([ \t]+)(?=<)")
+_END = re.compile(rb"""(\s*)((?:<\?xpacket end=["'][rw]["']\?>\s*\0*)?)\Z""")
 
 _Change = tuple[int, int, bytes]
 
@@ -48,7 +67,7 @@ def follow(window: Window, blocks: Blocks, moved: Moved) -> list[Edit]:
     if (span := blocks.xmp) is None:
         return []
     packet = window.at(span.start, min(span.end - span.start, MAX_BLOCK))
-    new = rewritten(packet, moved)
+    new = _squeezed(rewritten(packet, moved), len(packet))
     if len(new) != len(packet):
         raise Damaged("the XMP packet has no room for its regions", remedy="use --method tag")
     changed = [at for at, (old, now) in enumerate(zip(packet, new, strict=True)) if old != now]
@@ -59,15 +78,15 @@ def follow(window: Window, blocks: Blocks, moved: Moved) -> list[Edit]:
 
 
 def rewritten(packet: bytes, moved: Moved) -> bytes:
-    """A packet as it is afterwards, of the same length where it has room. Raises `Damaged`."""
+    """A packet as it is afterwards, of the same length where it has room. Raises `NotLossless` for what cannot move."""
     changes = [(*found.span(1), b"%d" % moved.after) for found in _VALUE.finditer(packet)]
     if moved.pixels != ExifOrientation.TOP_LEFT:
-        if _FOREIGN.search(packet):
-            raise Damaged("its XMP has IPTC regions, which cannot be moved", remedy="use --method tag")
+        _check_movable(packet)
         try:
-            changes += [*_areas(packet, moved.pixels), *_rectangles(packet, moved.pixels)]
+            changes += [*_areas(packet, moved.pixels), *_rectangles(packet, moved.pixels), *_crop(packet, moved.pixels)]
+            changes += [*_subjects(packet, moved), *iptc.regions(packet, moved)]
         except InvalidOperation:
-            raise Damaged("its XMP regions are no numbers", remedy="use --method tag") from None
+            raise NotLossless("its XMP regions are no numbers", remedy="use --method tag") from None
         if moved.pixels.swaps_sides:
             changes += _sides(packet)
     parts, position = [], 0
@@ -77,12 +96,32 @@ def rewritten(packet: bytes, moved: Moved) -> bytes:
     return _padded(b"".join([*parts, packet[position:]]), len(packet))
 
 
+def _check_movable(packet: bytes) -> None:
+    applied = _APPLIED.search(packet)  # how it was made of another picture
+    for name, pattern in _UNMOVED.items():
+        if pattern.search(packet) and not (applied and "Camera Raw" in name):
+            raise NotLossless(f"{name} would be elsewhere", remedy="use --method tag")
+
+
 def _padded(packet: bytes, size: int) -> bytes:
     found = _END.search(packet)
     if found is None or len(packet) == size:
         return packet
     room = max(0, len(found[1]) + size - len(packet))
     return packet[: found.start()] + found[1][:room].ljust(room) + found[2]
+
+
+def _squeezed(packet: bytes, size: int) -> bytes:
+    """A packet that has grown without its indentation, if it must be: exiftool leaves a PNG no other room."""
+    over = len(packet) - size
+
+    def indentation(found: re.Match[bytes]) -> bytes:
+        nonlocal over
+        cut = min(max(over, 0), len(found[1]))
+        over -= cut
+        return b"\n" + found[1][cut:]
+
+    return _INDENTED.sub(indentation, packet) if over > 0 else packet
 
 
 def _sides(packet: bytes) -> Iterator[_Change]:
@@ -128,6 +167,29 @@ def _rectangles(packet: bytes, pixels: ExifOrientation) -> Iterator[_Change]:
         xs, ys = zip(*corners, strict=True)
         sides = (height, width) if pixels.swaps_sides else (width, height)
         yield *found.span(2), b", ".join(_text(value) for value in (min(xs), min(ys), *sides))
+
+
+def _crop(packet: bytes, pixels: ExifOrientation) -> Iterator[_Change]:
+    """The crop that Camera Raw has still to make, in shares of the stored picture's sides."""
+    if _APPLIED.search(packet) or not _CROPPED.search(packet):
+        return
+    found = {match[1].removeprefix(b"crs:Crop"): match for match in re.finditer(_CROP, packet)}
+    if any(Decimal(match[2].decode("ascii", "replace")) for match in _TURNED.finditer(packet)) or len(found) != 4:
+        raise NotLossless("its Camera Raw crop is at an angle", remedy="use --method tag")
+    left, top, right, bottom = (
+        Decimal(found[side][2].decode("ascii", "replace")) for side in (b"Left", b"Top", b"Right", b"Bottom")
+    )
+    (x, y), (x_end, y_end) = (show_point(*corner, pixels) for corner in ((left, top), (right, bottom)))
+    new = {b"Left": min(x, x_end), b"Top": min(y, y_end), b"Right": max(x, x_end), b"Bottom": max(y, y_end)}
+    for side, value in new.items():
+        yield *found[side].span(2), _text(value)
+
+
+def _subjects(packet: bytes, moved: Moved) -> Iterator[_Change]:
+    for found in _SUBJECT.finditer(packet):
+        items = list(_ITEM.finditer(packet, *found.span(2)))
+        new = moved_subject(tuple(int(item[1]) for item in items), moved.pixels, moved.size)
+        yield from ((*item.span(1), b"%d" % value) for item, value in zip(items, new or (), strict=False))
 
 
 def _text(value: Decimal) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..carriers import with_pixels_moved
-from ..carriers.subject import with_subject_moved
 from ..errors import Damaged, NotLossless, UprightError
 from ..formats import Container, Window, cost, format_in, named
 from ..formats.jpeg import EOI, Jpeg, segments
@@ -36,7 +35,7 @@ def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse", limits: Lim
         form = row.name if row else "this format"
         raise NotLossless(f"pixels of {form} cannot be turned without loss", remedy=TAG)
     try:
-        plain = with_subject_moved(with_pixels_moved(data, exif, _thumbnail), exif)
+        plain = with_pixels_moved(data, exif, _thumbnail)
     except Damaged as error:
         raise NotLossless(error.cause, remedy=TAG) from error
     window = Window(plain)

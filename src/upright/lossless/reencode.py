@@ -10,7 +10,6 @@ from typing import Any
 from .. import workers
 from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixels_moved, with_sides, xmp
 from ..carriers.moved import Moved
-from ..carriers.subject import with_subject_moved
 from ..errors import NotLossless, UprightError
 from ..formats import Format, Span, Window, cost, format_in, format_of
 from ..formats.bmp import has_profile
@@ -71,7 +70,7 @@ def encoded_here(
     name, move = source.name if source else "", exif.then(turn)
     followed = page == 0 and source is not None and "exif" in source.carriers
     if followed:
-        data = with_subject_moved(with_pixels_moved(data, move, smaller), move)
+        data = with_pixels_moved(data, move, smaller)
     with decoding():
         if how.tilt and name == form == "JPEG":
             jpeg.check_alone(data)
@@ -123,7 +122,8 @@ def _described(picture: Any, source: str, form: str, move: ExifOrientation, foll
     if packet := info.get("xmp") or info.get("XML:com.adobe.xmp"):
         packet = packet.encode() if isinstance(packet, str) else packet
         if not followed:
-            packet = xmp.rewritten(packet, Moved(ExifOrientation.TOP_LEFT, ExifOrientation.TOP_LEFT, move))
+            upright = ExifOrientation.TOP_LEFT
+            packet = xmp.rewritten(packet, Moved(upright, upright, move, size=picture.size))
         if form == "PNG":
             from PIL.PngImagePlugin import PngInfo
 
