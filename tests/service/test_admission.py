@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from upright import Overloaded
 from upright.service.admission import Admission
+from upright.service.door import Door
+from upright.service.keys import Keys
+from upright.service.metrics import Metrics
+from upright.service.problems import DeadlinePassed
+from upright.service.settings import Settings
+from upright.service.trace import Trace
 
 
 class Clock:
@@ -108,6 +116,8 @@ def test_who_dawdles_is_dropped_when_others_need_the_bytes(clock, answering):
     assert admission.bytes == 700
     with pytest.raises(Overloaded):
         Guest(admission, "e", declared=401)
+    assert (small.dropped, busy.dropped) == (0, 0), "without the small one there would be no room either"
+    Guest(admission, "e", declared=400)
     assert (small.dropped, busy.dropped) == (1, 0)
     admission.leave(large.visit)
     admission.leave(small.visit)
@@ -157,3 +167,54 @@ def test_refusals_are_told():
         with pytest.raises(Overloaded):
             Guest(admission, "b", declared=declared)
     assert told == [1, 1]
+
+
+@pytest.mark.parametrize("deadline", [b"50", b"60000"])
+def test_who_is_ending_already_fails_nobody_else(clock, deadline):
+    """A slow request that is late, or was dropped, and has not ended yet, when others need its bytes, and again."""
+    lane = Admission(8, 1000, clock=clock)
+    ending = asyncio.Event()
+
+    async def app(scope, receive, send):
+        try:
+            await receive()
+            await receive()
+        finally:
+            ending.set()
+            await asyncio.sleep(0.2)
+
+    door = Door(app, list, Settings(), Keys([]), None, dict.fromkeys(("requests", "uploads", "free"), lane), Metrics())
+
+    def visit(size, **headers):
+        sent = iter([{"type": "http.request", "body": bytes(size), "more_body": True}])
+
+        async def receive():
+            return next(sent, None) or await asyncio.sleep(60)
+
+        head = [(name.encode(), value) for name, value in headers.items()] + [(b"transfer-encoding", b"chunked")]
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": head, "query_string": b""}
+        return asyncio.create_task(door(scope | {"trace": Trace("")}, receive, None))
+
+    async def main():
+        slow = visit(900, **{"x-request-timeout-ms": deadline})
+        await asyncio.sleep(0.01)
+        clock.now += 2
+        others = []
+        if deadline == b"50":
+            await ending.wait()
+        for size in (500, 300):
+            others.append(visit(size))
+            await asyncio.sleep(0.01)
+        assert lane.bytes == 800 and not any(each.done() for each in others)
+        clock.now += 2
+        others.append(visit(850))  # more than is there without the one that ends
+        await asyncio.sleep(0.01)
+        assert not others[-1].done() and lane.bytes == 850
+        with pytest.raises(DeadlinePassed if deadline == b"50" else Overloaded):
+            await slow
+        for each in others:
+            each.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        assert (lane.bytes, lane.requests) == (0, 0)
+
+    asyncio.run(main())

@@ -123,16 +123,22 @@ class Admission:
             raise self._overloaded(f"{places[client]} requests of this client are waiting already")
 
     def _room(self, size: int, but: Visit | None = None) -> bool:
-        """Drop clients that dawdle, those that hold most first, until ``size`` more bytes fit; whether they do."""
-        old = self._clock() - _PATIENCE_S
+        """Drop clients that dawdle, those that hold most first, until ``size`` more bytes fit; whether they do.
+
+        Nobody is dropped where it would not be enough.
+        """
+        old, over = self._clock() - _PATIENCE_S, self.bytes + size - self._max_bytes
         slow = [v for v in self._visits if v is not but and v.phase is not Phase.WORKING and v.since <= old]
+        if sum(visit.bytes for visit in slow) < over:
+            return False
         for visit in sorted(slow, key=lambda each: -each.bytes):
-            if self.bytes + size <= self._max_bytes:
+            if over <= 0:
                 break
+            over -= visit.bytes
             self.bytes -= visit.bytes
             visit.bytes = 0
             visit.drop()
-        return self.bytes + size <= self._max_bytes
+        return True
 
     @staticmethod
     def _is_scarce(used: int, most: int) -> bool:

@@ -63,11 +63,13 @@ class Door:
 
         def drop() -> None:
             nonlocal dropped
-            dropped = True
-            deadline.reschedule(0)
+            if not deadline.expired():  # it ends already, and a deadline that has passed cannot be moved
+                dropped = True
+                deadline.reschedule(0)
 
         def answer(held: int) -> None:
-            deadline.reschedule(None)  # from here on the pace alone bounds it: an answer that has begun is whole
+            if not dropped:
+                deadline.reschedule(None)  # from here on the pace alone bounds it: an answer that has begun is whole
             lane.answer(visit, held)
 
         visit = lane.enter(client, size or 0, drop)
