@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tarfile
+import threading
+import time
 import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from upright.service.problems import BodyTooLarge, Refused, StorageFull
+from upright.service.problems import BodyTooLarge, ClientGone, Refused, StorageFull
 from upright.service.spool import Spool
 
 
@@ -134,3 +136,36 @@ def test_links_do_not_make_a_job_larger_than_it_may_be(spool):
     spool.write(tar(head("a.jpg", 1 << 20), bytes(1 << 20), *links))
     with pytest.raises(BodyTooLarge, match="over 2 MiB together"):
         spool.index_tar()
+
+
+@pytest.mark.parametrize(("sent", "zeros"), [(head("a.jpg", 0) * 9_000, 1024), (TWO, 4 << 30)])
+def test_a_request_that_ends_while_its_tar_is_read_leaves_other_files_alone(tmp_path, sent, zeros):
+    """The next file gets the number of the one that is closed: reading on would move its place."""
+    first = Spool(tmp_path, 100_000, 1, 2)
+    first.write(sent)
+    first.file.truncate(len(sent) + zeros)
+    raised: list[BaseException] = []
+
+    def index() -> None:
+        try:
+            first.index_tar()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=index)
+    thread.start()
+    time.sleep(0.05)
+    number = first.file.fileno()
+    first.close()
+    second = Spool(tmp_path, 10, 1, 2)
+    with second.file:
+        assert second.file.fileno() == number
+        second.begin("a.jpg")
+        for letter in b"abcdefghij":
+            second.write(bytes([letter]) * 1000)
+            time.sleep(0.005)
+        assert list(second.pictures()) == [("a.jpg", b"".join(bytes([letter]) * 1000 for letter in b"abcdefghij"))]
+        thread.join()
+    assert [type(error) for error in raised] == [ClientGone]
+    with pytest.raises(ClientGone):
+        first.write(b"x")

@@ -79,7 +79,7 @@ async def start_job(
     if jobs.store.trouble is not None:
         raise jobs.store.trouble
     spool = Spool(jobs.store.folder, settings.job_pictures, settings.job_picture_mb, settings.job_mb)
-    with spool.file:
+    try:
         await _receive(request, jobs, spool, settings.job_pictures)
         ask = {
             "promise": promise and promise.value, "effort": effort, "correct": correct,
@@ -87,6 +87,8 @@ async def start_job(
             "pixels": pixels, "tilt": tilt or straighten is not None, "straighten": straighten, "mirror": mirror,
         }  # fmt: skip
         job = await jobs.call(jobs.store.add, request.scope["key_name"], ask, spool.pictures())
+    finally:
+        await jobs.call(spool.close)
     jobs.wake()
     status = await jobs.call(jobs.store.status, job, request.scope["key_name"])
     return JSONResponse(status, 202, {"Location": f"/v1/jobs/{job}"})

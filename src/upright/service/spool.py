@@ -7,12 +7,13 @@ import io
 import os
 import tarfile
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from ..errors import printable
-from .problems import BodyTooLarge, Refused, StorageFull
+from .problems import BodyTooLarge, ClientGone, Refused, StorageFull
 
 _MAX_NAME_BYTES = 1024
 #: A tar may call its heads, and what follows them, as long as it likes; a long name or a pax head is some kilobytes.
@@ -20,45 +21,65 @@ _MAX_HEAD_BYTES = 1 << 20
 
 
 class Spool:
-    """A file with where each of its pictures begins and how long it is."""
+    """A file with where each of its pictures begins and how long it is.
+
+    A request may end while a thread is at work here: `close` stops that first, since the number of a closed file goes
+    to the next file or connection. What is called after it, or meanwhile, raises `ClientGone`.
+    """
 
     def __init__(self, folder: Path, max_pictures: int, max_picture_mb: int, max_mb: int) -> None:
         self._max, self._max_mb, self._max_all_mb = max_pictures, max_picture_mb, max_mb
         self._bytes = 0
         self._pictures: list[tuple[str, int, int]] = []
+        self._busy, self._closed = threading.Lock(), False
         with _full_is_raised():
             # Unbuffered, so that a full disk fails on write, not on close.
-            self.file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed by the route
+            self.file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+
+    def close(self) -> None:
+        """Delete the file, as soon as no thread is at work on it."""
+        self._closed = True
+        with self._busy:
+            self.file.close()
 
     def begin(self, name: str) -> None:
         """What is written from now on belongs to a picture of this name."""
-        self._end()
-        self._add(name, self.file.tell(), -1)
+        with self._at_work():
+            self._end()
+            self._add(name, self.file.tell(), -1)
 
     def write(self, data: bytes | memoryview) -> None:
         """Take some more bytes. Raises `StorageFull`."""
         rest = memoryview(data)
-        with _full_is_raised():
+        with self._at_work(), _full_is_raised():
             while rest:
                 rest = rest[self.file.write(rest) :]
 
     def pictures(self) -> Iterator[tuple[str, bytes]]:
         """Name and bytes of each picture."""
-        self._end()
+        with self._at_work():
+            self._end()
         if not self._pictures:
             raise Refused("the job has no picture", remedy="send each as a file of a form, or a tar of them")
         for name, start, size in self._pictures:
-            self.file.seek(start)
-            yield name, self.file.read(size)
+            with self._at_work():
+                self.file.seek(start)
+                data = self.file.read(size)
+            yield name, data
 
     def index_tar(self) -> None:
         """Find the pictures of an uncompressed tar. Nothing is unpacked: names are only labels."""
+        with self._at_work():
+            self._index_tar()
+
+    def _index_tar(self) -> None:
         self.file.seek(0)
         entries, places = 0, dict[str, tuple[int, int]]()
         try:
             with tarfile.open(fileobj=_Heads(self.file.fileno(), closefd=False), mode="r:") as tar:
                 while (member := tar.next()) is not None:
                     tar.members.clear()  # type: ignore[attr-defined] # which it would keep, all of them
+                    self._check_open()
                     entries += 1
                     self._check_count(entries)
                     self._add_member(member, places)
@@ -68,6 +89,16 @@ class Spool:
         end = self.file.seek(0, os.SEEK_END)
         if any(start + size > end for _, start, size in self._pictures):
             raise Refused("the tar ends within a picture", remedy="send all of it")
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        with self._busy:
+            self._check_open()
+            yield
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClientGone("the request ended while its upload was read")
 
     def _add_member(self, member: tarfile.TarInfo, places: dict[str, tuple[int, int]]) -> None:
         """Take a member if it is a file; ``places`` is where those before it are, for its second name (a hard link)."""
@@ -93,6 +124,7 @@ class Spool:
         if len(piece) < tarfile.BLOCKSIZE:
             raise Refused("the tar is cut off: it has no end", remedy="send all of it")
         while piece:
+            self._check_open()
             if piece.strip(b"\0"):
                 cause = f"the tar is damaged, or goes on behind its end, after {len(self._pictures)} pictures"
                 raise Refused(cause, remedy="pack it again, as one tar, and send all of it")
