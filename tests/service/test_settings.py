@@ -70,7 +70,7 @@ def test_every_option_that_a_message_of_the_package_names_exists():
     # Of pip, uv, nvidia-smi, gifsicle, qpdf and curl.
     others = {"--editable", "--force-reinstall", "--no-deps", "--python", "--query-gpu", "--format", "--rotate-"}
     others |= {"--decrypt", "--password", "--break-system-packages"}
-    curl = {"--data-binary", "--sparse", "--hard-dereference"}  # and tar
+    curl = {"--data-binary", "--sparse", "--dereference", "--hard-dereference"}  # and tar
     known = {"--help", *others, *set().union(*by_command.values())}
     unknown = []
     for path in sorted(PACKAGE.rglob("*.py")):

@@ -20,7 +20,7 @@ from typing import Any
 from ..errors import UprightError
 from ..results import Group
 from .jobs_file import JobsFile
-from .problems import NotHere, StorageFull
+from .problems import NotHere, StorageFull, problem
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -52,8 +52,10 @@ _PART_BYTES, _COMING_S = 16 << 20, 3600.0
 _PIECE_BYTES = 4 << 20
 
 
-#: Numbers, names and bytes of pictures that are written at once.
-Part = list[tuple[int, str, bytes]]
+#: The bytes of a picture, or why it cannot be read.
+Data = bytes | UprightError
+#: Numbers, names and data of pictures that are written at once.
+Part = list[tuple[int, str, Data]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +84,8 @@ class JobsStore(JobsFile):
         super().__init__(path, _SCHEMA, max_mb=max_mb)
         self._clock, self._steady = clock, steady
 
-    def add(self, owner: str, ask: dict[str, Any], pictures: Iterable[tuple[str, bytes]]) -> str:
-        """Accept a job, all of it or nothing; its id. Raises `StorageFull`.
+    def add(self, owner: str, ask: dict[str, Any], pictures: Iterable[tuple[str, Data]]) -> str:
+        """Accept a job, all of it or nothing; its id. What cannot be read is done. Raises `StorageFull`.
 
         A large one is written in several transactions, so that others write in between; nobody sees it before its end.
         """
@@ -93,11 +95,11 @@ class JobsStore(JobsFile):
             with self.writing() as db:
                 row = (job, owner, json.dumps(ask), self._clock())
                 db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, NULL)", row)
-                _insert(db, job, part, is_last=following is None)
+                self._insert(db, job, part, is_last=following is None)
             while following is not None:
                 part, following = following, next(parts, None)
                 with self.writing() as db:
-                    _insert(db, job, part, is_last=following is None)
+                    self._insert(db, job, part, is_last=following is None)
         except BaseException:
             with suppress(UprightError):
                 self._delete("id = ?", job)
@@ -169,12 +171,31 @@ class JobsStore(JobsFile):
                 db.execute("DELETE FROM blobs WHERE picture = ?", (leased.id,))
             else:
                 db.execute("UPDATE blobs SET data = ? WHERE picture = ?", (corrected, leased.id))
-            db.execute(
-                "UPDATE jobs SET finished = ? WHERE id = ? AND NOT EXISTS"
-                " (SELECT 1 FROM pictures WHERE job = jobs.id AND state != 'done')",
-                (self._clock(), leased.job),
-            )
+            self._finish_job(db, leased.job)
             return True
+
+    def _insert(self, db: sqlite3.Connection, job: str, part: Part, *, is_last: bool) -> None:
+        """Write a part of a job; with the last one the job may be seen."""
+        for number, name, data in part:
+            known = None
+            if isinstance(data, UprightError):
+                known = json.dumps([problem(data) | {"source": name, "outcome": Group.FAILED.value}])
+            row = (job, number, name, known)
+            picture = db.execute("INSERT INTO pictures (job, number, name, result) VALUES (?, ?, ?, ?)", row)
+            if known is None:
+                db.execute("INSERT INTO blobs VALUES (?, ?)", (picture.lastrowid, data))
+        if is_last:
+            db.execute("UPDATE pictures SET state = iif(result IS NULL, 'waiting', 'done') WHERE job = ?", (job,))
+            failed = "SELECT job, ?, count(*) FROM pictures WHERE job = ? AND state = 'done' GROUP BY job"
+            db.execute(f"INSERT INTO outcomes {failed}", (Group.FAILED.value, job))
+            self._finish_job(db, job)
+
+    def _finish_job(self, db: sqlite3.Connection, job: str) -> None:
+        db.execute(
+            "UPDATE jobs SET finished = ? WHERE id = ? AND NOT EXISTS"
+            " (SELECT 1 FROM pictures WHERE job = jobs.id AND state != 'done')",
+            (self._clock(), job),
+        )
 
     def status(self, job: str, owner: str) -> dict[str, Any]:
         """State and counts. Raises `NotHere`, also for jobs of another key."""
@@ -280,23 +301,14 @@ def _gone() -> NotHere:
     return NotHere("the job was deleted meanwhile", remedy="send it again")
 
 
-def _parts(pictures: Iterable[tuple[str, bytes]]) -> Iterator[Part]:
+def _parts(pictures: Iterable[tuple[str, Data]]) -> Iterator[Part]:
     """Numbered pictures of at least `_PART_BYTES` together, the last ones of fewer."""
     part, size = [], 0
     for number, (name, data) in enumerate(pictures):
         part.append((number, name, data))
-        size += len(data)
+        size += len(data) if isinstance(data, bytes) else 0
         if size >= _PART_BYTES:
             yield part
             part, size = [], 0
     if part:
         yield part
-
-
-def _insert(db: sqlite3.Connection, job: str, part: Part, *, is_last: bool) -> None:
-    """Write a part of a job; with the last one the job may be seen."""
-    for number, name, data in part:
-        picture = db.execute("INSERT INTO pictures (job, number, name) VALUES (?, ?, ?)", (job, number, name))
-        db.execute("INSERT INTO blobs VALUES (?, ?)", (picture.lastrowid, data))
-    if is_last:
-        db.execute("UPDATE pictures SET state = 'waiting' WHERE job = ?", (job,))

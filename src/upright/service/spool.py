@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from ..errors import printable
+from ..errors import SourceError, printable
 from .problems import BodyTooLarge, ClientGone, Refused, StorageFull
 
 _MAX_NAME_BYTES = 1024
 #: A tar may call its heads, and what follows them, as long as it likes; a long name or a pax head is some kilobytes.
 _MAX_HEAD_BYTES = 1 << 20
+#: Members that name no file: folders (of GNU's incremental archives, too) and the label of the archive.
+_NO_FILES = (tarfile.DIRTYPE, b"D", b"V")
 
 
 class Spool:
@@ -31,6 +33,7 @@ class Spool:
         self._max, self._max_mb, self._max_all_mb = max_pictures, max_picture_mb, max_mb
         self._bytes = 0
         self._pictures: list[tuple[str, int, int]] = []
+        self._failed: dict[int, SourceError] = {}
         self._busy, self._closed = threading.Lock(), False
         with _full_is_raised():
             # Unbuffered, so that a full disk fails on write, not on close.
@@ -55,17 +58,17 @@ class Spool:
             while rest:
                 rest = rest[self.file.write(rest) :]
 
-    def pictures(self) -> Iterator[tuple[str, bytes]]:
-        """Name and bytes of each picture."""
+    def pictures(self) -> Iterator[tuple[str, bytes | SourceError]]:
+        """Name and bytes of each picture, or why it cannot be read."""
         with self._at_work():
             self._end()
         if not self._pictures:
             raise Refused("the job has no picture", remedy="send each as a file of a form, or a tar of them")
-        for name, start, size in self._pictures:
+        for number, (name, start, size) in enumerate(self._pictures):
             with self._at_work():
                 self.file.seek(start)
                 data = self.file.read(size)
-            yield name, data
+            yield name, self._failed.get(number, data)
 
     def index_tar(self) -> None:
         """Find the pictures of an uncompressed tar. Nothing is unpacked: names are only labels."""
@@ -76,8 +79,10 @@ class Spool:
         self.file.seek(0)
         entries, places = 0, dict[str, tuple[int, int]]()
         try:
-            with tarfile.open(fileobj=_Heads(self.file.fileno(), closefd=False), mode="r:") as tar:
+            heads = _Heads(self.file.fileno(), closefd=False)
+            with tarfile.open(fileobj=heads, mode="r:") as tar:
                 while (member := tar.next()) is not None:
+                    heads.left = _MAX_HEAD_BYTES
                     tar.members.clear()  # type: ignore[attr-defined] # which it would keep, all of them
                     self._check_open()
                     entries += 1
@@ -101,21 +106,17 @@ class Spool:
             raise ClientGone("the request ended while its upload was read")
 
     def _add_member(self, member: tarfile.TarInfo, places: dict[str, tuple[int, int]]) -> None:
-        """Take a member if it is a file; ``places`` is where those before it are, for its second name (a hard link)."""
-        name = printable(member.name[:_MAX_NAME_BYTES])
-        if member.issparse():
-            raise Refused(f"{name} is packed as a sparse file", remedy="pack it without --sparse")
-        if member.isreg():
-            place = member.offset_data, member.size
-        elif not member.islnk():
+        """Take a member, or why it cannot be read; ``places`` is where those before it are, for their second names."""
+        if member.type in _NO_FILES:
             return
-        elif member.linkname in places:
-            place = places[member.linkname]
-        else:
-            cause = f"{name} is a link to {printable(member.linkname[:_MAX_NAME_BYTES])}, which is not before it"
-            raise Refused(cause, remedy="pack it with --hard-dereference")
+        place = places.get(member.linkname) if member.islnk() else (member.offset_data, member.size)
+        if failed := _unreadable(member, linked=place is not None):
+            self._failed[len(self._pictures)] = failed
+            place = 0, 0
+        assert place is not None
         self._add(member.name, *place)
-        places[member.name] = place
+        if not failed:
+            places[member.name] = place
 
     def _check_end(self, at: int) -> None:
         """Raise `Refused` unless only zeros come from here on: `tarfile` takes a damaged head for the end."""
@@ -133,7 +134,7 @@ class Spool:
     def _check_count(self, count: int) -> None:
         if count > self._max:
             remedy = "send several jobs; the operator can raise --job-pictures"
-            raise BodyTooLarge(f"more than {self._max} pictures in one job", remedy=remedy)
+            raise BodyTooLarge(f"more than {self._max} pictures, or members of a tar, in one job", remedy=remedy)
 
     def _add(self, name: str, start: int, size: int) -> None:
         self._check_count(len(self._pictures) + 1)
@@ -156,14 +157,33 @@ class Spool:
             self._add(name, start, self.file.tell() - start)
 
 
+def _unreadable(member: tarfile.TarInfo, *, linked: bool) -> SourceError | None:
+    """Why a member of a tar is not read; ``linked`` is whether the file of a hard link is known."""
+    to = printable(member.linkname[:_MAX_NAME_BYTES])
+    if member.issparse():
+        why = "packed as a sparse file", "pack it without --sparse"
+    elif member.isreg() or (linked and member.islnk()):
+        return None
+    elif member.islnk():
+        why = f"a link to {to}, which is no file before it", "pack it with --hard-dereference"
+    elif member.issym():
+        why = f"a symbolic link to {to}", "pack what it leads to: with --dereference"
+    else:
+        why = "no regular file", "leave it out"
+    return SourceError(why[0], source=member.name[:_MAX_NAME_BYTES], remedy=why[1])
+
+
 class _Heads(io.FileIO):
     """The spool as `tarfile` sees it, which skips the pictures and reads the rest: no long part into memory."""
 
+    left = _MAX_HEAD_BYTES
+
     def read(self, size: int | None = -1) -> bytes:
-        """Some bytes of a head. Raises `Refused` for too many."""
-        if size is None or not 0 <= size <= _MAX_HEAD_BYTES:
-            remedy = f"give its files names of at most {_MAX_NAME_BYTES:,} characters"
-            raise Refused(f"the tar has a head of {size:,} bytes", remedy=remedy)
+        """Some bytes of a head. Raises `Refused` for too many before the next member."""
+        self.left -= _MAX_HEAD_BYTES + 1 if size is None or size < 0 else size
+        if self.left < 0:
+            remedy = f"give its files names of at most {_MAX_NAME_BYTES:,} characters, and pack it without --sparse"
+            raise Refused(f"the tar has a head of over {_MAX_HEAD_BYTES:,} bytes", remedy=remedy)
         return super().read(size)
 
 
