@@ -44,6 +44,27 @@ def test_a_port_in_use_is_told(served):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--jobs", "{file}"), "upright: {file}: the jobs file cannot be used: file is not a database"),
+        (("--keys-file", "{file}"), "upright: the API key 'no key in' has 5 characters; give it at least 16"),
+        (("--model", "{file}"), "upright: {file}/model.json: no model here"),
+        (("--engine", "none"), "upright: no engine is called 'none'"),
+    ],
+)
+def test_what_no_process_can_start_with_is_told_once(tmp_path, processes, options, error):
+    file = tmp_path / "file"
+    file.write_text("no key in: here\n" * 100 if "--keys-file" not in options else "no key in: here!\n")
+    command = [sys.executable, "-m", "upright", "serve", "--port", "0", "--processes", str(processes)]
+    command += [each.format(file=file) for each in options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 2 and len(lines) == 2, done.stderr
+    assert '"starting"' in lines[0] and lines[1].startswith(error.format(file=file))
+
+
 def test_of_two_that_bind_one_port_the_later_one_is_told():
     first = _bound("127.0.0.1", 0, 1)
     with first:

@@ -53,6 +53,17 @@ def test_what_is_no_number_is_refused_with_the_options_name(setting, text):
         Settings(**{setting.name: float(text)})
 
 
+@pytest.mark.parametrize("origin", ["a.example", "https://a.example/", "https://A.example", "", "https://a b"])
+def test_an_origin_that_no_browser_names_is_refused(origin):
+    with pytest.raises(UsageError, match="--cors-origin is "):
+        Settings(cors_origin=("https://b.example", origin))
+
+
+def test_origins_of_pages_are_taken():
+    origins = ("*", "null", "https://a.example", "http://localhost:8080", "http://[::1]:80", "app+x://localhost")
+    assert Settings(cors_origin=origins).cors_origin == origins
+
+
 def options_of(group: click.Command, context: click.Context) -> dict[str, set[str]]:
     """The options of each command, by its name."""
     found = {group.name or "": {name for each in group.params for name in (*each.opts, *each.secondary_opts)}}

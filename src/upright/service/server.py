@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -70,14 +71,33 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
     )
     # uvicorn raises the signal again when it has stopped in order: that is success.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with _metrics_folder(workers), _bound(host, port, config.backlog) as bound:
+    with _bound(host, port, config.backlog) as bound:
         address, bound_port = bound.getsockname()[:2]
         url = f"http://[{address}]:{bound_port}" if ":" in address else f"http://{address}:{bound_port}"
         logger.info("starting", extra={"fields": {"url": url, "workers": workers, "settings": asdict(settings)}})
         if workers == 1:
             uvicorn.Server(config).run([bound])
         else:
-            Multiprocess(config, [bound]).run()
+            _check(settings)
+            with _metrics_folder():
+                Multiprocess(config, [bound]).run()
+
+
+def _check(settings: Settings) -> None:
+    """Raise what would end each worker at its start: it would be started again, for ever."""
+    stay = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process
+    context = multiprocessing.get_context("spawn")
+    # A process of its own: what an engine holds on a device is given back with it.
+    with ProcessPoolExecutor(1, context, signal.signal, stay, max_tasks_per_child=1) as once:
+        once.submit(_start_once, settings).result()
+
+
+def _start_once(settings: Settings) -> None:
+    from .app import create_app
+
+    state = create_app(settings).state.service
+    state.batcher.close()
+    state.batcher.engine.close()
 
 
 def _bound(host: str, port: int, backlog: int) -> socket.socket:
@@ -100,11 +120,8 @@ def _bound(host: str, port: int, backlog: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _metrics_folder(workers: int) -> Iterator[None]:
+def _metrics_folder() -> Iterator[None]:
     """An empty folder in which several processes count together, named before they import prometheus_client."""
-    if workers == 1:
-        yield
-        return
     with tempfile.TemporaryDirectory(prefix="upright-metrics-") as folder:
         os.environ[DIRECTORY_VARIABLE] = folder
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
@@ -20,6 +21,9 @@ SETTINGS_VARIABLE = "UPRIGHT_SERVICE_SETTINGS"
 
 #: API keys, ``name:key`` or only ``key``, separated by commas or line ends. Never part of `Settings`, which is logged.
 KEYS_VARIABLE = "UPRIGHT_API_KEYS"
+
+#: What a browser names a page's origin: no path and no capitals.
+_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[^/\sA-Z]+")
 
 #: Defaults that the detector and the limits of pictures have already.
 _DETECTOR: dict[str, Any] = Detector.__init__.__kwdefaults__ or {}
@@ -94,6 +98,10 @@ class Settings:
                 raise UsageError(f"{option_of(each)} is {value}", remedy="give a number")
             if least is not None and value is not None and value < least:
                 raise UsageError(f"{option_of(each)} is {value}", remedy=f"give at least {least}")
+        for origin in self.cors_origin:
+            if not _ORIGIN.fullmatch(origin):
+                remedy = "give https://host or https://host:port in small letters, without a path, or * for all pages"
+                raise UsageError(f"--cors-origin is {origin!r}, which no browser calls a page", remedy=remedy)
 
     def to_environment(self) -> None:
         """Hand these settings to the processes that this one starts."""
