@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from upright.carriers import exif_edits, patch_exif_orientation, read_exif_orientation
 from upright.errors import BrokenPicture, Damaged, UprightError
 from upright.formats import Window, applied, inverse
+from upright.pictures import open_picture
 from upright.turns import ExifOrientation, Turn
 
 ALL = list(ExifOrientation)
@@ -378,6 +379,21 @@ def test_a_webp_whose_length_says_that_it_is_empty_is_damaged() -> None:
     Image.new("RGB", (8, 8)).save(out, "WEBP")
     with pytest.raises(Damaged, match="says that it is empty"):
         patch_exif_orientation(out.getvalue()[:4] + bytes(4) + out.getvalue()[8:], ExifOrientation.RIGHT_TOP)
+
+
+def test_frames_have_one_tag_and_no_page_of_it_is_a_thumbnail() -> None:
+    exif = exif_with_tag(6)
+    first = struct.unpack("<I", exif[10:14])[0] + 6
+    count = struct.unpack("<H", exif[first : first + 2])[0]
+    thumbnail = struct.pack("<HHHIHHI", 1, 0x0112, 3, 1, 3, 0, 0)
+    end = first + 2 + 12 * count
+    exif = exif[:end] + struct.pack("<I", len(exif) - 6) + exif[end + 4 :] + thumbnail
+    data = saved("WEBP", exif=exif, save_all=True, append_images=[picture().transpose(1)])
+    assert read_exif_orientation(data, page=1).orientation == 6
+    with open_picture(data, page=1) as frame:
+        assert (frame.pages, frame.exif, frame.width_px) == (2, 6, 23)
+    turned = patch_exif_orientation(data, ExifOrientation(8), page=1)
+    assert [read_exif_orientation(turned, page=page).orientation for page in (0, 1)] == [8, 8]
 
 
 @settings(max_examples=600, deadline=None)

@@ -57,6 +57,29 @@ def test_pixels_are_turned_where_ocr_ignores_the_tag(form: str, tmp_path: Path) 
                 assert np.array_equal(np.asarray(image.convert("L")), np.asarray(upright))
 
 
+def test_an_animation_is_one_picture(tmp_path: Path) -> None:
+    upright, path = Image.fromarray(page("Latin")), tmp_path / "scan.webp"
+    frames = [upright.transpose(each) for each in (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270)]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    assert consume(path) == "scan.webp: page 1 turned by 90°\n"
+    assert consume(path) == ""
+
+
+def test_a_page_that_cannot_be_read_keeps_no_other_from_being_set_right(tmp_path: Path) -> None:
+    pages = [page("Latin")] * 3
+    source = tmp_path / "scan.tif"
+    images = [Image.fromarray(each).transpose(Image.Transpose.ROTATE_90) for each in pages]
+    images[0].save(source, save_all=True, append_images=images[1:], compression="tiff_lzw")
+    data = bytearray(source.read_bytes())
+    with Image.open(source) as image:
+        image.seek(1)
+        start, length = image.tag_v2[273][0], image.tag_v2[279][0]
+    data[start : start + length] = bytes(length)
+    source.write_bytes(data)
+    said = consume(source).splitlines()
+    assert said[0] == "scan.tif: page 1 turned by 90°" and said[-1] == "scan.tif: page 3 turned by 90°", said
+
+
 def test_a_signed_pdf_and_what_is_no_picture_stay_as_they_are(tmp_path: Path) -> None:
     pages = [(page("Latin"), Turn.HALF)]
     signed = scan(pages, tmp_path / "signed.pdf")

@@ -66,21 +66,27 @@ class ExifTag:
         return ExifOrientation.TOP_LEFT if self.applied else self.orientation
 
 
-def _tagged(window: Window) -> tuple[str, Container | None]:
-    """The format, and its container where that has a place for an EXIF orientation."""
+def _tagged(window: Window, page: int = 0) -> tuple[str, Container | None, int]:
+    """The format, its container where that has a place for an EXIF orientation, and the page that this is of.
+
+    Frames have one tag: its second directory is a thumbnail.
+    """
     row = format_in(window)
-    return (row.name, row.container if "exif" in row.carriers else None) if row else ("", None)
+    if row is None:
+        return "", None, 0
+    return row.name, row.container if "exif" in row.carriers else None, page if row.holds == "pages" else 0
 
 
 def read_exif_orientation(source: Bytes | BinaryIO | Window, *, page: int = 0) -> ExifTag:
     """Read the tag of a picture in bytes or in a seekable binary file, of which only the metadata is read.
 
-    ``page`` matters to TIFF. Never fails on damaged bytes: the warning says what is wrong. Source: EXIF 2.32, 4.6.4 A.
+    ``page`` matters where pages have a tag each. Never fails on damaged bytes: the warning says what is wrong. Source:
+    EXIF 2.32, 4.6.4 A.
     """
     window = source if isinstance(source, Window) else Window(source)
-    form, container = _tagged(window)
+    form, container, own = _tagged(window, page)
     if container is not None:
-        return _read(window, form, container.find(window, page), page)
+        return _read(window, form, container.find(window, own), own)
     row = format_of(form)
     if row is not None and "raw" in row.carriers:
         return _raw(window, form)
@@ -141,7 +147,7 @@ def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, 
     tag is inserted. Raises CorrectionError for formats without a tag, BrokenPicture for damaged metadata.
     """
     window = source if isinstance(source, Window) else Window(source)
-    form, container = _tagged(window)
+    form, container, own = _tagged(window, page)
     row = format_of(form)
     if row is not None and _leader(row):
         return _headers(window, row, {page: orientation})
@@ -152,9 +158,9 @@ def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, 
             f"no orientation can be written into {form or 'this format'}",
             remedy="turn the pixels instead (--method turn or reencode)",
         )
-    blocks = container.find(window, page)
-    moved = Moved(_read(window, form, blocks, page).orientation, orientation)
-    edits = _lead(window, container, blocks, orientation, page) + _followers(window, form, blocks, moved)
+    blocks = container.find(window, own)
+    moved = Moved(_read(window, form, blocks, own).orientation, orientation)
+    edits = _lead(window, container, blocks, orientation, own) + _followers(window, form, blocks, moved)
     return sorted([*edits, *container.seal(window, blocks, edits)], key=lambda e: e.offset)
 
 
@@ -239,7 +245,7 @@ def has_page(window: Window, page: int) -> bool:
 def has_thumbnail(source: Bytes | Window) -> bool:
     """Whether an EXIF block has a small picture of its own."""
     window = source if isinstance(source, Window) else Window(source)
-    form, container = _tagged(window)
+    form, container, _ = _tagged(window)
     blocks = container.find(window) if container and form != "TIFF" else Blocks()
     return blocks.tiff is not None and thumbnail.present(window, blocks.tiff)
 
@@ -251,7 +257,7 @@ def with_pixels_moved(data: bytes, pixels: ExifOrientation, turned: Thumbnail) -
     a thumbnail. Raises `Damaged` or `NotLossless` where something cannot be brought along.
     """
     window = Window(data)
-    form, container = _tagged(window)
+    form, container, _ = _tagged(window)
     if container is None:
         return data
     blocks = container.find(window)
@@ -271,7 +277,7 @@ def with_pixels_moved(data: bytes, pixels: ExifOrientation, turned: Thumbnail) -
 def with_sides(data: bytes, size: tuple[int, int]) -> bytes:
     """The same JPEG, PNG or WebP with the width and height that its EXIF block says of its pixels as they are."""
     window = Window(data)
-    form, container = _tagged(window)
+    form, container, _ = _tagged(window)
     blocks = container.find(window) if container and form != "TIFF" else Blocks()
     if container is None or blocks.tiff is None:
         return data

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from upright import Method, NotAPicture, UprightError, correct
 
+from ..formats import format_of
 from .photos import Wanted
 
 if TYPE_CHECKING:
-    from upright import Detector, Promise
+    from upright import Detector, Orientation, Promise
 
 #: Stands in each signature of a PDF (ISO 32000-1, 12.8.1), outside compressed objects.
 _SIGNED = b"/ByteRange"
@@ -29,18 +30,28 @@ def consume(path: Path, detector: Detector, promise: Promise | str) -> Iterator[
         if path.suffix.lower() == ".pdf" and _SIGNED in path.read_bytes():
             yield f"{path.name}: it is signed, so it stays as it is"
             return
-        page, pages = 0, 1
-        while page < pages:
-            answer = detector.detect(path, promise=promise, page=page)
-            pages = answer.pages
-            wanted = Wanted(answer.to_apply.turn, answer.to_apply.mirrored)
-            if any(wanted):
-                method = Method.TURN if answer.format in _TAG_IGNORED else None
-                done = correct(path, turn=answer, method=method, in_place=True, page=page, limits=detector.limits)
-                change = str(wanted) if done.written else f"stays as it is: {done.note}"
-                yield f"{path.name}: page {page + 1} {change}"
-            page += 1
+        answer = detector.detect(path, promise=promise)
     except NotAPicture:
         return
     except (OSError, UprightError) as error:
         yield f"{path.name}: it stays as it is: {error}"
+        return
+    row = format_of(answer.format)
+    for page in range(answer.pages if row and row.holds == "pages" else 1):
+        try:
+            answer = detector.detect(path, promise=promise, page=page) if page else answer
+            change = _set_right(path, answer, detector)
+        except (OSError, UprightError) as error:
+            change = f"stays as it is: {error}"
+        if change:
+            yield f"{path.name}: page {page + 1} {change}"
+
+
+def _set_right(path: Path, answer: Orientation, detector: Detector) -> str:
+    """What became of a page, in words; nothing where it lies right."""
+    wanted = Wanted(answer.to_apply.turn, answer.to_apply.mirrored)
+    if not any(wanted):
+        return ""
+    method = Method.TURN if answer.format in _TAG_IGNORED else None
+    done = correct(path, turn=answer, method=method, in_place=True, page=answer.page, limits=detector.limits)
+    return str(wanted) if done.written else f"stays as it is: {done.note}"
