@@ -197,6 +197,29 @@ def test_a_sidecar_that_is_there_changes_in_its_orientation_alone(tmp_path: Path
     assert beside.read_bytes() == before
 
 
+def test_a_sidecar_of_what_was_at_the_target_before_does_not_turn_a_new_picture_that_is_upright(tmp_path: Path) -> None:
+    photo, out = tmp_path / "in" / "a.jpg", tmp_path / "out"
+    photo.parent.mkdir()
+    photo.write_bytes(jpeg(page()))
+    assert upright("correct", photo.parent, "-o", out, "--sidecar").returncode == 0
+    beside = out / "a.jpg.xmp"
+    beside.write_bytes(beside.read_bytes().replace(b"<rdf:Description", b'<rdf:Description xmlns:x="x" x:rating="4"'))
+    photo.write_bytes(jpeg(page().transpose(Image.Transpose.ROTATE_90)))
+    assert "another file is at the target" in upright("correct", photo.parent, "-o", out, "--sidecar").stderr
+    assert upright("correct", photo.parent, "-o", out, "--sidecar", "--overwrite").returncode == 0
+    assert (out / "a.jpg").read_bytes() == photo.read_bytes()
+    assert sidecar.read(beside) == 1 and b'x:rating="4"' in beside.read_bytes()
+
+
+def test_a_sidecar_that_shows_an_upright_picture_otherwise_is_said(tmp_path: Path) -> None:
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(jpeg(page().transpose(Image.Transpose.ROTATE_90)))
+    sidecar.places(str(photo))["full"].write_bytes(before := sidecar.written(None, ExifOrientation.RIGHT_TOP))
+    done = upright("correct", tmp_path, "--sidecar")
+    assert "its sidecar a.jpg.xmp shows it otherwise already (orientation 6)" in done.stdout
+    assert (tmp_path / "a.jpg.xmp").read_bytes() == before
+
+
 def test_a_picture_behind_the_option_is_not_taken_for_its_form(tmp_path: Path) -> None:
     refused = upright("correct", "--sidecar", tmp_path / "scan.jpg")
     assert refused.returncode == 2

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
-from upright.carriers import read_exif_orientation
+from upright.carriers import read_exif_orientation, sidecar
 from upright.cli import cli
 from upright.turns import ExifOrientation
 
@@ -41,8 +42,8 @@ def watching(
             process.kill()
 
 
-def watching_closely(folder: Path, out: Path) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
-    return watching(folder, out, start=(sys.executable, "-c", SOON, "watch"), settle_s=0.3)
+def watching_closely(folder: Path, out: Path, *more: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    return watching(folder, out, *more, start=(sys.executable, "-c", SOON, "watch"), settle_s=0.3)
 
 
 def until(reached: Callable[[], object], process: subprocess.Popen[str], seconds: float = 60) -> None:
@@ -181,6 +182,19 @@ def test_a_writer_that_pauses_has_its_half_picture_replaced(folder: Path, tmp_pa
         until(lambda: "another file is at the target" in process.stderr.readline(), process)
         assert ended(process)[0] == 1
     assert out.read_bytes() == b"precious"
+
+
+def test_a_sidecar_that_it_wrote_goes_with_its_picture(folder: Path, tmp_path: Path) -> None:
+    beside = tmp_path / "out" / "page.jpg.xmp"
+    with Image.open(folder / "page.jpg") as image:
+        turned = {1: image.transpose(Image.Transpose.ROTATE_90), 6: image.transpose(Image.Transpose.ROTATE_180)}
+    with watching_closely(folder, beside.parent, "--sidecar") as process:
+        wait_for(beside, process)
+        assert sidecar.read(beside) == 8
+        for orientation, picture in turned.items():
+            picture.save(folder / "page.jpg", quality=90)
+            until(lambda wanted=orientation: sidecar.read(beside) == wanted, process)
+        assert ended(process)[0] == 0
 
 
 def test_what_is_done_is_not_done_again_and_what_was_removed_is(folder: Path, tmp_path: Path) -> None:

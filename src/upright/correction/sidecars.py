@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ..errors import NotLossless
 from ..formats import Window
 from ..pictures.source import reading
 from ..results import Correction, Method
+from ..turns import ExifOrientation
 from .opening import Opened
 from .request import Change, Request, Target
 
@@ -39,10 +41,14 @@ def plan_sidecar(file: Opened, request: Request, kept: Correction, leads: bool) 
     done = replace(kept, target=goal, exif_before=before, exif_after=after, turn=request.turn, note=request.note)
     copy = () if request.in_place else (Target(request.target, file),)
     if not request.moves:
-        copied = (_target(goal, request, None, old.window.at(0, old.window.size)),) if old and copy else ()
-        return Change(replace(done, method=Method.KEEP), (*copy, *copied))
-    if said and not leads and said not in (before, after):
-        cause = f"its sidecar {there and there.name} shows it otherwise already (orientation {said})"
+        note = _otherwise(there, said) if there and said and not leads and said != before else ""
+        done = replace(done, method=Method.KEEP, note="; ".join(filter(None, (done.note, note))))
+        if not copy:
+            return Change(done)
+        copied = (_target(goal, request, None, old.window.at(0, old.window.size)),) if old else ()
+        return Change(done, (*copy, *(copied or _of_another(goal, before))))
+    if there and said and not leads and said not in (before, after):
+        cause = _otherwise(there, said)
         raise NotLossless(cause, remedy="take tiff:Orientation out of the sidecar to have it decided anew")
     data = old.window.at(0, old.window.size) if old else None
     new = sidecar.written(data, after)
@@ -52,6 +58,18 @@ def plan_sidecar(file: Opened, request: Request, kept: Correction, leads: bool) 
     how = "was changed" if old and request.in_place else "was written"
     note = "; ".join(filter(None, (done.note, f"the sidecar {Path(target.path or '').name} {how}")))
     return Change(replace(done, method=Method.TAG, note=note), (*copy, target))
+
+
+def _otherwise(beside: Path, said: ExifOrientation) -> str:
+    return f"its sidecar {beside.name} shows it otherwise already (orientation {said})"
+
+
+def _of_another(goal: str, shown: ExifOrientation) -> Iterator[Target]:
+    """A sidecar of what was at the target before, if it would show the new picture otherwise: mended, where allowed."""
+    there = sidecar.existing(goal)
+    if there is not None and sidecar.read(there) not in (None, shown):
+        with reading(str(there)):
+            yield Target(str(there), None, data=sidecar.written(there.read_bytes(), shown))
 
 
 def _target(goal: str, request: Request, old: Opened | None, data: bytes) -> Target:
