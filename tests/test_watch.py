@@ -28,7 +28,7 @@ SOON = "from upright.cli import main, watch; watch.EVERY_S = 0.1; watch.AGAIN_AF
 
 @contextlib.contextmanager
 def watching(
-    folder: Path, out: Path, *more: str, start: tuple[str, ...] = tuple(WATCH), settle_s: float = 1.5
+    folder: Path | str, out: Path, *more: str, start: tuple[str, ...] = tuple(WATCH), settle_s: float = 1.5
 ) -> Iterator[subprocess.Popen[str]]:
     environment = os.environ | {"XDG_STATE_HOME": str(out.parent / "state")}
     command = [*start, str(folder), "-o", str(out), "--settle-s", str(settle_s), *more]
@@ -42,7 +42,7 @@ def watching(
             process.kill()
 
 
-def watching_closely(folder: Path, out: Path, *more: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+def watching_closely(folder: Path | str, out: Path, *more: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
     return watching(folder, out, *more, start=(sys.executable, "-c", SOON, "watch"), settle_s=0.3)
 
 
@@ -101,6 +101,16 @@ def test_a_scanner_s_folder(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert "1 already upright" in process.communicate(timeout=60)[1]
     assert {path.name: path.stat().st_ctime_ns for path in out.iterdir() if path.name in written} == written
+
+
+@pytest.mark.parametrize("name", ["./in", "in//", "in/../in", "."])
+def test_a_folder_is_watched_however_it_is_written(
+    name: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder if name == "." else tmp_path)
+    with watching_closely(name, tmp_path / "out") as process:
+        wait_for(tmp_path / "out" / "page.jpg", process)
+        assert ended(process)[0] == 0
 
 
 def test_wrong_use_is_refused(tmp_path: Path) -> None:

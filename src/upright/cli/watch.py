@@ -67,7 +67,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], form: str, **op
         writer = OwnWriter(overwrite=options["overwrite"], keep_times=not options["new_times"], record=record)
         corrector = corrector_of(options, str(output), writer=writer)
         click.echo(f"watching {folder}; press Ctrl-C to end", err=True)
-        looks = _Looks(folder, options["settle_s"])
+        looks = _Looks(sources[0], options["settle_s"])
         while not stop.is_set():
             ready = looks.take()
             items = find_items(sources, wanted=ready.__contains__, exclude=options["exclude"], output=str(output))
@@ -123,7 +123,8 @@ class _Count:
 class _Looks:
     """Which files below a folder rest, and which of them were taken already."""
 
-    folder: Path
+    #: As the user wrote it: `find_items` names its files so.
+    folder: str
     settle_s: float
     #: What each file is, and since when by this process's clock: times of files may be in the future.
     _since: dict[str, tuple[Facts, float]] = field(default_factory=dict)
