@@ -47,8 +47,9 @@ def test_logits_are_those_of_onnx_runtime(name: str, gap: float, wanted: np.ndar
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of os.fork beside threads
-@pytest.mark.parametrize("name", ["onnx:cpu", "openvino", "batched"])
+@pytest.mark.parametrize("name", ["onnx:cpu", "openvino", "torch", "batched"])
 def test_a_forked_process_gets_an_engine_of_its_own(name: str, wanted: np.ndarray) -> None:  # type: ignore[type-arg]
+    """So does one that is forked from that; one that closes it unused ends."""
     engine: Engine = open_engine(MODEL, "onnx:cpu" if name == "batched" else name, threads=2)
     if name == "batched":
         engine.batch_size = 2
@@ -57,13 +58,21 @@ def test_a_forked_process_gets_an_engine_of_its_own(name: str, wanted: np.ndarra
     read, write = os.pipe()
     if (child := os.fork()) == 0:
         signal.alarm(60)  # rather than wait for ever
+        if (grandchild := os.fork()) == 0:
+            signal.alarm(60)
+            engine.close()
+            os._exit(0)
         os.write(write, engine.infer(PIXELS).tobytes())
-        os._exit(0)
+        if (other := os.fork()) == 0:
+            signal.alarm(60)
+            os.write(write, engine.infer(PIXELS).tobytes())
+            os._exit(0)
+        os._exit(os.waitpid(grandchild, 0)[1] or os.waitpid(other, 0)[1])
     os.close(write)
     with os.fdopen(read, "rb") as pipe:
-        found = np.frombuffer(pipe.read(), np.float32).reshape(5, 4)
+        found = np.frombuffer(pipe.read(), np.float32).reshape(2, 5, 4)
     assert os.waitpid(child, 0)[1] == 0
-    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    np.testing.assert_allclose(found, [wanted, wanted], atol=1e-4)
     np.testing.assert_allclose(engine.infer(PIXELS), wanted, atol=1e-4)
 
 

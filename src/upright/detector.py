@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import drive
+from . import drive, forks
 from .decide import DEFAULT_EFFORT, efforts, is_enough, ladder_of
 from .engines import Engine, open_engine
 from .engines.batcher import Batcher
@@ -252,6 +252,15 @@ def _checked(effort: int) -> int:
 
 _shared: dict[str, Detector] = {}
 _shared_lock = threading.Lock()
+
+
+def _begin_anew() -> None:
+    """In a forked process: nobody has the lock."""
+    global _shared_lock
+    _shared_lock = threading.Lock()
+
+
+forks.in_child(_begin_anew)
 
 
 def detect(source: Source, **options: Any) -> Orientation:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from . import forks
 from .errors import UsageError
 
 #: Where control groups are mounted, and which of them this process is in.
@@ -57,12 +59,34 @@ def vips_threads() -> int:
 
 
 def libvips() -> Any:
-    """pyvips, without libvips' cache: that keeps the last hundred results, each of which may be a whole picture."""
+    """pyvips, without libvips' cache: that keeps the last hundred results, each of which may be a whole picture.
+
+    Raises `UsageError` in a forked process that has none.
+    """
+    if lacks_libvips():
+        cause = "libvips cannot go on in a process that was forked from one that used it"
+        raise UsageError(cause, remedy='start processes by multiprocessing.get_context("spawn") or "forkserver"')
     import pyvips
 
     pyvips.cache_set_max(0)
     pyvips.concurrency_set(vips_threads())
     return pyvips
+
+
+def lacks_libvips() -> bool:
+    """Whether this process was forked from one that had loaded libvips, whose threads it would wait for."""
+    return _lacks_libvips
+
+
+_lacks_libvips = False
+
+
+def _begin_anew() -> None:
+    global _lacks_libvips
+    _lacks_libvips = "pyvips" in sys.modules
+
+
+forks.in_child(_begin_anew)
 
 
 def cache_folder() -> Path:

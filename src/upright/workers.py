@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from . import forks
 from .errors import BrokenPicture
 from .limits import Limits
 from .machine import processors
@@ -129,16 +130,21 @@ class Worker:
 
 _idle: list[Worker] = []
 _lock = threading.Lock()
-_owner = os.getpid()
+
+
+def _begin_anew() -> None:
+    """In a forked process: those that there are are its parent's."""
+    global _lock
+    _lock = threading.Lock()
+    _idle.clear()
+
+
+forks.in_child(_begin_anew)
 
 
 def take() -> Worker:
     """A process for as long as it is wanted; `give` it back."""
-    global _owner
     with _lock:
-        if _owner != os.getpid():  # after a fork they are the parent's
-            _idle.clear()
-            _owner = os.getpid()
         while _idle:
             worker = _idle.pop()
             if worker.alive:
@@ -151,7 +157,7 @@ def take() -> Worker:
 def give(worker: Worker) -> None:
     """A process is no longer wanted."""
     with _lock:
-        room = len(_idle) < processors() and _owner == os.getpid()
+        room = len(_idle) < processors()
         if room and worker.alive and worker.calls < _MOST_CALLS:
             _idle.append(worker)
             return
@@ -171,7 +177,7 @@ def call(place: str, *args: Any, limits: Limits) -> Any:
 def close() -> None:
     """End those that nobody uses."""
     with _lock:
-        while _idle and _owner == os.getpid():
+        while _idle:
             _idle.pop().close()
 
 

@@ -7,16 +7,15 @@ delay, and a loaded one fills its batches by itself, because views gather while 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from .. import forks
 from ..errors import EngineError, Overloaded, TooLarge, UprightError, UsageError
 from . import Engine
 
@@ -83,11 +82,11 @@ class Batcher:
         self._closed = False
         self._view_s = 0.01
         self._workers = workers
-        self.begin()
-        _there.add(self)
+        self.begin_anew()
+        forks.watch(self)
 
-    def begin(self) -> None:
-        """With nothing that waits, and no thread yet: those of a process do not live on in one that is forked."""
+    def begin_anew(self) -> None:
+        """With nothing that waits, and no thread yet."""
         self._queue: deque[_Asked] = deque()
         self._changed = threading.Condition()
         #: What waits.
@@ -229,18 +228,6 @@ class Batcher:
         self.views += views
         self.bytes += views * (asked.pixels.nbytes // len(asked.pixels))
         self._on_queue(self.views)
-
-
-_there: weakref.WeakSet[Batcher] = weakref.WeakSet()
-
-
-def _forked() -> None:
-    for batcher in _there:
-        batcher.begin()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_forked)
 
 
 def infer(engine: Engine, pixels: Pixels) -> Logits:

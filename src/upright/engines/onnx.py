@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from .. import forks
 from ..errors import EngineError, ModelError
 from ..extras import gpu_line, need
 from ..machine import cache_folder
@@ -55,6 +56,8 @@ class OnnxEngine:
         self._model, self._threads, self._session = model, threads, cast(Any, None)
         self._providers = [(p, _provider_options(p)) for p in PROVIDERS[wanted] if p in there]
         self._open()
+        self._opening = threading.Lock()
+        forks.watch(self)
         self._input = _only_input(self._session, self._path, model.input_size_px, outputs)
         on_gpu = self._session.get_providers()[0] != PROVIDERS["cpu"][0]
         if wanted not in ("int8", "cpu") and not on_gpu:
@@ -66,10 +69,10 @@ class OnnxEngine:
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the model's order for views ``[n, S, S, 3]``."""
-        if self._process != os.getpid():
-            # The threads of a session do not live on in a forked process: to call or to free it would wait for ever.
-            self._inherited = self._session
-            self._open()
+        if self._forked:
+            with self._opening:
+                if self._forked:
+                    self._open()
         logits: NDArray[np.float32] = self._session.run(None, {self._input: pixels})[0]
         return logits
 
@@ -79,7 +82,14 @@ class OnnxEngine:
 
     def close(self) -> None:
         """Free the session's memory."""
-        self._session = None
+        self._session, self._forked = None, False
+
+    def begin_anew(self) -> None:
+        """Open it again at the next call, in a process of its own."""
+        if self._session is not None:
+            forks.never_freed(self._session)
+            self._session, self._forked = None, True
+        self._opening = threading.Lock()
 
     def _open(self) -> None:
         ort = need("onnxruntime", "")
@@ -98,7 +108,7 @@ class OnnxEngine:
                 source=self._path,
                 remedy="export the model again, or install a newer onnxruntime",
             ) from error
-        self._process = os.getpid()
+        self._forked = False
 
 
 def _provider_options(provider: str) -> dict[str, str]:

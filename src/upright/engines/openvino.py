@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING, Any
 
+from .. import forks
 from ..errors import ModelError
 from ..extras import need
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class OpenvinoEngine:
-    """Runs ``model.onnx`` in OpenVINO; a compiled model serves all threads, each with its own request.
+    """Runs ``model.onnx`` in OpenVINO; a compiled model serves all threads, each call with a request of its own.
 
     ``precision``: ``fp32``; ``bf16``, which is fast where the processor has AMX or AVX512-BF16; ``int8``, which reads
     ``model-int8.onnx`` of the model folder.
@@ -32,6 +32,7 @@ class OpenvinoEngine:
         self._hint = "bf16" if precision == "bf16" else "f32"
         self._threads, self._opening = threads, threading.Lock()
         self._open()
+        forks.watch(self)
         self.device = f"CPU, {threads} thread{'s' if threads > 1 else ''}, {precision}"
 
     def _open(self) -> None:
@@ -51,25 +52,34 @@ class OpenvinoEngine:
             raise ModelError(
                 f"OpenVINO {ov.__version__} cannot load it: {error}", source=self._path, remedy="use --engine onnx"
             ) from error
-        self._local = threading.local()
-        self._process = os.getpid()
+        #: Requests that no call uses.
+        self._requests: list[Any] = []
+        self._forked = False
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the model's order for views ``[n, S, S, 3]``."""
         import numpy as np
 
-        if self._process != os.getpid():
+        if self._forked:
             with self._opening:
-                if self._process != os.getpid():
-                    # Its threads do not live on in a forked process: to call or to free it would wait for ever.
-                    self._inherited = self._compiled, self._local
+                if self._forked:
                     self._open()
-        if not hasattr(self._local, "request"):
-            self._local.request = self._compiled.create_infer_request()
-        answer = self._local.request.infer([np.ascontiguousarray(pixels)])
-        logits: NDArray[np.float32] = answer[self._compiled.output(0)].copy()
+        compiled, requests = self._compiled, self._requests
+        try:
+            request = requests.pop()
+        except IndexError:
+            request = compiled.create_infer_request()
+        logits: NDArray[np.float32] = request.infer([np.ascontiguousarray(pixels)])[compiled.output(0)].copy()
+        requests.append(request)
         return logits
 
     def close(self) -> None:
         """Free the compiled model."""
-        self._compiled, self._local = None, threading.local()
+        self._compiled, self._requests, self._forked = None, [], False
+
+    def begin_anew(self) -> None:
+        """Compile it again at the next call, in a process of its own."""
+        if self._compiled is not None:
+            forks.never_freed((self._compiled, self._requests))
+            self._compiled, self._forked = None, True
+        self._opening = threading.Lock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from .. import forks
 from ..errors import EngineError
 from ..extras import need
 
@@ -49,6 +50,7 @@ class TorchEngine:
         #: By batch size: the captured graph, its input and its output, which all threads share under the lock.
         self._captured: dict[int, tuple[Any, Any, Any]] = {}
         self._lock = threading.Lock()
+        forks.watch(self)
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the model's order for views ``[n, S, S, 3]``."""
@@ -63,6 +65,12 @@ class TorchEngine:
         self._net, self._captured = None, {}
         if self._cuda:
             self._torch.cuda.empty_cache()
+
+    def begin_anew(self) -> None:
+        """With one thread from now on: OpenMP waits for those that a forked process does not have."""
+        self._lock = threading.Lock()
+        if not self._cuda:
+            self._torch.set_num_threads(1)
 
     def _infer_cpu(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         import numpy as np

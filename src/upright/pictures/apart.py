@@ -1,6 +1,7 @@
 """Pictures decoded in a process of their own, because they may take long: it can be killed, and yields to others.
 
-Which these are follows from their format and size (`upright.formats.cost`); all others are decoded here.
+Which these are follows from their format and size (`upright.formats.cost`); all others are decoded here, unless a
+process was forked from one that used libvips.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import workers
 from ..formats import FORMATS
 from ..formats.cost import has_to_be_apart
+from ..machine import lacks_libvips
 from .opening import opened_here
 from .picture import Box, Picture
 from .source import OpenSource, open_source
@@ -34,7 +36,7 @@ def opened(source: OpenSource) -> Picture:
     row = FORMATS[source.format]
     if not workers.THERE:
         return opened_here(source)
-    if row.apart:
+    if row.apart or lacks_libvips():
         return ApartPicture(source)
     picture = opened_here(source)
     frames = source.page + 1 if row.holds == "frames" else 1
