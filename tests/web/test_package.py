@@ -67,6 +67,50 @@ def test_package_in_a_browser(visit: Callable[..., Visit], plain_site: str, pack
     assert found[0]["confidence"] == pytest.approx(wanted.confidence, abs=0.02)
 
 
+def test_package_in_a_browser_says_why_it_refuses(
+    visit: Callable[..., Visit], plain_site: str, package_dist: Path
+) -> None:
+    opened = visit(f"{plain_site}package-test", ready=False)
+    found = opened.page.evaluate(
+        """async ([model, head]) => {
+            const { Detector } = window.upright;
+            const detector = await Detector.open({ model });
+            const closed = await createImageBitmap(new ImageData(4, 4));
+            closed.close();
+            const gone = new ImageData(4, 4);
+            structuredClone(gone.data.buffer, { transfer: [gone.data.buffer] });
+            const huge = Uint8Array.from(atob(head), character => character.charCodeAt(0));
+            const sources = {
+                none: new File([], 'none.jpg'), text: new File(['text'], 'text.jpg'), closed, gone, nothing: null,
+                huge: new File([huge], 'huge.gif'),
+            };
+            const errors = {};
+            for (const [name, source] of Object.entries(sources)) {
+                const refused = ({ name, message, size }) => [name, message, size ?? null];
+                errors[name] = await detector.detect(source).then(() => ['answered'], refused);
+            }
+            await detector.close();
+            errors.afterwards = await detector.openHeads().then(() => ['opened'], ({ name }) => [name]);
+            return errors;
+        }""",
+        [f"{plain_site}model/", base64.b64encode(b"GIF89a\x30\x75\x20\x4e").decode()],
+    )
+    assert found == {
+        "none": ["UnreadablePicture", "none.jpg: not a picture that this browser reads", None],
+        "text": ["UnreadablePicture", "text.jpg: not a picture that this browser reads", None],
+        "closed": ["TypeError", found["closed"][1], None],
+        "gone": ["RangeError", "4 x 4 pixels of red, green, blue and alpha are not 0 bytes", None],
+        "nothing": ["TypeError", found["nothing"][1], None],
+        "huge": [
+            "UnreadablePicture",
+            "huge.gif: 30000 x 20000 pixels are more than this browser decodes",
+            [30000, 20000],
+        ],
+        "afterwards": ["DetectorClosed"],
+    }
+    assert "not ImageBitmap" in found["closed"][1] and "not null" in found["nothing"][1]
+
+
 def test_the_built_page_is_of_these_sources() -> None:
     digest = hashlib.sha256()
     for source in _SOURCES:

@@ -5,7 +5,7 @@ import { squashedPicture, type DecodedPicture } from "../package/src/pixels.js";
 import { tiltOf } from "../package/src/tilt.js";
 import { compose, partsOf, type Way } from "../package/src/turns.js";
 import { fetchKept, forgetKept } from "./kept.js";
-import { once } from "./once.js";
+import { once } from "../package/src/once.js";
 import { openPage, type Wasm } from "./open.js";
 import { Unreadable } from "./page.js";
 import { saved } from "./save.js";

@@ -1,6 +1,7 @@
 /** Tells which way up pictures belong, by any model folder. */
 import { climb, PROMISES, type Orientation, type Promised } from "./decide.js";
 import { Engine, type WasmOptions } from "./engine.js";
+import { DetectorClosed } from "./errors.js";
 import { Heads, isOf, mirroring, told, turnsOf, type Infer, type InMirror, type Seen } from "./heads.js";
 import { loadHeads, loadModel, type Fetch, type Model } from "./model.js";
 import { openPicture, squashedPicture, squashedPixels, type ImageDataLike, type Picture } from "./pixels.js";
@@ -24,6 +25,8 @@ export interface DetectOptions extends Partial<Seen> {
   tilt?: boolean;
   /** Whether it also says if the picture is mirrored: two decisions, and two looks at each window. */
   mirror?: boolean;
+  /** Gives the call up, before it begins or between two looks; it then fails with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /** An answer, and what was seen for it. */
@@ -52,8 +55,12 @@ export class Detector {
     });
   }
 
-  /** Load the model's second network now, not when `mirror` is first asked for. Throws where it has none. */
+  /** Load the model's second network now, not when `mirror` is first asked for. Throws where it has none, and `DetectorClosed`. */
   openHeads(): Promise<Heads> {
+    return this.closed ? Promise.reject(new DetectorClosed()) : this.loadedHeads();
+  }
+
+  private loadedHeads(): Promise<Heads> {
     this.heads ??= this.loadHeads().catch((error: unknown) => {
       this.heads = undefined;
       throw error;
@@ -61,10 +68,12 @@ export class Detector {
     return this.heads;
   }
 
-  /** Which way up a picture belongs: a file, or pixels. Throws TypeError or RangeError for what is neither. */
+  /**
+   * Which way up a picture belongs: a file, or pixels. Throws TypeError or RangeError for what is neither,
+   * `UnreadablePicture` for a file that cannot be decoded, `DetectorClosed` after `close`.
+   */
   detect(source: Blob | ImageDataLike, options: DetectOptions = {}): Promise<Orientation> {
-    return this.queued(async () => {
-      checkOptions(options);
+    return this.queued(options, async () => {
       if (isPixels(source)) {
         return (await this.decide(source, (...size) => squashedPixels(source, ...size), options))[0];
       }
@@ -85,7 +94,10 @@ export class Detector {
 
   /** The same for a decoded picture; gives what was seen, too, from which `climb` can answer for another promise. */
   detectPicture(picture: Picture, options: DetectOptions = {}): Promise<Decided> {
-    return this.queued(() => this.decidePicture(picture, options));
+    return this.queued(options, async () => {
+      checkPicture(picture);
+      return this.decidePicture(picture, options);
+    });
   }
 
   /** Free the memory, once the calls that were made before are answered. */
@@ -97,9 +109,13 @@ export class Detector {
     return this.closed;
   }
 
-  private queued<Answer>(run: () => Promise<Answer>): Promise<Answer> {
-    if (this.closed) return Promise.reject(new Error("this Detector is closed; open another"));
-    const answer = this.last.then(run);
+  private queued<Answer>(options: DetectOptions, run: () => Promise<Answer>): Promise<Answer> {
+    if (this.closed) return Promise.reject(new DetectorClosed());
+    const answer = this.last.then(() => {
+      checkOptions(options);
+      options.signal?.throwIfAborted();
+      return run();
+    });
     this.last = answer.catch(() => undefined);
     return answer;
   }
@@ -112,15 +128,19 @@ export class Detector {
     const { promise = "balanced", tilt = false, mirror = false, looks: before = [], inMirror } = options;
     const kept = once(squash);
     const views = once((step: string) => STEPS[step]!.views(shape, kept, this.model.input_size_px));
-    const infer: Infer = (pixels) => this.engine.infer(pixels);
+    const goOn = () => options.signal?.throwIfAborted();
+    const infer: Infer = (pixels) => {
+      goOn();
+      return this.engine.infer(pixels);
+    };
     const [plain, looks] = await this.climbed(views, before, promise, infer);
     const result = (answer: Orientation, seen = inMirror): Decided => [tilt ? tilted(answer, shape, kept) : answer, looks, seen];
     if (!mirror) return result(plain);
-    const heads = await this.openHeads();
+    const heads = await this.loadedHeads();
     const [image, mirrorLooks] = await this.climbed(views, inMirror?.looks ?? [], promise, mirroring(infer));
     const turns = turnsOf(plain, image);
     const known = inMirror && isOf(inMirror.reading, turns) ? inMirror.reading : undefined;
-    const reading = known ?? (await heads.read(views, turns));
+    const reading = known ?? (await heads.read(views, turns, goOn));
     return result(told(plain, image, reading), { looks: mirrorLooks, reading });
   }
 
@@ -166,10 +186,18 @@ export function checkNames(of: string, options: object, known: readonly string[]
 }
 
 function checkOptions(options: DetectOptions): void {
-  checkNames("detect", options, ["promise", "tilt", "mirror"], ["looks", "inMirror"]);
-  const { promise } = options;
+  checkNames("detect", options, ["promise", "tilt", "mirror", "signal"], ["looks", "inMirror"]);
+  const { promise, signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError(`signal is an AbortSignal, not ${nameOf(signal)}`);
   if (promise === undefined || PROMISES.includes(promise)) return;
   throw new RangeError(`no promise is called ${String(promise)}; choose one of ${PROMISES.join(", ")}`);
+}
+
+function checkPicture(picture: Picture): void {
+  if (typeof picture?.pixels?.strip !== "function") throw new TypeError(`detectPicture takes a decoded Picture, not ${nameOf(picture)}`);
+  const { width, height } = picture;
+  if (width > 0 && height > 0) return;
+  throw new RangeError(`a picture of ${width} x ${height} pixels shows nothing; one whose pixels were closed has none left`);
 }
 
 function isPixels(source: unknown): source is ImageDataLike {

@@ -12,7 +12,7 @@ const JPEG_XMP = "http://ns.adobe.com/xap/1.0/\0";
 const PNG_XMP = "XML:com.adobe.xmp\0";
 const XMP_VALUE = /tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]/;
 
-interface Span {
+export interface Span {
   start: number;
   end: number;
 }
@@ -208,7 +208,7 @@ function findInJpeg(bytes: Uint8Array): Blocks {
 }
 
 /** Marker segments between SOI and the first SOS; ends quietly where the file does. */
-function* segments(bytes: Uint8Array): Generator<Span & { marker: number; body: number }> {
+export function* segments(bytes: Uint8Array): Generator<Span & { marker: number; body: number }> {
   let at = 2;
   while (at + 4 <= bytes.length) {
     const marker = bytes[at + 1]!;

@@ -42,8 +42,8 @@ export class Heads {
     private readonly engine: Engine,
   ) {}
 
-  /** Read both images, turned each of these ways, in the views of a picture's steps. */
-  async read(views: (step: string) => View[], turns: readonly Turn[]): Promise<Reading> {
+  /** Read both images, turned each of these ways, in the views of a picture's steps; `goOn` throws where it is to stop. */
+  async read(views: (step: string) => View[], turns: readonly Turn[], goOn: () => void): Promise<Reading> {
     const close = views("close");
     // Nobody can read the whole of a page in one view.
     const shown = close.length ? close : [...views("glance"), ...views("quarters")];
@@ -53,6 +53,7 @@ export class Heads {
     for (const turn of turns) {
       let sum = 0;
       for (const view of seen) {
+        goOn();
         const asItIs = turnPixels(view, turn);
         sum += (await this.reads(turnPixels(asItIs, 0, true))) - (await this.reads(asItIs));
       }

@@ -1,8 +1,10 @@
 import { fromBase64, unzipped } from "./bytes.js";
 import type { Orientation } from "./decide.js";
 import { checkNames, Detector as AnyDetector, type DetectOptions, type DetectorOptions as AnyOptions } from "./detector.js";
+import { once } from "./once.js";
 import type { ImageDataLike } from "./pixels.js";
 
+export { DetectorClosed, UnreadablePicture } from "./errors.js";
 export { DamagedMetadata, patchExifOrientation, readExifOrientation } from "./exif.js";
 export type { ExifOrientation, Turn } from "./turns.js";
 export type { DetectOptions } from "./detector.js";
@@ -30,16 +32,11 @@ export class Detector extends AnyDetector {
   }
 }
 
-let shared: Promise<Detector> | undefined;
+const opened = once(() => Detector.open());
 
 /** Which way up a picture belongs, by the model of this package, which is loaded at the first call and kept. */
 export async function detect(source: Blob | ImageDataLike, options: DetectOptions = {}): Promise<Orientation> {
-  shared ??= Detector.open();
-  const opened = shared;
-  opened.catch(() => {
-    if (shared === opened) shared = undefined;
-  });
-  return (await opened).detect(source, options);
+  return (await opened()).detect(source, options);
 }
 
 /*

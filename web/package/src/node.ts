@@ -4,8 +4,10 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { formatOf } from "./bytes.js";
 import type { Orientation } from "./decide.js";
 import { nameOf, type DetectOptions } from "./detector.js";
+import { UnreadablePicture } from "./errors.js";
 import { readExifOrientation } from "./exif.js";
 import { Detector as PackagedDetector, type DetectorOptions } from "./index.js";
+import { once } from "./once.js";
 import { over, pictureOf, type ImageDataLike, type Picture, type Pixels } from "./pixels.js";
 import type { ExifOrientation } from "./turns.js";
 
@@ -41,7 +43,7 @@ export class Detector extends PackagedDetector {
       const exif = format === "other" ? (orientation as ExifOrientation) : readExifOrientation(bytes);
       return pictureOf(new RawPixels({ data, width: info.width, height: info.height }), format, exif);
     } catch (cause) {
-      throw new Error(`${name}not a picture that sharp reads: ${(cause as Error).message}`, { cause });
+      throw new UnreadablePicture(`${name}not a picture that sharp reads: ${(cause as Error).message}`, undefined, { cause });
     }
   }
 }
@@ -82,10 +84,9 @@ async function bytesOf(source: unknown): Promise<Uint8Array> {
   throw new TypeError(`detect takes ${known}, not ${nameOf(source)}`);
 }
 
-let shared: Promise<Detector> | undefined;
+const opened = once(() => Detector.open());
 
 /** Which way up a picture belongs, by the model of this package, which is loaded at the first call and kept. */
 export async function detect(source: Source, options: DetectOptions = {}): Promise<Orientation> {
-  shared ??= Detector.open();
-  return (await shared).detect(source, options);
+  return (await opened()).detect(source, options);
 }

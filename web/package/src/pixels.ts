@@ -1,5 +1,7 @@
 import { formatOf, type Format } from "./bytes.js";
+import { UnreadablePicture } from "./errors.js";
 import { patchExifOrientation, readExifOrientation } from "./exif.js";
+import { CANVAS_PX, fitsCanvas, inWords, isTooLarge, sizeOf, type Size } from "./sizes.js";
 import { LANCZOS, resize, type Rgb } from "./resize.js";
 import { partsOf, turnPixels, type ExifOrientation } from "./turns.js";
 
@@ -34,9 +36,6 @@ export interface Picture {
 export interface DecodedPicture extends Picture {
   pixels: BitmapPixels;
 }
-
-/** The longest side of a canvas that every browser has; one that is too large stays blank, without an error. */
-const CANVAS_PX = 16_384;
 
 export class BitmapPixels implements Pixels {
   readonly width: number;
@@ -89,16 +88,25 @@ const STRIP_PIXELS = 1 << 20;
 /** A picture whose bands vary by less shows nothing on its ground; the same as in upright's `colour.py`. */
 const FLAT_RANGE = 10;
 
-/** Decode a picture; close its `pixels` afterwards. Throws where the browser cannot. */
+/** Decode a picture; close its `pixels` afterwards. Throws `UnreadablePicture` where the browser cannot. */
 export async function openPicture(blob: Blob): Promise<DecodedPicture> {
   const bytes = new Uint8Array(await blob.arrayBuffer());
   const format = formatOf(bytes);
+  const size = sizeOf(bytes);
+  if (size && isTooLarge(size)) throw unreadable(blob, size);
   const exif = readExifOrientation(bytes);
   // Browsers turn while they decode and do not agree on how to ask for stored pixels. Those are wanted, because
   // libjpeg shrinks them in blocks that are counted from the stored corner; so the tag is taken away beforehand.
   const stored = exif === 1 ? blob : new Blob([patchExifOrientation(bytes, 1)], { type: blob.type });
-  const bitmap = await createImageBitmap(stored);
+  const bitmap = await createImageBitmap(stored).catch((cause: unknown) => {
+    throw unreadable(blob, size && !fitsCanvas(size) ? size : undefined, cause);
+  });
   return pictureOf(new BitmapPixels(bitmap), format, exif);
+}
+
+function unreadable(blob: Blob, size: Size | undefined, cause?: unknown): UnreadablePicture {
+  const what = size ? `${inWords(size)} pixels are more than this browser decodes` : "not a picture that this browser reads";
+  return new UnreadablePicture(`${blob instanceof File ? `${blob.name}: ` : ""}${what}`, size, { cause });
 }
 
 /** The whole picture as shown, squashed to this size. */

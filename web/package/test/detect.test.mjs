@@ -8,6 +8,7 @@ import { DamagedMetadata, patchExifOrientation, readExifOrientation } from "../d
 import { judge } from "../dist/heads.js";
 import * as inNode from "../dist/node.js";
 import { pictureOf, squashedPicture } from "../dist/pixels.js";
+import { sizeOf } from "../dist/sizes.js";
 
 // A model of a kilobyte that turns the bright side up, and reads what is brighter on the left: tests/web/tiny_model.py.
 const tiny = new URL("../../../tests/web/tiny_model/", import.meta.url);
@@ -181,7 +182,7 @@ test("a path, an address as text and as URL are the same file", async () => {
 test("what detect and open do not take is a TypeError that says so", async () => {
   const detector = await inNode.Detector.open({ model: tiny });
   const refused = [
-    [() => detector.detect(demo, null), /the options of detect are an object with promise, tilt, mirror, not null/],
+    [() => detector.detect(demo, null), /the options of detect are an object with promise, tilt, mirror, signal, not null/],
     [() => detector.detect(demo, { promis: 1 }), /detect has no option promis; it has promise, tilt, mirror/],
     [() => detector.detect(null), /detect takes a path.*, not null/],
     [() => detector.detect("https://example.org/a.jpg"), /must be of scheme file/],
@@ -293,4 +294,77 @@ test("means of blocks over 256 pixels long are those of all their pixels", () =>
   const picture = pictureOf({ width, height, strip, close() {} }, "PNG", 1);
   const { data: found } = squashedPicture(picture, 32, 2); // 312 pixels to a block
   assert.deepEqual([...found], Array(32 * 2).fill([255, 7, 254]).flat());
+});
+
+test("what is closed refuses every call, and closing twice is closing once", async () => {
+  const detector = await Detector.open({ model: tiny });
+  const waiting = detector.detect(sky(90), { mirror: true });
+  const closing = detector.close();
+  assert.equal(detector.close(), closing);
+  assert.equal((await waiting).turn, 90, "calls from before are answered");
+  await closing;
+  const picture = { format: "other", exif: 1, width: 50, height: 40, pixels: { strip: () => sky(0) } };
+  for (const call of [() => detector.detect(sky(0)), () => detector.openHeads(), () => detector.detectPicture(picture)]) {
+    await assert.rejects(call, { name: "DetectorClosed", message: "this Detector is closed; open another" });
+  }
+  assert.equal(new inNode.DetectorClosed().name, "DetectorClosed");
+});
+
+test("a signal gives up what waits and what goes on, and nothing else", async () => {
+  const detector = await Detector.open({ model: tiny });
+  const given = new Error("enough");
+  const [before, between] = [new AbortController(), new AbortController()];
+  before.abort(given);
+  const grey = { format: "other", exif: 1, width: 50, height: 40 };
+  const strip = () => {
+    between.abort(given);
+    return sky(90);
+  };
+  const calls = [
+    detector.detect(sky(0), { signal: before.signal }),
+    detector.detectPicture({ ...grey, pixels: { width: 50, height: 40, strip } }, { signal: between.signal, mirror: true }),
+  ];
+  const after = detector.detect(sky(180), { signal: new AbortController().signal });
+  for (const call of calls) await assert.rejects(call, given);
+  assert.equal((await after).turn, 180);
+  await assert.rejects(detector.detect(sky(0), { signal: {} }), /^TypeError: signal is an AbortSignal, not Object$/);
+  await detector.close();
+});
+
+test("what is no picture is refused with its reason", async () => {
+  const detector = await inNode.Detector.open({ model: tiny });
+  const detached = new ArrayBuffer(800);
+  structuredClone(detached, { transfer: [detached] });
+  const shown = sky(0);
+  const gone = { ...shown, data: new Uint8ClampedArray(shown.data) };
+  structuredClone(gone.data.buffer, { transfer: [gone.data.buffer] });
+  const refused = [
+    [null, "TypeError", /not null/],
+    [detached, "TypeError", /detached/],
+    [gone, "RangeError", /50 x 40 pixels .* are not 0 bytes/],
+    [{ data: new Uint8Array(4), width: 1e9, height: 1e9 }, "RangeError", /are not 4 bytes/],
+    [new Blob([]), "UnreadablePicture", /is empty/],
+    [new File(["text"], "a.jpg"), "UnreadablePicture", /not a picture that sharp reads/],
+  ];
+  for (const [source, name, message] of refused) await assert.rejects(detector.detect(source), { name, message });
+  await assert.rejects(detector.detect(shown, null), { name: "TypeError", message: /options of detect/ });
+  await assert.rejects(detector.detectPicture(null), { name: "TypeError", message: /a decoded Picture, not null/ });
+  const none = { format: "other", exif: 1, width: 0, height: 0, pixels: { strip: () => shown } };
+  await assert.rejects(detector.detectPicture(none), { name: "RangeError", message: /0 x 0 pixels/ });
+  await detector.close();
+});
+
+test("the size of a picture is read from its header", () => {
+  const demo = new URL("../../../testdata/demo/", import.meta.url);
+  const bytes = (part) => (typeof part === "string" ? [...Buffer.from(part, "latin1")] : part);
+  const of = (...parts) => sizeOf(Uint8Array.from(parts.flatMap(bytes)));
+  assert.deepEqual(sizeOf(readFileSync(new URL("astronaut.jpg", demo))), [512, 512]);
+  assert.deepEqual(sizeOf(readFileSync(new URL("receipt.png", demo))), [520, 1100]);
+  assert.deepEqual(of("GIF89a", 64, 156, 144, 1), [40_000, 400]);
+  assert.deepEqual(of("BM", Array(12).fill(0), 40, 0, 0, 0, 32, 78, 0, 0, 104, 197, 255, 255), [20_000, 15_000]);
+  assert.deepEqual(of("RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0", 255, 62, 0, 99, 0, 0), [16_128, 100]);
+  assert.deepEqual(of("\0\0\0\x18ftypavif\0\0\0\0\0\0\0\x14ispe\0\0\0\0\0\0\x75\x30\0\0\x4e\x20"), [30_000, 20_000]);
+  for (const cut of ["\xff\xd8\xff\xe0", "\x89PNG", "GIF8", "BM", "RIFF\0\0\0\0WEBP", "\0\0\0\x18ftypavifispe\0\0\0\0", "text"]) {
+    assert.equal(of(cut), undefined, cut);
+  }
 });

@@ -1,6 +1,6 @@
 /** HEIC by libheif, where the browser itself does not read it: the picture as its own `irot` and `imir` show it. */
 import { BitmapPixels, pictureOf, type DecodedPicture } from "../../package/src/pixels.js";
-import { once } from "../once.js";
+import { once } from "../../package/src/once.js";
 import { fetched, Unreadable } from "../page.js";
 
 interface Decoded {

@@ -3,7 +3,7 @@ import { init, type WrappedPdfiumModule } from "@embedpdf/pdfium";
 import { DamagedMetadata } from "../../package/src/exif.js";
 import { BitmapPixels, pictureOf } from "../../package/src/pixels.js";
 import { then, type Turn } from "../../package/src/turns.js";
-import { once } from "../once.js";
+import { once } from "../../package/src/once.js";
 import { Unreadable, type Page, type Writing } from "../page.js";
 
 /** The same as in upright's `pictures/pdf.py`. */
