@@ -138,7 +138,7 @@ def _belongs(beside: Path, target: Path) -> bool:
             return b"<net " in target.read_bytes()[:1024]
         facts = json.loads(beside.read_bytes())
         return bool(facts["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest())
-    except (OSError, ValueError, TypeError, KeyError):
+    except (KeyError, OSError, RecursionError, TypeError, ValueError):
         return False
 
 

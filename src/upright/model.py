@@ -99,7 +99,7 @@ def load_model(name_or_folder: str | Path | None = None) -> Model:
         found = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in digests}
     except OSError as error:
         raise ModelError(f"no model here: {error.strerror}", source=error.filename, remedy=_REMEDY) from error
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise ModelError(f"model.json is not JSON: {error}", source=folder, remedy=_REMEDY) from error
     for path, digest in found.items():
         if digest != digests[path]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from . import atomic
 from .atomic import lock
-from .errors import JournalError, UsageError, WriteFailed, printable
+from .errors import JournalError, UprightError, UsageError, WriteFailed, printable
 from .extras import need
 from .journal import Intent, Journal, Rows, read_intended, sha256
 from .results import COLUMNS, Group, Outcome, columns
@@ -28,6 +28,8 @@ from .sources import key_hash
 
 #: Every row begins so; a file that does not is never written to.
 _BEGINNING = b'{"source":'
+#: What values that are not those of a row lead to.
+_DAMAGE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 ENDINGS = (".jsonl", ".csv", ".parquet")
 _ROWS_AT_ONCE = 10_000
 
@@ -181,7 +183,7 @@ class ResultsFile:
             os.fsync(self._fd)
         except FileNotFoundError:
             return False
-        except (AttributeError, KeyError, RecursionError, TypeError, ValueError, JournalError) as error:
+        except (*_DAMAGE, RecursionError, UprightError) as error:
             cause = f"what a killed run changed cannot be read ({error})"
             remedy = f"look at what it turned by `upright undo --list`, and remove {printable(place)} to go on without"
             raise JournalError(cause, source=place, remedy=remedy) from None
@@ -214,6 +216,16 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield row
 
 
+def read_outcomes(path: Path) -> Iterator[Outcome]:
+    """The same as outcomes. Raises `UsageError` for a row that is none."""
+    for row in read_rows(path):
+        try:
+            outcome = Outcome.from_dict(row)
+        except (*_DAMAGE, UprightError) as error:
+            raise _damaged(path, error) from error
+        yield outcome
+
+
 def _owed(intent: Intent, rows: Rows) -> Rows:
     """The rows of a picture that a killed run meant to change, by what its file is now; none where it did not."""
     try:
@@ -223,7 +235,7 @@ def _owed(intent: Intent, rows: Rows) -> Rows:
     except OSError:
         now = ""
     if now == intent.after:
-        return rows
+        return [Outcome.from_dict(row).to_dict() for row in rows]
     if now in (intent.before, None):
         return ()
     cause = "a run was killed while it set it right, and it was changed since: whether it was turned is not known"
@@ -246,10 +258,15 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return row if line.endswith(b"\n") and isinstance(row, dict) else None
 
 
+def _damaged(path: Path, error: Exception) -> UsageError:
+    cause = f"a row of the results is damaged ({error!r})"
+    return UsageError(cause, source=path, remedy="remove its line from the results file, and run it again")
+
+
 def _failed(path: Path, error: OSError) -> WriteFailed:
-    remedy = "run the same command again to go on"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        remedy = f"make room, then {remedy}"
+    room = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    mended = "make room" if room else "name another output, or make its folder writable"
+    remedy = f"{mended}, then run the same command again to go on"
     return WriteFailed(f"results cannot be written: {error.strerror}", source=path, remedy=remedy)
 
 
@@ -273,11 +290,8 @@ def write_table(rows: Iterable[dict[str, Any]], path: Path) -> int:
         part.replace(real)
     except OSError as error:
         raise WriteFailed(f"cannot be written: {error.strerror or error}", source=path) from error
-    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
-        cause = f"a row of the results is damaged ({error!r})"
-        raise UsageError(
-            cause, source=path, remedy="remove its line from the results file, and run it again"
-        ) from error
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
     finally:
         part.unlink(missing_ok=True)
     return count

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from ..errors import UsageError, printable
-from ..results import Group, Outcome, Reason
-from ..results_file import ENDINGS, ResultsFile, read_rows, write_table
+from ..results import Group, Reason
+from ..results_file import ENDINGS, ResultsFile, read_outcomes, read_rows, write_table
 from ..run import Tally
 from ..sources import shard_filter
 from .options import CORRECTION_NAMES, correction_options, corrector_of, detector_options, picture_options, refuse
@@ -84,7 +84,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         if output != rows_path:
             write_table(read_rows(rows_path), output)
         if options["report"]:
-            rows = (Outcome.from_dict(row) for row in read_rows(rows_path))
+            rows = read_outcomes(rows_path)
             review = f"upright review {shlex.quote(str(rows_path))}"
             about = About(shlex.join(["upright", *sys.argv[1:]]), review=review)
             write_report(rows, options["report"], about=about, skipped=tally.skipped)

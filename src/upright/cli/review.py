@@ -126,13 +126,13 @@ def _is_results(sources: tuple[str, ...]) -> bool:
 def _outcomes(
     sources: tuple[str, ...], options: dict[str, Any], stop: threading.Event
 ) -> Iterator[tuple[Outcome, Path]]:
-    from ..results_file import read_rows
+    from ..results_file import read_outcomes
     from ..run import work
     from ..sources import Item, find_items
 
     if _is_results(sources):
-        for row in read_rows(Path(sources[0])):
-            yield Outcome.from_dict(row), Path(Path(row["source"]).name)
+        for outcome in read_outcomes(Path(sources[0])):
+            yield outcome, Path(Path(outcome.source).name)
         return
     places: dict[str, Path] = {}
 

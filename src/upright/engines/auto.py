@@ -33,9 +33,9 @@ def measured(model: Model) -> dict[str, Any]:
     path = cache_folder() / "engines.json"
     try:
         kept = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, RecursionError, ValueError):
         kept = {}
-    key = _key(model)
+    kept, key = kept if isinstance(kept, dict) else {}, _key(model)
     if key not in kept:
         kept[key] = _measure(model)
         with contextlib.suppress(OSError):  # an unwritable folder costs a second at each start, no more

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import forks
+from ..atomic import make_folder
 from ..errors import EngineError, ModelError
 from ..extras import gpu_line, need
 from ..machine import cache_folder
@@ -115,7 +116,7 @@ def _provider_options(provider: str) -> dict[str, str]:
     """Float16 and kept engines for TensorRT; for CUDA no more memory than is asked for."""
     if provider.startswith("Tensorrt"):
         folder = cache_folder() / "tensorrt"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         keep = {"trt_engine_cache_path": str(folder), "trt_timing_cache_path": str(folder)}
         return {"trt_fp16_enable": "1", "trt_engine_cache_enable": "1", "trt_timing_cache_enable": "1", **keep}
     return {"arena_extend_strategy": "kSameAsRequested"} if provider.startswith("CUDA") else {}

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..atomic import make_folder
 from ..errors import EngineError, ModelError
 from ..extras import need
 from ..machine import cache_folder
@@ -106,7 +107,7 @@ def build(onnx_path: Path, target: Path, size_px: int, *, fp16: bool = True) -> 
         raise ModelError(
             f"TensorRT {trt.__version__} could not build an engine", source=onnx_path, remedy="--engine onnx"
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     part = target.with_suffix(".part")
     part.write_bytes(plan)
     part.replace(target)

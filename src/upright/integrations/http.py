@@ -86,7 +86,7 @@ class Api:
         content, headers = self.bytes(method, path, body)
         try:
             return (json.loads(content) if content else None), headers
-        except ValueError:
+        except (RecursionError, ValueError):
             url = f"{self._base}{path}"
             raise SourceError(
                 f"this is not {self._program}'s interface", source=url, remedy="check the address"

@@ -79,8 +79,10 @@ def set_right(
     """Turn what lies wrong; what became of each picture that is turned, or fails.
 
     Those that the model is unsure of are saved into the folder ``unsure``, where `upright review` settles them. Raises
-    SourceError if the list of pictures cannot be read.
+    SourceError if the list of pictures cannot be read, WriteFailed where the folder cannot be made.
     """
+    if unsure is not None:
+        atomic.make_folder(unsure)
     for picture in library.pictures():
         try:
             data = library.shown(picture)
@@ -90,7 +92,6 @@ def set_right(
                 yield Said(f"{picture.name}: {library.change(picture, answer.exif, wanted, dry_run)}")
             elif answer.turn is None and unsure is not None:
                 place = atomic.below(unsure, PurePath(picture.uid + FORMATS[sniff(data)].suffixes.split()[0]))
-                unsure.mkdir(parents=True, exist_ok=True)
                 atomic.write(str(place), [data])
                 yield Said(f"{picture.name}: unsure, saved as {place.name}")
         except UprightError as error:

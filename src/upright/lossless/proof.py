@@ -27,7 +27,9 @@ def decoding() -> Iterator[None]:
         # No decoder promises a type. Pillow's bombs are known by name, so that a JPEG needs no Pillow.
         if isinstance(error, MemoryError) or type(error).__name__.startswith("DecompressionBomb"):
             raise TooLarge("it has too many pixels to be turned in memory", remedy=TAG) from None
-        cause = next(iter(str(error).strip().splitlines()), repr(error))
+        # libvips names the operation first, and its cause below where it has one.
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
+        cause = next((line for line in lines if not line.startswith("unable to ")), "their encoder gives no reason")
         if type(error).__name__ == "UnidentifiedImageError":
             cause = "no decoder knows them"  # Pillow names an object in memory
         raise BrokenPicture(f"its pixels cannot be read or written ({cause})", remedy=TAG) from error

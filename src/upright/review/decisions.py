@@ -51,6 +51,8 @@ class Decision:
     def from_dict(cls, values: dict[str, Any]) -> Decision:
         """The inverse of `dataclasses.asdict`. Raises KeyError, TypeError or ValueError."""
         turn = values["turn"]
+        if not isinstance(values["path"], str) or not isinstance(values["page"], int):
+            raise TypeError("path is text, page a number")
         found = {name: values[name] for name in cls.__dataclass_fields__}
         return cls(**found | {"turn": None if turn is None else Turn(turn), "best": Turn(values["best"])})
 
@@ -78,14 +80,15 @@ def read_decisions(path: Path) -> dict[tuple[str, int], Decision]:
     except FileNotFoundError:
         return found
     except OSError as error:
-        raise SourceError(f"decisions cannot be read: {error.strerror}", source=path) from error
+        cause = f"decisions cannot be read: {error.strerror}"
+        raise SourceError(cause, source=path, remedy="name another file with --decisions") from error
     if text[: len(_BEGINNING)] != _BEGINNING[: len(text)]:
         raise SourceError("not a file of decisions", source=path, remedy="name another file with --decisions")
     # A line that a power cut left incomplete has no end.
     for number, line in enumerate(text.split(b"\n")[:-1], 1):
         try:
             decision = Decision.from_dict(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
+        except (KeyError, RecursionError, TypeError, ValueError) as error:
             cause = f"line {number} is not a decision"
             raise SourceError(cause, source=path, remedy="name another file with --decisions") from error
         found.pop(decision.key, None)

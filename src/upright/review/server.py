@@ -168,5 +168,5 @@ def _choices(body: bytes) -> list[Choice]:
     try:
         rows = json.loads(body)["choices"]
         return [Choice(int(r["id"]), int(r["version"]), Turn(r["turn"]), r.get("mirrored") is True) for r in rows]
-    except (ValueError, KeyError, TypeError):
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise _Refused(HTTPStatus.BAD_REQUEST) from None
