@@ -86,6 +86,15 @@ def write(
                 temporary.unlink()
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for what is to be written, and those that it is in. Raises `WriteFailed`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        cause = f"the folder cannot be made ({error.strerror})"
+        raise WriteFailed(cause, source=folder, remedy="name another") from None
+
+
 def check_file(target: str) -> None:
     """Raise `WriteFailed` where a device, a pipe or a folder is there: no file can take its place."""
     with contextlib.suppress(OSError, ValueError):

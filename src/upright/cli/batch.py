@@ -15,7 +15,15 @@ from ..results import Group, Reason
 from ..results_file import ENDINGS, ResultsFile, read_outcomes, read_rows, write_table
 from ..run import Tally
 from ..sources import shard_filter
-from .options import CORRECTION_NAMES, correction_options, corrector_of, detector_options, picture_options, refuse
+from .options import (
+    CORRECTION_NAMES,
+    check_options,
+    correction_options,
+    corrector_of,
+    detector_options,
+    picture_options,
+    refuse,
+)
 from .parsing import Command
 from .running import Batch, check_sources, finish, go_through, said_anyway
 
@@ -53,6 +61,8 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         refuse(context, names, "does not go with --ray", "leave one of them out")
         _on_ray(sources, options)
         return
+    refuse(context, ("gpus",), "is for --ray", "give --ray too, or leave it out")
+    check_options(context, options)
     output, folder = Path(options["output"]), options["folder"]
     if output.suffix.lower() not in ENDINGS:
         raise UsageError(f"{output} has no known ending", remedy=f"end it in one of {', '.join(ENDINGS)}")

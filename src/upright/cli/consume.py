@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from ..errors import UsageError
+from .parsing import Command
 
 
-@click.command("consume")
+@click.command("consume", cls=Command)
 @click.argument("document", required=False, envvar="DOCUMENT_WORKING_PATH", type=click.Path(path_type=Path))
 @click.option("--careful", "promise", flag_value="careful", help="Turn only what is surest: the fewest wrong turns.")
 @click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="The default.")

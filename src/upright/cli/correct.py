@@ -15,7 +15,7 @@ from ..formats import format_of_suffix
 from ..results import Outcome
 from ..sources import STANDARD_STREAM
 from .answers import AGAIN, closing_line, printer
-from .options import correction_options, corrector_of, form_options, picture_options
+from .options import check_options, correction_options, corrector_of, form_options, picture_options
 from .parsing import Command
 from .running import finish, go_through
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 @correction_options
 @form_options
 @picture_options
-def command(sources: tuple[str, ...], form: str, **options: Any) -> None:
+@click.pass_context
+def command(context: click.Context, /, sources: tuple[str, ...], form: str, **options: Any) -> None:
     """Set pictures upright: into OUT, or in place.
 
     SOURCES are pictures, folders (searched through), tar shards, Parquet files, URLs, or - for standard input. A
@@ -42,6 +43,7 @@ def command(sources: tuple[str, ...], form: str, **options: Any) -> None:
     Exit codes: 0 all is done, 1 some pictures failed, 3 some need a turn and cannot be turned (their rows say why and
     what to do), 2 wrong use.
     """
+    check_options(context, options)
     piped = options["output"] == STANDARD_STREAM
     corrector, show = _corrector(sources, options), printer(form, options, err=piped)
 
@@ -74,7 +76,7 @@ def _corrector(sources: tuple[str, ...], options: dict[str, Any]) -> Corrector:
             raise UsageError("only one picture can go to standard output", remedy="give a folder with -o")
         from ..correction.writer import BytesWriter
 
-        return corrector_of(options, None, writer=BytesWriter(take=sys.stdout.buffer.write))
+        return corrector_of(options, None, writer=BytesWriter(dry_run=options["dry_run"], take=sys.stdout.buffer.write))
     if output and (Path(output).is_dir() or output.endswith(os.sep)):
         single = None
     elif output and format_of_suffix(output) and (single is None or Path(single).is_dir()):

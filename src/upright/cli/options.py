@@ -239,6 +239,9 @@ CORRECTION_NAMES = (
     "new_times",
 )
 
+#: Parameters that say how a picture is decided.
+DECIDING_NAMES = ("promise", "model", "engine", "effort", "together", "mirror", "budget_ms", "bands")
+
 
 def _adding(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
     def add(function: F) -> F:
@@ -257,12 +260,24 @@ correction_options = _adding(_CORRECTION)
 form_options = _adding(_FORM)
 
 
-def refuse(context: click.Context, names: Sequence[str], why: str, remedy: str) -> None:
-    """Raise `UsageError` where one of these parameters was given."""
-    unasked = (click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP)
+def refuse(context: click.Context, names: Sequence[str], why: str, remedy: str, *, typed: bool = False) -> None:
+    """Raise `UsageError` where one of these parameters was given; ``typed``: not in the environment."""
+    unasked = {click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP}
+    unasked |= {click.core.ParameterSource.ENVIRONMENT} if typed else set()
     for parameter in context.command.params:
+        flag = parameter.flag_value if isinstance(parameter, click.Option) and parameter.is_flag else None
+        if isinstance(flag, str) and context.params.get(str(parameter.name)) != flag:
+            continue  # another flag of the same parameter
         if parameter.name in names and context.get_parameter_source(parameter.name) not in unasked:
             raise UsageError(f"{parameter.opts[0]} {why}", remedy=remedy)
+
+
+def check_options(context: click.Context, options: dict[str, Any]) -> None:
+    """Raise `UsageError` for an option that counts for nothing beside another one."""
+    if options["turn"]:
+        refuse(context, DECIDING_NAMES, "is for deciding, and --turn decides nothing", "leave one out", typed=True)
+    if not options["pixels"] and options["method"] != "turn":
+        refuse(context, ("edge",), "says what --method turn does", "give --method turn or --pixels too", typed=True)
 
 
 def open_detector(options: dict[str, Any], progress: Callable[[str, float], object] | None = None) -> Detector | ByHand:

@@ -18,7 +18,6 @@ from ..sources.stores import is_remote
 COMMANDS = ("detect", "correct", "review", "undo", "batch", "watch", "serve", "doctor", "model", "consume", "photos")
 #: What paths without a command get.
 _LOOK = "look"
-_PROMISES = ("--careful", "--balanced", "--best")
 #: Parameters that few need; they come last in the help.
 _RARE = {
     *("bands", "budget_ms", "color", "edge", "engine", "gpus", "max_memory_mb", "model", "new_times"),
@@ -75,11 +74,13 @@ class Command(click.Command):
     """A command whose help begins with its examples and ends with the options that few need."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Raises `UsageError` for two promises: the last one would win, and nobody would know."""
+        """Raises `UsageError` for two flags that set one thing: the last one would win, and nobody would know."""
         options = args[: args.index("--")] if "--" in args else args
-        given = [name for name in _PROMISES if name in options]
-        if len(given) > 1:
-            raise UsageError(f"{' and '.join(given)} contradict each other", remedy="give one of them")
+        for name in dict.fromkeys(option.name for option in self.params):
+            flags = [flag for each in self.params if each.name == name for flag in (*each.opts, *each.secondary_opts)]
+            given = [flag for flag in flags if flag[:2] == "--" and flag in options]
+            if len(given) > 1:
+                raise UsageError(f"{' and '.join(given)} contradict each other", remedy="give one of them")
         for option in self.params:
             if isinstance(option, click.Option) and not option.is_flag and ctx.auto_envvar_prefix:
                 # click itself has the name of the parameter, which users do not know; that still works, too.

@@ -12,12 +12,14 @@ import click
 
 from ..errors import UsageError
 from ..integrations import PHOTO_PROGRAMS
+from .options import refuse
+from .parsing import Command
 
 if TYPE_CHECKING:
     from ..integrations.photos import Said
 
 
-@click.command("photos")
+@click.command("photos", cls=Command)
 @click.argument("program", type=click.Choice(list(PHOTO_PROGRAMS)))
 @click.argument("address")
 @click.option("--dry-run", is_flag=True, help="Say what would be turned; change nothing.")
@@ -32,8 +34,16 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Turn what you decided about those in `upright review FOLDER --decisions FILE`, and no other.",
 )
+@click.pass_context
 def command(
-    program: str, address: str, dry_run: bool, promise: str, unsure: Path | None, decisions: Path | None
+    context: click.Context,
+    /,
+    program: str,
+    address: str,
+    dry_run: bool,
+    promise: str,
+    unsure: Path | None,
+    decisions: Path | None,
 ) -> None:
     """Turn the photographs that lie wrong in Immich or PhotoPrism.
 
@@ -43,6 +53,8 @@ def command(
     \b
     IMMICH_API_KEY=... upright photos immich http://photos.example:2283 --dry-run
     """
+    if decisions:
+        refuse(context, ("promise", "unsure"), "is for what upright decides", "leave it or --decisions out")
     variable = PHOTO_PROGRAMS[program]
     if not (key := os.environ.get(variable)):
         raise UsageError(f"{variable} is not set", remedy=f"put the key into the environment as {variable}")

@@ -15,7 +15,7 @@ import click
 from ..errors import SourceMissing, UsageError
 from ..results import Outcome
 from .answers import printer
-from .options import open_detector, picture_options
+from .options import DECIDING_NAMES, open_detector, picture_options, refuse
 from .parsing import Command
 from .running import check_sources
 
@@ -32,7 +32,8 @@ from .running import check_sources
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to listen; by default a free port.")
 @click.option("--no-browser", is_flag=True, help="Print the address; open no browser.")
 @picture_options
-def command(sources: tuple[str, ...], **options: Any) -> None:
+@click.pass_context
+def command(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> None:
     """Settle by eye what upright is unsure of: large pictures in your browser, one key each.
 
     SOURCES are pictures and folders, or one results file (.jsonl) of `upright batch`. Pictures are changed in place,
@@ -53,7 +54,9 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
     from ..together import place_of
 
     check_sources(sources, options)
+    refuse(context, ("report", "timing"), "is not for a review", "leave it out")
     if _is_results(sources):
+        refuse(context, ("lists", "exclude", *DECIDING_NAMES), "does not go with a results file", "leave it out")
         if not Path(sources[0]).is_file():
             raise SourceMissing("there is no such results file", source=sources[0], remedy="name one, or pictures")
         if options["output"]:

@@ -23,9 +23,11 @@ def command(journal: str | None, listed: bool, moved: tuple[tuple[str, str], ...
     It says which run that is. A file that has changed since is left as it is and named; the others are restored.
     Running it twice is safe.
     """
-    from ..errors import UprightError, printable
+    from ..errors import UprightError, UsageError, printable
     from ..journal import last_run, runs, undo
 
+    if listed and (journal or moved):
+        raise UsageError("--list takes nothing back", remedy="leave it out, or give nothing else")
     if listed:
         for run in runs():
             click.echo(f"{printable(run.journal)}: {run.words}")

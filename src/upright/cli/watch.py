@@ -17,7 +17,15 @@ from ..results import Group, Outcome
 from ..run import Tally, work
 from ..sources import find_items
 from .answers import printer
-from .options import correction_options, corrector_of, form_options, open_detector, picture_options, refuse
+from .options import (
+    check_options,
+    correction_options,
+    corrector_of,
+    form_options,
+    open_detector,
+    picture_options,
+    refuse,
+)
 from .parsing import Command
 from .running import stopping
 
@@ -58,6 +66,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], form: str, **op
     refuse(context, _REFUSED, "does not go with watch", "leave it out")
     if len(sources) != 1 or not Path(sources[0]).is_dir():
         raise UsageError("one folder can be watched", remedy="name a folder; start one `upright watch` for each")
+    check_options(context, options)
     folder, output = Path(sources[0]), Path(options["output"])
     if output.resolve() == folder.resolve():
         raise UsageError("OUT is the folder that is watched", source=output, remedy="name another folder with -o")

@@ -40,7 +40,6 @@ from .sidecars import plan_sidecar
 
 _NAMES_A_METHOD = re.compile(r"--method (\w+)\b(?! -o)")
 _THUMBNAIL = "its thumbnail could not be turned and was taken out"
-_WITHOUT_PIXELS = "leave --pixels out: its tag changes then"
 NO_SIDECAR = "leave --sidecar out: each page has its own tag"
 #: Why a page of a PDF is not mirrored, and what does it.
 NO_MIRROR = ("/Rotate of a PDF cannot mirror a page", "mirror it with another program")
@@ -148,7 +147,7 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         method = Method.REENCODE
         if not form or (row and row.extra):
             raise NotLossless(f"{form or 'this format'} cannot be straightened", remedy="convert it to PNG first")
-        request = replace(request, method=method)
+        request = replace(request, method=method, pixels=False)
     if request.pixels and target is not None and _promised(target) not in (None, form, _promised(name)):
         method = Method.REENCODE
     if method != Method.REENCODE:
@@ -240,12 +239,16 @@ def _working(remedy: str, file: Opened, request: Request, target: str | None) ->
         named = _NAMES_A_METHOD.search(each)
         if named is None:
             return each
-        other = replace(request, method=Method(named[1]), pixels=False)
+        method = Method(named[1])
+        straighten = request.straighten if method is Method.REENCODE else None
+        tilt = request.tilt if straighten else 0.0
+        other = replace(request, method=method, pixels=False, straighten=straighten, tilt=tilt)
         try:
             # A target of another format is told of when that method is asked for.
             to = target if other.method is Method.REENCODE else None
             if other != request and _planned(file.window, file.name, other, to).correction.method != Method.KEEP:
-                return _WITHOUT_PIXELS if request.pixels else each
+                out = ["--pixels"] * request.pixels + ["--straighten"] * (request.straighten != straighten)
+                return f"leave {' and '.join(out)} out: its tag changes then" if out else each
         except UprightError:
             continue
     return AGAIN
@@ -347,7 +350,7 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
         raise NotLossless(f"{foreign} would be lost", remedy=TAG)
     if row and row.turner and form == row.name and not request.tilt:
         try:
-            new = _by_turn(Window(old), kept, form, replace(request, edge="refuse"))
+            new = _by_turn(Window(old), kept, form, replace(request, edge="tag"))
             assert new.data is not None
             return replace(new, correction=replace(new.correction, method=Method.REENCODE), data=new.data + behind)
         except (NotLossless, TooLarge) as error:

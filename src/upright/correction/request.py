@@ -66,6 +66,14 @@ class Request:
             )
         if self.straighten and self.sidecar:
             raise UsageError("a sidecar cannot straighten a picture", remedy="leave sidecar or straighten out")
+        method = f"method {self.method}" if self.method not in (None, Method.KEEP) else ""
+        if self.straighten and self.method in (Method.TAG, Method.TURN):
+            raise UsageError(f"straighten changes pixels, and {method} keeps them", remedy=f"leave {method} out")
+        if self.sidecar and (other := "pixels" if self.pixels else method):
+            raise UsageError(f"a sidecar leaves a picture alone, and {other} changes it", remedy=f"leave {other} out")
+        if self.pixels and (other := method or "edge refuse" * (self.edge == "refuse")):
+            cause = f"pixels turns without loss or compresses again, and {other} is against it"
+            raise UsageError(cause, remedy=f"leave pixels or {other} out")
         if self.in_place and self.target is not None:
             raise UsageError("in_place and a target contradict each other", remedy="give one of them")
 

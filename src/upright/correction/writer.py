@@ -84,7 +84,7 @@ class Writer:
         if base is not None:
             base.check_unchanged(content=False)
         if not target.replaces:
-            _make_folder(Path(target.path).parent)
+            atomic.make_folder(Path(target.path).parent)
         lost = atomic.write(
             target.path,
             target.pieces(),
@@ -112,6 +112,8 @@ class BytesWriter(Writer):
 
     def write(self, change: Change) -> Correction:
         """Hand over the bytes of the change's file."""
+        if self.dry_run:
+            return change.correction
         if len(change.targets) > 1:
             raise CorrectionError("its sidecar has no place in a stream", remedy="correct it as a file")
         (target,) = change.targets
@@ -129,12 +131,3 @@ def _holds(path: str, pieces: Iterator[bytes]) -> bool:
             return all(file.read(len(piece)) == piece for piece in pieces) and not file.read(1)
     except OSError:
         return False
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteFailed(
-            f"the folder cannot be made ({error.strerror})", source=folder, remedy="name another"
-        ) from None

@@ -33,7 +33,11 @@ from ..errors import NO_PAGE, ExtraMissing, Overloaded, UprightError
 
 PROBLEM_TYPE = "application/problem+json"
 #: Options of the command, and the parameters of a request that are the same.
-_AS_PARAMETER = ((r"--(method|edge) (\w+)", r"\1=\2"), (r"--pixels\b", "pixels=true"), (r"--page\b", "page"))
+_AS_PARAMETER = (
+    (r"--(method|edge) (\w+)", r"\1=\2"),
+    (r"--pixels\b", "pixels=true"),
+    (r"--(page|straighten)\b", r"\1"),
+)
 #: What no request asks for.
 _COMMANDS_ALONE = ("--sidecar", " -o ", "target")
 
