@@ -533,3 +533,59 @@ def test_a_damaged_element_of_a_dicom_file_is_damage():
         pytest.raises(BrokenPicture, match="DICOM"),
     ):
         picture.squashed(8)
+
+
+RAMP = np.linspace(0, 1, 300 * 400).reshape(300, 400)
+FAR = np.arange(300)[:, None] < 60
+#: Fractions, and from where on their shown rows become brighter from row to row.
+FRACTIONS = {
+    "usual": (RAMP, 0),
+    "near the largest": (RAMP * 3.4e38, 0),
+    "near the largest of both signs": ((2 * RAMP - 1) * 3.4e38, 0),
+    "not a number here and there": (np.where((np.arange(120_000) % 97 == 0).reshape(300, 400), np.nan, RAMP), 0),
+    "infinite": (np.where(FAR, -np.inf, RAMP), 60),
+    "not measured": (np.where(FAR, 3.4028234e38, RAMP), 60),
+    "not measured, negative": (np.where(FAR, -3.4028234e38, RAMP), 60),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", FRACTIONS)
+@pytest.mark.parametrize("how", ["tiff", "float32", "float64"])
+def test_fractions_of_any_size_are_seen(name: str, how: str) -> None:
+    values, first = FRACTIONS[name]
+    if how == "tiff":
+        source: bytes | np.ndarray = pyvips.Image.new_from_array(values.astype(np.float32)).tiffsave_buffer()
+    elif how == "float64":
+        source = values * 1e250 if name.startswith("near") else values
+    else:
+        source = values.astype(np.float32)
+    with open_picture(source) as picture:
+        rows = picture.squashed(64)[:, :, 0].astype(int).mean(axis=1)[-(-first * 64 // 300) + 2 :]
+    assert rows[-1] - rows[0] > 120 and (np.diff(rows) > -1).all()
+
+
+def test_fractions_that_are_nothing_are_blank() -> None:
+    for value in (np.nan, np.inf, -np.inf, 3.4e38, 0.0):
+        with open_picture(np.full((64, 64), value, np.float32)) as picture:
+            assert np.ptp(picture.squashed(32)) == 0
+
+
+def test_fractions_that_no_decoder_reads_are_of_an_unknown_kind() -> None:
+    source = pyvips.Image.new_from_array(RAMP).tiffsave_buffer()
+    with pytest.raises(BrokenPicture, match="a kind of TIFF that cannot be decoded"), open_picture(source) as picture:
+        picture.squashed(64)
+
+
+@pytest.mark.parametrize("size", [(1799, 1205), (1792, 1344), (3745, 2017)])
+def test_a_shrunk_picture_is_not_moved_by_what_is_left_over_at_its_edges(size: tuple[int, int]) -> None:
+    """Where libvips does not shrink, and in whichever way the picture lies."""
+    wave = np.sin(np.arange(size[0]) / size[0] * 40 * np.pi)[None, :] * np.ones((size[1], 1))
+    image = Image.fromarray((127 + 120 * wave).astype(np.uint8)).convert("RGB")
+    exact = np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR)).astype(int)
+    for turned in (False, True):
+        out = io.BytesIO()
+        (image.rotate(180) if turned else image).save(out, "BMP")
+        with open_picture(out.getvalue()) as picture:
+            view = picture.squashed(224).astype(int)
+        assert np.abs((view[::-1, ::-1] if turned else view) - exact).max() <= 10

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: An alpha picture that is of one colour over white (white text on nothing) is shown over black instead.
 _FLAT_RANGE = 10
+#: Larger fractions are infinite, or mark what was not measured; where most are such, all are made smaller.
+_LARGEST = 1e30
 _WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -53,13 +55,13 @@ def to_8_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
 
     uint8 stays. uint16 that use at least a quarter of their range are divided by 257, floats inside 0 to 1 multiplied
     by 255. Everything else (12-bit scans, medical and satellite pictures, signed values) is stretched: the 0.5th
-    percentile of all values becomes 0, the 99.5th 255.
+    percentile of all values becomes 0, the 99.5th 255. What is no number counts as 0.
     """
     import numpy as np
 
     if values.dtype == np.uint8:
         return values
-    values = np.nan_to_num(values.astype(np.float32), copy=False) if values.dtype.kind == "f" else values
+    values = _bounded(values) if values.dtype.kind == "f" else values
     low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
     if values.dtype == np.uint16 and high - low >= 65535 / 4:
         low, high = 0.0, 65535.0
@@ -68,6 +70,21 @@ def to_8_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     scaled = (values.astype(np.float32) - low) * (255.0 / max(high - low, 1e-12))
     mapped: NDArray[np.uint8] = (np.clip(scaled, 0, 255) + 0.5).astype(np.uint8)
     return mapped
+
+
+def _bounded(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Fractions as numbers of which the difference of two is one, too; few that are far off count as the outermost."""
+    import numpy as np
+
+    values = np.nan_to_num(values)
+    far = np.abs(values) > _LARGEST
+    if far.mean() > 0.5:
+        values = values * (_LARGEST / np.abs(values).max())
+    elif far.any():
+        others = values[~far]
+        values = np.clip(values, others.min(), others.max())
+    bounded: NDArray[np.float32] = values.astype(np.float32)
+    return bounded
 
 
 def _from_wide(image: Image.Image) -> Image.Image:

@@ -177,6 +177,20 @@ def squash(image: Image.Image, size_px: int | tuple[int, int]) -> NDArray[np.uin
     return np.asarray(image.resize(_pair(size_px), Image.Resampling.BILINEAR))
 
 
+def reduced(image: Image.Image, factor: int) -> Image.Image:
+    """An image about so many times smaller; the same where this is less than 2.
+
+    `Image.reduce` squashes what is left over at the right and the bottom into a last pixel, and so moves all others: by
+    up to 0.4 pixels of a view of 224.
+    """
+    from PIL import Image as module
+
+    if factor < 2:
+        return image
+    size = image.width // factor, image.height // factor
+    return image.resize(size, module.Resampling.BILINEAR, reducing_gap=1.0)
+
+
 def stored_box(box: Box, stored_size: tuple[int, int], exif: ExifOrientation) -> Box:
     """Where a box of shown pixels lies among the stored ones."""
     left, top, right, bottom = box

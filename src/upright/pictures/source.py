@@ -39,8 +39,8 @@ Source: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | B
 
 #: What a decoder says of a picture that may be whole and is of a kind that it does not know.
 _LACKING = re.compile(
-    "supported|implemented|configured|can ?not handle|whole number|field [0-9]+ missing|labq"
-    "|unable to call VipsForeignLoad",
+    "supported|implemented|configured|can ?not handle|whole number|field [0-9]+ missing|labq|samples out of range"
+    "|not [0-9] bands|unable to call VipsForeignLoad",
     re.IGNORECASE,
 )
 

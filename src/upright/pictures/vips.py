@@ -17,7 +17,7 @@ from ..formats.webp import Webp
 from ..machine import libvips
 from .colour import is_flat, to_8_bits, to_srgb
 from .flat import is_reduced, read_flat, shrink
-from .picture import Box, Picture
+from .picture import Box, Picture, reduced
 from .source import OpenSource
 from .whole import open_instead, open_pillow
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 #: libvips shrinks to this many times the size asked for; the resampler that training used does the rest.
 _SPARE = 2
 _WHITE = {"uchar": 255, "ushort": 65535}
+#: Fractions are bounded before they are added up: one that is no number would spread over all of a small picture.
+_BOUNDS = {"float": 3.4e38, "double": 1e300}
 _NOT_PILLOWS = {"lab", "labs", "xyz", "hsv", "scrgb", "lch", "cmc", "yxy"}
 _DTYPES = {
     "uchar": "u1",
@@ -283,7 +285,7 @@ class VipsPicture(Picture):
                 if last == y_end:
                     part = self._as_rgb(values.pop(box), whole)
                     factor = min(part.width // width_px, part.height // height_px) // _SPARE
-                    parts[box] = part.reduce(factor) if factor > 1 else part
+                    parts[box] = reduced(part, factor)
         return parts
 
     def _load_divided(self, times: int) -> Any:
@@ -319,6 +321,9 @@ class VipsPicture(Picture):
             image = image.colourspace("srgb")
         if image.format in ("complex", "dpcomplex"):
             image = image.abs()
+        if image.format in _BOUNDS:
+            bound = _BOUNDS[image.format]
+            image = (image == image).ifthenelse(image, 0).cast("double").clamp(min=-bound, max=bound)
         if image.hasalpha() and image.format in _WHITE:
             self._had_alpha = True
             return image.flatten(background=_WHITE[image.format] if self._ground == "white" else 0)

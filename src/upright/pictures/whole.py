@@ -16,7 +16,7 @@ from ..formats.jxl import Jxl
 from ..formats.tiff import TILE_HEIGHT, TILE_WIDTH, Tiff
 from ..turns import ExifOrientation, show_pillow
 from .colour import to_8_bits, to_srgb
-from .picture import Box, Picture
+from .picture import Box, Picture, reduced
 from .source import Bands, OpenSource
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..limits import Limits
 
-#: `Image.reduce` takes means of whole pixels, which only these modes allow.
+#: Means of whole pixels are taken, which only these modes allow.
 _REDUCIBLE = ("L", "RGB", "CMYK")
 #: What Pillow holds for a pixel of up to four samples: as they are read, turned, and shown.
 _INSTEAD_BYTES = 16
@@ -48,8 +48,8 @@ class WholePicture(Picture):
         """A part as RGB, shrunk to at least twice the size where that saves work."""
         part = image if box == (0, 0, *image.size) else image.crop(box)
         factor = min(part.width // width_px, part.height // height_px) // 2
-        if factor > 1 and part.mode in _REDUCIBLE and "transparency" not in image.info:
-            part = part.reduce(factor)
+        if part.mode in _REDUCIBLE and "transparency" not in image.info:
+            part = reduced(part, factor)
         part.info = image.info
         return to_srgb(part, image.info.get("icc_profile"), self.warn)
 
