@@ -8,6 +8,7 @@ import logging
 import os
 import pty
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -95,6 +96,24 @@ def test_worker_processes_end_when_their_parent_is_killed(serve):
         time.sleep(0.05)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", service.port), timeout=5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc which processes live")
+def test_a_process_that_cannot_start_again_is_told_and_the_others_work_on(serve, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("anna:0123456789abcdef")
+    service = serve("--processes", "2", "--keys-file", str(keys))
+    first = next(line["pid"] for line in service.log if line["message"] == "ready")
+    keys.write_text("short")
+    os.kill(first, signal.SIGKILL)
+    error = "an API key without a name has 5 characters; give it at least 16"
+    assert service.wait_for("a process cannot start; trying again")["error"] == error
+    assert service.client.get("/v1/model", headers={"x-api-key": "0123456789abcdef"}).status_code == 200
+    keys.write_text("anna:0123456789abcdef")
+    service.wait_for("ready")
+    assert "Traceback" not in service.text
+    assert service.terminate() == 0
 
 
 def living(session: int) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from ..errors import UsageError
+from ..errors import UprightError, UsageError
 from . import log
 from .connection import Connection, room_for
 from .metrics import DIRECTORY_VARIABLE
@@ -38,7 +38,14 @@ def worker_app() -> Any:
         threading.Thread(target=_end_with, args=[parent], name="upright-parent", daemon=True).start()
     Connection.head_timeout_s = settings.head_timeout_s
     Connection.most, _ = room_for(settings.max_connections)
-    return create_app(settings)
+    try:
+        return create_app(settings)
+    except UprightError as error:
+        if parent is None:
+            raise
+        # The others work on; this one is started again, and a log of JSON has no place for a traceback.
+        logger.error("a process cannot start; trying again", extra={"fields": {"error": str(error)}})
+        sys.exit(1)
 
 
 def _end_with(parent: Any) -> None:

@@ -18,6 +18,7 @@ from .problems import BodyTooLarge, ClientGone, Refused, StorageFull
 _MAX_NAME_BYTES = 1024
 #: A tar may call its heads, and what follows them, as long as it likes; a long name or a pax head is some kilobytes.
 _MAX_HEAD_BYTES = 1 << 20
+_ROOM = "fetch and delete finished jobs; the operator can make room on the disk"
 #: Members that name no file: folders (of GNU's incremental archives, too) and the label of the archive.
 _NO_FILES = (tarfile.DIRTYPE, b"D", b"V")
 
@@ -192,4 +193,4 @@ def _full_is_raised() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageFull(f"the upload cannot be kept: {error.strerror}", remedy="make room on the disk") from error
+        raise StorageFull(f"the upload cannot be kept: {error.strerror}", remedy=_ROOM) from error
