@@ -98,6 +98,18 @@ def test_worker_processes_end_when_their_parent_is_killed(serve):
         socket.create_connection(("127.0.0.1", service.port), timeout=5)
 
 
+def test_what_is_not_done_when_the_service_has_to_stop_is_told_so(serve, tmp_path):
+    service = serve("--jobs", str(tmp_path / "jobs.sqlite"), "--request-timeout-s", "0")
+    head = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\nContent-Length: 9000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as client:
+        client.sendall(head + bytes(512))
+        time.sleep(0.3)
+        assert service.terminate() == 0
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 503 ") and b"the service is stopping" in answer
+    assert "Traceback" not in service.text
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc which processes live")
 def test_a_process_that_cannot_start_again_is_told_and_the_others_work_on(serve, tmp_path):

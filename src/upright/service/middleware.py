@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -15,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..errors import Overloaded
 from .log import access_log
 from .problems import ClientGone, Refused, problem_response
 from .trace import Trace
@@ -109,7 +111,7 @@ class Problems:
 
         try:
             await self.app(scope, receive, send_watched)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             trace: Trace = scope["trace"]
             trace.facts["error"] = type(error).__name__
             answer = problem_response(_plain(error), trace.request_id, v2=scope["path"].startswith("/v2"))
@@ -136,8 +138,10 @@ class Cors(CORSMiddleware):
         return answer
 
 
-def _plain(error: Exception) -> Exception:
-    """What the framework found wrong with parameters is a bad request like any other."""
+def _plain(error: Exception | asyncio.CancelledError) -> Exception:
+    """What the framework found wrong with parameters is a bad request like any other; only stopping cancels one."""
+    if isinstance(error, asyncio.CancelledError):
+        return Overloaded("the service is stopping, and could not wait for this request", retry_after_s=1)
     if isinstance(error, RequestValidationError):
         found = error.errors()[0]
         where, name = found["loc"][0], ".".join(str(part) for part in found["loc"][1:])
