@@ -196,6 +196,7 @@ export class Item {
 export function why({ message, kind }: Failure): string | Told {
   if (kind === undefined) return message;
   if (kind === "notFetched") return { key: "notFetched", gaps: { reason: message } };
+  if (kind === "large") return { key: "large", gaps: { size: message } };
   if (kind === "late") return { key: "late", gaps: { seconds: message } };
   const key = REASONS[kind];
   return key ? { key } : { key: "foreign", gaps: { format: kind } };

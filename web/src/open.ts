@@ -1,6 +1,7 @@
 /** A page of a file as pixels: by the browser's own decoder, or by one that is fetched when it is first needed. */
+import { UnreadablePicture } from "../package/src/errors.js";
 import { openPicture, type DecodedPicture } from "../package/src/pixels.js";
-import { fetched, Unreadable, type Page } from "./page.js";
+import { fetched, tooLarge, Unreadable, type Page } from "./page.js";
 import { writingOf } from "./save.js";
 import { sniff, type Kind } from "./sniff.js";
 
@@ -22,7 +23,8 @@ async function decoded(file: Blob, kind: Kind | undefined, page: number, wasm: W
   if (kind === "TIFF") return (await fetched(import("./decoders/tiff.js"))).openTiff(file, page);
   try {
     return [await openPicture(file), 1];
-  } catch {
+  } catch (error) {
+    if (error instanceof UnreadablePicture && error.size) throw tooLarge(error.size);
     if (kind === "HEIC") return (await fetched(import("./decoders/heic.js"))).openHeic(file, page, () => wasm("libheif"));
     throw new Unreadable(!kind || EVERYWHERE.includes(kind) ? "" : kind);
   }

@@ -1,4 +1,5 @@
 import type { DecodedPicture } from "../package/src/pixels.js";
+import { inWords, type Size } from "../package/src/sizes.js";
 import type { Way } from "../package/src/turns.js";
 
 /** One page of a file, decoded. */
@@ -12,7 +13,7 @@ export interface Page {
 
 export interface Writing {
   method: "tag" | "png" | "cannot";
-  why?: "animated" | "noTag" | "pages" | "irot" | "pdf" | "pdfDamaged" | "pdfEncrypted" | "pdfHeader" | "pdfMirrored";
+  why?: "animated" | "noTag" | "pages" | "irot" | "pdf" | "pdfDamaged" | "pdfEncrypted" | "pdfHeader" | "pdfMirrored" | "tooLarge";
   /** How it would be written where it is also mirrored, if that is not the same. */
   mirrored?: Writing;
 }
@@ -24,7 +25,7 @@ export function writingFor(writing: Writing, ways: readonly Way[]): Writing {
 
 /**
  * This browser cannot open a file, which is of that `kind`; "" where it is of none that is known, "locked" where it
- * needs a password, "notFetched" where what reads it could not be fetched, "reload" where a part of the page is gone.
+ * needs a password, "large" where it has more pixels than can be decoded, "notFetched" where what reads it could not be fetched, "reload" where a part of the page is gone.
  */
 export class Unreadable extends Error {
   constructor(
@@ -33,6 +34,10 @@ export class Unreadable extends Error {
   ) {
     super(message);
   }
+}
+
+export function tooLarge(size: Size): Unreadable {
+  return new Unreadable("large", inWords(size));
 }
 
 /** A part of the page that is fetched when it is first needed. Throws `Unreadable`. */

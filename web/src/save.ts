@@ -1,6 +1,7 @@
 /** A picture's file with what is done to it written into it. */
 import { formatOf } from "../package/src/bytes.js";
 import { DamagedMetadata, patchExifOrientation, readExifOrientation } from "../package/src/exif.js";
+import { fitsCanvas, sizeOf } from "../package/src/sizes.js";
 import { compose, isNothing, type Way } from "../package/src/turns.js";
 import { isAnimated } from "./animated.js";
 import { changeHeif } from "./decoders/irot.js";
@@ -22,7 +23,9 @@ export async function writingOf(file: Blob, pages: number): Promise<Writing> {
     if (!(error instanceof DamagedMetadata || error instanceof RangeError)) throw error;
     if (kind !== "HEIC" && kind !== "AVIF") return { method: "cannot", why: "noTag" };
   }
-  return pages > 1 ? { method: "cannot", why: "pages" } : { method: "png" };
+  if (pages > 1) return { method: "cannot", why: "pages" };
+  const size = sizeOf(bytes);
+  return size && !fitsCanvas(size) ? { method: "cannot", why: "tooLarge" } : { method: "png" };
 }
 
 /** The file with its pages changed; where nothing is to be done, or it cannot be, it is the file itself. */

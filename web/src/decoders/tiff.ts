@@ -2,8 +2,9 @@
 import UTIF, { type IFD } from "utif2";
 import { DamagedMetadata } from "../../package/src/exif.js";
 import { BitmapPixels, pictureOf, type DecodedPicture } from "../../package/src/pixels.js";
+import { fitsCanvas, isTooLarge, type Size } from "../../package/src/sizes.js";
 import { compose, isNothing, type ExifOrientation, type Way } from "../../package/src/turns.js";
-import { Unreadable } from "../page.js";
+import { tooLarge, Unreadable } from "../page.js";
 
 const ORIENTATION = 274;
 const XMP = 700;
@@ -31,25 +32,27 @@ export async function openTiff(file: Blob, page: number): Promise<[DecodedPictur
   });
   const directory = directories[page];
   if (!directory || !isShownAsItIs(directory)) throw new Unreadable("TIFF");
+  const size: Size = [value(directory, 256, 0), value(directory, 257, 0)];
+  if (isTooLarge(size)) throw tooLarge(size);
   // UTIF counts up to whatever length a strip or tile claims.
   if (LENGTHS.some((tag) => values(directory, tag).some((length) => length > bytes.byteLength))) throw new Unreadable("");
   const pixels = decoded(() => {
     UTIF.decodeImage(bytes, directory);
     const shown = isGrey(directory) ? grey(directory) : new Uint8ClampedArray(UTIF.toRGBA8(directory));
     return new ImageData(shown, directory.width, directory.height);
-  });
+  }, size);
   const tag = value(directory, ORIENTATION, 1);
   const exif = (tag >= 1 && tag <= 8 ? tag : 1) as ExifOrientation;
   const picture = pictureOf(new BitmapPixels(await createImageBitmap(pixels)), "other", exif);
   return [picture, directories.length];
 }
 
-/** What UTIF gives; whatever it throws, the file cannot be opened. */
-function decoded<Result>(decode: () => Result): Result {
+/** What UTIF gives; whatever it throws, the file cannot be opened, most likely by its size where that is beyond a canvas. */
+function decoded<Result>(decode: () => Result, size: Size = [0, 0]): Result {
   try {
     return decode();
   } catch (error) {
-    throw error instanceof Unreadable ? error : new Unreadable("");
+    throw error instanceof Unreadable ? error : fitsCanvas(size) ? new Unreadable("") : tooLarge(size);
   }
 }
 
