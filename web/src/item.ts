@@ -30,6 +30,8 @@ export interface Heap {
 export class Source {
   /** Its number in the store. */
   id: number | undefined;
+  /** Whether the store has it, with what was last seen of it; `undefined` while it is being kept. */
+  kept: boolean | undefined;
   readonly items: Item[] = [new Item(this, 0)];
 
   constructor(

@@ -127,7 +127,7 @@ find("#clear").addEventListener("click", () => {
   find<HTMLInputElement>("#files").focus();
 });
 
-find("#download").addEventListener("click", () => void pictures.saveAll());
+find("#download").addEventListener("click", () => void pictures.downloads.all());
 
 find("#cards").addEventListener("keydown", (event) => {
   const step = { n: 1, p: -1 }[event.key.toLowerCase()];

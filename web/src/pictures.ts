@@ -5,16 +5,16 @@ import { Pool } from "./calls.js";
 import { Card, type Act } from "./card.js";
 import { Crew } from "./crew.js";
 import { find, show, unsay } from "./dom.js";
+import { Downloads } from "./downloads.js";
 import type { Found } from "./intake.js";
 import { Source, why, type Heap, type Item } from "./item.js";
 import type { Failure } from "./protocol.js";
 import { MOST_SECONDS, Server, ServerFailed } from "./server.js";
 import { remember } from "./settings.js";
-import { Store } from "./store.js";
+import { copied, Store } from "./store.js";
 import { Summary } from "./summary.js";
-import { say, type Key, type Told } from "./texts.js";
+import { say } from "./texts.js";
 import { Viewer } from "./viewer.js";
-import { MAX_BYTES, MAX_FILES } from "./zip.js";
 
 const STEPS = { left: 270, right: 90, half: 180 } as const;
 /** New cards a task: 300 at once would hold the page up for a quarter of a second. */
@@ -24,8 +24,6 @@ const LARGE_BYTES = 8e6;
 /** What the server is shown of a picture: as large as strokes of text are looked for. */
 const SERVER_VIEW_PX = 2048;
 
-const SAVE_TROUBLES: Key[] = ["failedWrite", "zipLacks", "zipLarge"];
-
 export type OpenedModel = Awaited<ReturnType<Pool["open"]>>;
 
 export class Pictures {
@@ -33,6 +31,7 @@ export class Pictures {
   readonly server = new Server();
   readonly cards: Card[] = [];
   readonly summary = new Summary(this.cards, this.server);
+  readonly downloads = new Downloads(this.pool, this.summary);
   private readonly store = new Store();
   private readonly viewer = new Viewer(
     this.cards,
@@ -64,7 +63,7 @@ export class Pictures {
     await this.show(
       kept.map(({ id, file, name, answers }) => {
         const source = new Source(file, name, heap);
-        source.id = id;
+        Object.assign(source, { id, kept: true });
         source.grow(Math.max(1, ...[...answers.values()].map(({ looked }) => looked?.pages ?? 1)));
         for (const item of source.items) {
           const answer = answers.get(item.page);
@@ -81,13 +80,24 @@ export class Pictures {
     const sources = found.map(({ file, name }) => new Source(file, name, heap));
     await this.show(sources);
     if (heap.cleared) return;
-    // A "Clear all" from here on comes after it in the store, too.
-    const kept = await this.store.add(found);
-    sources.forEach((source, at) => {
-      Object.assign(source, kept[at]);
-      source.items.forEach((item) => this.keep(item));
-    });
-    show("#kept", { key: this.store.works ? "keptHere" : "notKept" });
+    const works = await this.store.works();
+    for (const source of sources) {
+      const copy = works && (await copied(source.file));
+      if (heap.cleared) return;
+      // A "Clear all" from here on comes after it in the store, too.
+      const kept = copy ? await this.store.add({ file: copy, name: source.name }) : undefined;
+      Object.assign(source, kept, { kept: kept !== undefined });
+      source.items.forEach((item) => void this.keep(item));
+    }
+    this.tellKept();
+  }
+
+  /** Say how much of what is shown outlives a reload. */
+  private tellKept(): void {
+    const sources = [...new Set(this.cards.map(({ item }) => item.source))];
+    const lost = sources.filter(({ kept }) => kept === false).length;
+    if (!lost) show("#kept", { key: "keptHere" });
+    else show("#kept", lost === sources.length ? { key: "notKept" } : { key: "keptInPart", gaps: { lost, all: sources.length } });
   }
 
   async run(): Promise<void> {
@@ -182,26 +192,6 @@ export class Pictures {
   askAll(): void {
     this.asked.clear();
     this.asking.work();
-  }
-
-  async saveAll(): Promise<void> {
-    unsay("#trouble", ...SAVE_TROUBLES);
-    const wanted = this.summary.savable.map((source) => source.wanted);
-    if (wanted.length > MAX_FILES || wanted.reduce((sum, { file }) => sum + file.size, 0) > MAX_BYTES * 0.98) {
-      show("#trouble", { key: "zipLarge" });
-      return;
-    }
-    const progress = (done: number) => this.summary.pack({ done, all: wanted.length });
-    progress(0);
-    try {
-      const { zip, lacking } = await this.pool.call("zip", [wanted], progress);
-      if (lacking.length < wanted.length) hand(zip, "upright.zip");
-      const list = lacking.map(({ name, failure }): Told => ({ key: "lacking", gaps: { name, reason: why(failure) } }));
-      if (list.length) show("#trouble", { key: "zipLacks", gaps: { list } });
-    } catch (error) {
-      show("#trouble", { key: "failedWrite", gaps: { name: "upright.zip", reason: why(error as Failure) } });
-    }
-    this.summary.pack();
   }
 
   async clear(): Promise<void> {
@@ -333,21 +323,11 @@ export class Pictures {
 
   private async perform(card: Card, act: Act): Promise<void> {
     const { item } = card;
-    if (act === "save") return this.save(item.source);
+    if (act === "save") return this.downloads.one(item.source);
     if (act === "enlarge") return this.viewer.open(card);
     item.hand = wantedBy(act, item);
     this.changed(card);
     find("#news").textContent = say("newsTurn", { name: item.name, verdict: item.verdict().join(" ") });
-  }
-
-  private async save({ wanted }: Source): Promise<void> {
-    unsay("#trouble", ...SAVE_TROUBLES);
-    try {
-      const { blob, name } = await this.pool.call("save", [wanted]);
-      hand(blob, name.split("/").at(-1)!);
-    } catch (error) {
-      show("#trouble", { key: "failedWrite", gaps: { name: wanted.name, reason: why(error as Failure) } });
-    }
   }
 
   private changed(card: Card): void {
@@ -355,7 +335,7 @@ export class Pictures {
     card.update();
     this.viewer.update();
     this.summary.refreshSoon();
-    this.keep(card.item);
+    void this.keep(card.item);
     this.asking.work();
   }
 
@@ -364,9 +344,13 @@ export class Pictures {
     show("#trouble", { key: "failedAgain", gaps: { name, reason: why(error as Failure) } });
   }
 
-  private keep(item: Item): void {
-    const { id, gone } = item.source;
-    if (id !== undefined && !gone && item.state === "done") void this.store.keep(id, item.page, item.kept);
+  private async keep(item: Item): Promise<void> {
+    const { source } = item;
+    if (source.id === undefined || source.gone || item.state !== "done") return;
+    const kept = await this.store.keep(source.id, item.page, item.kept);
+    if (kept === source.kept || source.gone) return;
+    source.kept = kept;
+    this.tellKept();
   }
 
   /** A release may change what it says of the same looks: its calibration, its second network. */
@@ -385,12 +369,4 @@ function wantedBy(act: Exclude<Act, "save" | "enlarge">, { way, answer }: Item):
   if (act === "accept") return { mirrored: false, turn: answer!.best };
   // What is seen is mirrored, so that a turn before it goes the other way round.
   return act === "mirror" ? { mirrored: !mirrored, turn: inverse(turn) } : { mirrored, turn: then(turn, STEPS[act]) };
-}
-
-function hand(blob: Blob, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

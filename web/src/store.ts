@@ -25,49 +25,39 @@ interface Schema extends DBSchema {
   answers: { key: [id: number, page: number]; value: KeptAnswer };
 }
 
-/** Every call does nothing where the browser keeps nothing (blocked storage, a full disk), and `works` says so. */
+/** Larger files are kept as the browser keeps them. */
+const COPIED_BYTES = 256e6;
+
+/** Every call does nothing where the browser keeps nothing (blocked storage, a full disk), and says so; the next may work. */
 export class Store {
-  works = true;
-  private readonly opened: Promise<IDBPDatabase<Schema> | undefined>;
+  private opened: Promise<IDBPDatabase<Schema>> | undefined;
 
-  constructor() {
-    this.opened = this.tried(() =>
-      openDB<Schema>("upright", 1, {
-        upgrade(database) {
-          database.createObjectStore("files", { autoIncrement: true });
-          database.createObjectStore("answers");
-        },
-      }),
-    );
+  /** Whether the browser keeps anything now. */
+  async works(): Promise<boolean> {
+    return (await tried(() => this.database())) !== undefined;
   }
 
-  /** Keep files, all or none of them; their numbers, and the files as they are kept, unless they are cleared already. */
-  async add(files: { file: File; name: string }[]): Promise<({ id: number; file: File } | undefined)[]> {
-    const database = await this.opened;
-    const added = await this.tried(async () => {
-      if (!database) return [];
+  /** Keep a file; its number, and the file as it is kept, unless it is cleared already. Nothing where it is not kept. */
+  async add(file: { file: File; name: string }): Promise<{ id: number; file?: File } | undefined> {
+    return tried(async () => {
+      const database = await this.database();
       const writing = database.transaction("files", "readwrite");
-      const ids = await Promise.all(files.map((each) => writing.store.add(each)));
-      await writing.done;
-      const reading = database.transaction("files");
-      const kept = ids.map(async (id) => ({ id, ...(await reading.store.get(id)) }));
-      return (await Promise.all(kept)).map(({ id, file }) => file && { id, file });
+      const [id] = await Promise.all([writing.store.add(file), writing.done]);
+      const kept = await database.get("files", id);
+      return kept ? { id, file: kept.file } : { id };
     });
-    return added ?? [];
   }
 
-  async keep(id: number, page: number, answer: KeptAnswer): Promise<void> {
-    const database = await this.opened;
-    await this.tried(async () => database?.put("answers", answer, [id, page]));
+  /** Keep what is known of a page; whether that was possible. */
+  async keep(id: number, page: number, answer: KeptAnswer): Promise<boolean> {
+    return (await tried(async () => (await this.database()).put("answers", answer, [id, page]))) !== undefined;
   }
 
   /** Everything that is kept, in the order in which it came. */
   async all(): Promise<KeptSource[]> {
-    const database = await this.opened;
-    if (!database) return [];
     const found = new Map<number, KeptSource>();
-    await this.tried(async () => {
-      const reading = database.transaction(["files", "answers"], "readwrite");
+    await tried(async () => {
+      const reading = (await this.database()).transaction(["files", "answers"], "readwrite");
       for (let at = await reading.objectStore("files").openCursor(); at; at = await at.continue()) {
         found.set(at.key, { id: at.key, ...at.value, answers: new Map() });
       }
@@ -82,16 +72,38 @@ export class Store {
   }
 
   async clear(): Promise<void> {
-    const database = await this.opened;
-    await this.tried(async () => Promise.all([database?.clear("files"), database?.clear("answers")]));
+    await tried(async () => {
+      const database = await this.database();
+      await Promise.all([database.clear("files"), database.clear("answers")]);
+    });
   }
 
-  private async tried<Value>(asked: () => Promise<Value>): Promise<Value | undefined> {
-    try {
-      return await asked();
-    } catch {
-      this.works = false;
-      return undefined;
-    }
+  /** Opened when it is first needed, and again after the browser has closed it or could not open it. */
+  private database(): Promise<IDBPDatabase<Schema>> {
+    const forget = () => void (this.opened = undefined);
+    this.opened ??= openDB<Schema>("upright", 1, {
+      upgrade(database) {
+        database.createObjectStore("files", { autoIncrement: true });
+        database.createObjectStore("answers");
+      },
+      terminated: forget,
+    });
+    this.opened.catch(forget);
+    return this.opened;
+  }
+}
+
+/** The file without the one on the disk, to which a private window would keep a reference alone; nothing where it is not to be read. */
+export async function copied(file: File): Promise<File | undefined> {
+  if (file.size > COPIED_BYTES) return file;
+  const { name, type, lastModified } = file;
+  return tried(async () => new File([await file.arrayBuffer()], name, { type, lastModified }));
+}
+
+async function tried<Value>(asked: () => Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await asked();
+  } catch {
+    return undefined;
   }
 }
