@@ -328,12 +328,40 @@ def test_files_that_are_no_pictures_are_not_passed_over_in_silence(
     expect(alert).to_have_text("None of these files is a picture, as far as their names tell.")
     opened.page.locator("#language").click()
     expect(alert).to_have_text("从文件名看，这些文件中没有图片。")
+    passed = opened.page.locator("#passed")
+    expect(passed.locator("summary")).to_contain_text("已略过 3 个")
     opened.page.evaluate(GIVE, ["paste", []])
     opened.add(pictures / "sky-0.png")
     opened.wait_decided(1)
     expect(alert).to_be_hidden()
     opened.page.evaluate(GIVE, ["paste", []])
     expect(alert).to_be_hidden()
+    opened.page.evaluate(GIVE, ["drop", []])
+    expect(alert).to_contain_text("拖入的不是文件")
+
+
+def test_what_is_passed_over_among_pictures_is_counted_and_named(
+    visit: Visiting, tiny_site: str, pictures: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "holiday"
+    folder.mkdir()
+    (folder / "sky.png").write_bytes((pictures / "sky-90.png").read_bytes())
+    for name in ("notes.txt", "clip.mp4", ".DS_Store"):
+        (folder / name).write_bytes(b"no picture")
+    opened = visit(tiny_site)
+    page, passed = opened.page, opened.page.locator("#passed")
+    page.set_input_files("#folder", str(folder))
+    opened.wait_decided(1)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(passed.locator("summary")).to_contain_text("Passed over: 3")
+    expect(passed.locator("p")).to_be_hidden()
+    passed.locator("summary").press("Enter")
+    names = passed.locator("p").inner_text().split("\n")
+    assert sorted(names) == ["holiday/.DS_Store", "holiday/clip.mp4", "holiday/notes.txt"]
+    opened.add(folder / "notes.txt")
+    expect(passed.locator("summary")).to_contain_text("Passed over: 4")
+    page.get_by_role("button", name="Clear all").click()
+    expect(passed).to_be_hidden()
 
 
 def test_news_counts_what_is_decided(visit: Visiting, tiny_site: str, pictures: Path, tmp_path: Path) -> None:

@@ -4,20 +4,27 @@ export interface Found {
   name: string;
 }
 
+/** What was given, and the names of what is passed over: no picture as far as its name tells, or not to be read. */
+export interface Given {
+  pictures: Found[];
+  passed: string[];
+}
+
 const MAY_BE_A_PICTURE = /^image\/|^$|^application\/(octet-stream|pdf|dicom)$/;
 const NEVER_A_PICTURE = /(^|\/)(\.[^/]*|Thumbs\.db|desktop\.ini)$/;
 
 export function takeIn(
   zone: HTMLElement,
   inputs: HTMLInputElement[],
-  found: (pictures: Found[]) => void,
-  /** Files or folders were given, and no picture among them. */
+  /** Files or folders were given. */
+  take: (given: Given) => void,
+  /** What was dropped is no file. */
   none: () => void,
 ): void {
-  const give = (pictures: Found[]) => {
-    const wanted = pictures.filter(({ file, name }) => MAY_BE_A_PICTURE.test(file.type) && !NEVER_A_PICTURE.test(name));
-    if (wanted.length) found(wanted);
-    else none();
+  const give = (files: Found[], unread: string[] = []) => {
+    const isWanted = ({ file, name }: Found) => MAY_BE_A_PICTURE.test(file.type) && !NEVER_A_PICTURE.test(name);
+    const passed = files.filter((each) => !isWanted(each)).map(({ name }) => name);
+    take({ pictures: files.filter(isWanted), passed: [...passed, ...unread] });
   };
 
   for (const input of inputs) {
@@ -46,8 +53,10 @@ export function takeIn(
     if (!data) return;
     // Entries must be asked for before the handler returns.
     const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry != null);
-    if (entries.length) void Promise.all(entries.map(walked)).then((all) => give(all.flat()));
-    else giveFiles([...data.files]);
+    const unread: string[] = [];
+    if (entries.length) void Promise.all(entries.map((entry) => walked(entry, unread))).then((all) => give(all.flat(), unread));
+    else if (data.files.length) giveFiles([...data.files]);
+    else none();
   });
 }
 
@@ -55,20 +64,25 @@ function named(files: File[]): Found[] {
   return files.map((file) => ({ file, name: file.webkitRelativePath || file.name || "picture" }));
 }
 
-async function walked(entry: FileSystemEntry): Promise<Found[]> {
+/** The files of a folder and of those in it; `unread` gets the names of what cannot be read. */
+async function walked(entry: FileSystemEntry, unread: string[]): Promise<Found[]> {
   const name = entry.fullPath.replace(/^\//, "");
   if (entry.isFile) {
     const file = await new Promise<File | undefined>((done) =>
       (entry as FileSystemFileEntry).file(done, () => done(undefined)),
     );
+    if (!file) unread.push(name);
     return file ? [{ file, name }] : [];
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const all: Found[] = [];
   for (;;) {
     // A reader gives a hundred entries or so at a time.
-    const some = await new Promise<FileSystemEntry[]>((done) => reader.readEntries(done, () => done([])));
+    const some = await new Promise<FileSystemEntry[]>((done) => reader.readEntries(done, () => {
+      unread.push(`${name}/`);
+      done([]);
+    }));
     if (!some.length) return all;
-    for (const child of some) all.push(...(await walked(child)));
+    for (const child of some) all.push(...(await walked(child, unread)));
   }
 }

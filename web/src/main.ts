@@ -3,6 +3,7 @@ import { shownBeside, type Act } from "./card.js";
 import { find, show, unsay } from "./dom.js";
 import { why } from "./item.js";
 import { takeIn } from "./intake.js";
+import { Passed } from "./passed.js";
 import { Pictures, type OpenedModel } from "./pictures.js";
 import type { Failure } from "./protocol.js";
 import { recall, remember } from "./settings.js";
@@ -12,6 +13,7 @@ const SAMPLES = ["astronaut.jpg", "receipt.png", "camera.jpg", "coffee.jpg", "se
 const started = performance.now();
 const [tilts, mirrors] = ["tilts", "mirrors"].map((name) => recall(name, ["on", "off"]) === "on") as [boolean, boolean];
 const pictures = new Pictures(recall("promise", PROMISES) ?? "balanced", tilts, mirrors, open);
+const passed = new Passed();
 let opened: { model: OpenedModel; seconds: number } | undefined;
 let keptOffline = false;
 
@@ -124,6 +126,7 @@ find("#samples").addEventListener("click", async () => {
 
 find("#clear").addEventListener("click", () => {
   void pictures.clear();
+  passed.clear();
   find<HTMLInputElement>("#files").focus();
 });
 
@@ -146,8 +149,12 @@ speak(recall("language", ["en", "zh"]) ?? (navigator.language.startsWith("zh") ?
 takeIn(
   find("#drop"),
   [find<HTMLInputElement>("#files"), find<HTMLInputElement>("#folder")],
-  (found) => void pictures.add(found),
-  () => show("#trouble", { key: "noPicture" }),
+  (given) => {
+    passed.add(given.passed);
+    if (given.pictures.length) void pictures.add(given.pictures);
+    else show("#trouble", { key: "noPicture" });
+  },
+  () => show("#trouble", { key: "noFile" }),
 );
 void pictures.restore();
 void pictures.run();

@@ -75,7 +75,7 @@ export class Pictures {
   }
 
   async add(found: Found[]): Promise<void> {
-    unsay("#trouble", "noPicture");
+    unsay("#trouble", "noPicture", "noFile");
     const { heap } = this;
     const sources = found.map(({ file, name }) => new Source(file, name, heap));
     await this.show(sources);
