@@ -8,7 +8,9 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from PIL import Image
 from tests.fuzz.seeds import raw
 from upright import Detector, undo
 from upright.carriers import read_exif_orientation, sidecar
-from upright.correction import corrected_bytes
+from upright.correction import Request, Writer, corrected_bytes, opened, plan
 from upright.errors import BrokenPicture
 from upright.formats import Window, sniff
 from upright.formats.raw import previews
@@ -211,6 +213,21 @@ def test_a_sidecar_of_what_was_at_the_target_before_does_not_turn_a_new_picture_
     assert sidecar.read(beside) == 1 and b'x:rating="4"' in beside.read_bytes()
 
 
+def test_a_copy_whose_source_changes_while_its_sidecar_is_written_is_of_what_was_looked_at(tmp_path: Path) -> None:
+    photo, copy = tmp_path / "a.jpg", tmp_path / "out" / "a.jpg"
+    photo.write_bytes(before := jpeg(page()))
+
+    def meanwhile(written: BinaryIO) -> None:
+        photo.write_bytes(b"another picture")
+
+    with opened(photo) as file:
+        file.look()
+        change = plan(file, Request(Turn.RIGHT, target=str(copy), sidecar="full"))
+        first, second = change.targets
+        Writer().write(replace(change, targets=(first, replace(second, check=meanwhile))))
+    assert copy.read_bytes() == before and sidecar.read(tmp_path / "out" / "a.jpg.xmp") == 6
+
+
 def test_a_sidecar_that_shows_an_upright_picture_otherwise_is_said(tmp_path: Path) -> None:
     photo = tmp_path / "a.jpg"
     photo.write_bytes(jpeg(page().transpose(Image.Transpose.ROTATE_90)))
@@ -227,7 +244,6 @@ def test_a_picture_behind_the_option_is_not_taken_for_its_form(tmp_path: Path) -
 
 
 def _by_sidecar(photo: Path, folder: Path):  # type: ignore[no-untyped-def]
-    from upright.correction import Request, Writer, opened, plan
     from upright.journal import Journal
 
     with opened(str(photo)) as file:

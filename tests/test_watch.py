@@ -42,7 +42,9 @@ def watching(
             process.kill()
 
 
-def watching_closely(folder: Path | str, out: Path, *more: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+def watching_closely(
+    folder: Path | str, out: Path, *more: str
+) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
     return watching(folder, out, *more, start=(sys.executable, "-c", SOON, "watch"), settle_s=0.3)
 
 

@@ -66,19 +66,20 @@ class OwnWriter(Writer):
     record: Record = field(kw_only=True)
 
     def write(self, change: Change) -> Correction:
-        """As `Writer.write`; what was written is noted."""
+        """As `Writer.write`; what was written is noted, also where another file could not be."""
         paths = [target.path for target in change.targets if target.path is not None]
         before = {path: facts_of(path) for path in paths}
         there = [path for path in paths if os.path.lexists(path)]
         own = bool(there) and all(self.record.get(path) == before[path] for path in there)
         written = dict[str | None, os.stat_result]()
         targets = tuple(replace(target, check=partial(_seen, target, written)) for target in change.targets)
-        done = Writer(None, self.overwrite or own, self.keep_times).write(replace(change, targets=targets))
-        for path in paths:
-            # Somebody else may have written it again by now: that is not ours to replace.
-            if path in written and (facts := facts_of(path)) and _is(path, written[path]):
-                self.record.note(path, facts)
-        return done
+        try:
+            return Writer(None, self.overwrite or own, self.keep_times).write(replace(change, targets=targets))
+        finally:
+            for path in paths:
+                # Somebody else may have written it again by now: that is not ours to replace.
+                if path in written and (facts := facts_of(path)) and _is(path, written[path]):
+                    self.record.note(path, facts)
 
 
 def _seen(target: Target, written: dict[str | None, os.stat_result], file: BinaryIO) -> None:

@@ -78,7 +78,8 @@ class Writer:
                 self.journal.intend(intent, base.window if base is not None else None, rows)
             if others:
                 said.extend(self._write(others, rows))
-            if base is not None:
+            # A copy is of what was looked at, whatever its source is by now: the others have their names already.
+            if base is not None and target.replaces:
                 base.check_unchanged(content=False)
 
         if base is not None:
