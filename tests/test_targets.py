@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from upright import Orientation, correct
-from upright.carriers import read_exif_orientation
+from upright.carriers import read_exif_orientation, sidecar
 from upright.correction import Method, Request, opened
 from upright.correction.pages import plan_pages
 from upright.errors import UsageError
@@ -94,17 +94,30 @@ def test_a_pipe_is_no_target(folder: Path, overwrite: tuple[str, ...]) -> None:
     assert (folder / "pipe").is_fifo()
 
 
+def test_two_raw_photographs_with_one_sidecar_have_a_remedy_that_works(tmp_path: Path) -> None:
+    with Image.open(DEMO / "astronaut.jpg") as image:
+        for name in ("a.arw", "a.dng"):
+            (tmp_path / name).write_bytes(raw(image))
+    (tmp_path / "a.xmp").write_bytes(sidecar.written(None, ExifOrientation.TOP_LEFT))
+    done = command(tmp_path, "correct", ".", "--in-place", "--turn", "90")
+    assert done.returncode == 1 and "of another picture of this run; copy the sidecar to a.dng.xmp" in done.stderr
+    shutil.copy(tmp_path / "a.xmp", tmp_path / "a.dng.xmp")
+    assert command(tmp_path, "correct", ".", "--in-place", "--turn", "90").returncode == 0
+
+
 def test_a_photograph_leaves_the_sidecar_of_a_raw_one_alone(tmp_path: Path) -> None:
     shutil.copy(DEMO / "astronaut.jpg", tmp_path / "a.JPG")
     with Image.open(DEMO / "astronaut.jpg") as image:
         (tmp_path / "a.dng").write_bytes(raw(image))
     done = command(tmp_path, "correct", ".", "--in-place", "--sidecar=stem", "--turn", "90")
-    assert done.returncode == 1 and "a.xmp is the sidecar of another picture of this run" in done.stderr
-    assert 'Orientation="6"' in (tmp_path / "a.xmp").read_text()
-    correct(tmp_path / "a.JPG", turn=90, sidecar="full", in_place=True)
-    correct(tmp_path / "a.dng", turn=180, sidecar="full", in_place=True)
+    assert done.returncode == 0, done.stderr
     assert 'Orientation="6"' in (tmp_path / "a.JPG.xmp").read_text()
+    correct(tmp_path / "a.dng", turn=180, sidecar="stem", in_place=True)
     assert 'Orientation="8"' in (tmp_path / "a.xmp").read_text()
+    (tmp_path / "a.JPG.xmp").unlink()
+    assert command(tmp_path, "correct", ".", "-o", "out", "--sidecar=stem", "--turn", "180").returncode == 0
+    assert 'Orientation="3"' in (tmp_path / "out" / "a.JPG.xmp").read_text()
+    assert 'Orientation="6"' in (tmp_path / "out" / "a.xmp").read_text()
 
 
 def test_another_sidecar_is_replaced_where_that_is_asked_for(tmp_path: Path) -> None:

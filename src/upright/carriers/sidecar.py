@@ -37,12 +37,21 @@ def places(picture: str) -> dict[Naming, Path]:
     return {"full": path.with_name(f"{path.name}.xmp"), "stem": path.with_suffix(".xmp")}
 
 
+def place(picture: str, target: str, naming: Naming) -> Path:
+    """Where a new sidecar of a picture that becomes ``target`` goes: not where a raw photograph has its own."""
+    return places(target)["full" if _beside_raw(picture) or _beside_raw(target) else naming]
+
+
 def existing(picture: str) -> Path | None:
     """The sidecar that a picture has. ``a.xmp`` is that of ``a.nef``, and not of an ``a.jpg`` beside it."""
     there = next((path for path in places(picture).values() if path.is_file()), None)
-    if there is None or there != places(picture)["stem"] or _is_raw(Path(picture)):
-        return there
-    return None if any(_is_raw(each) for each in Path(picture).parent.glob(f"{escape(there.stem)}.*")) else there
+    return None if there == places(picture)["stem"] and _beside_raw(picture) else there
+
+
+def _beside_raw(picture: str) -> bool:
+    """Whether a picture that is no raw photograph has the name of one beside it, but for the suffix."""
+    path = Path(picture)
+    return not _is_raw(path) and any(_is_raw(each) for each in path.parent.glob(f"{escape(path.stem)}.*"))
 
 
 def _is_raw(path: Path) -> bool:

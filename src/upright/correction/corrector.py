@@ -104,7 +104,9 @@ class Corrector:
             raise CorrectionError(cause, source=item.key, remedy="correct it into another folder")
         if beside is not None and key_hash(beside) in taken:
             cause = f"{Path(beside).name} is the sidecar of another picture of this run"
-            raise CorrectionError(cause, source=item.key, remedy="correct it alone, or use --sidecar=full")
+            own, there = sidecar.places(item.path or "")["full"].name, target is None and os.path.lexists(beside)
+            remedy = f"copy the sidecar to {own}" if there else "use --sidecar=full"
+            raise CorrectionError(cause, source=item.key, remedy=remedy)
         itself = real == os.path.realpath(item.path or "")  # which is said when it is planned
         if real is not None and self.writer.overwrite and not itself and os.path.lexists(real) and is_source(real):
             cause = f"it would replace {target}, which is a picture of this run"
@@ -118,7 +120,8 @@ class Corrector:
         if item.path is None or not (raw or self.request.sidecar):
             return None
         there = sidecar.existing(item.path) if target is None else None
-        return os.path.realpath(there or sidecar.places(target or item.path)[self.request.sidecar or "full"])
+        new = sidecar.place(item.path, target or item.path, self.request.sidecar or "full")
+        return os.path.realpath(there or new)
 
 
 class _IsSource:

@@ -45,7 +45,7 @@ def plan_sidecar(file: Opened, request: Request, kept: Correction, leads: bool) 
         done = replace(done, method=Method.KEEP, note="; ".join(filter(None, (done.note, note))))
         if not copy:
             return Change(done)
-        copied = (_target(goal, request, None, old.window.at(0, old.window.size)),) if old else ()
+        copied = (_target(file, goal, request, None, old.window.at(0, old.window.size)),) if old else ()
         return Change(done, (*copy, *(copied or _of_another(goal, before))))
     if there and said and not leads and said not in (before, after):
         cause = _otherwise(there, said)
@@ -54,7 +54,7 @@ def plan_sidecar(file: Opened, request: Request, kept: Correction, leads: bool) 
     new = sidecar.written(data, after)
     if new == data and request.in_place:
         return Change(replace(done, method=Method.TAG, note="its sidecar says so already", written=True))
-    target = _target(goal, request, old, new)
+    target = _target(file, goal, request, old, new)
     how = "was changed" if old and request.in_place else "was written"
     note = "; ".join(filter(None, (done.note, f"the sidecar {Path(target.path or '').name} {how}")))
     return Change(replace(done, method=Method.TAG, note=note), (*copy, target))
@@ -72,10 +72,10 @@ def _of_another(goal: str, shown: ExifOrientation) -> Iterator[Target]:
             yield Target(str(there), None, data=sidecar.written(there.read_bytes(), shown))
 
 
-def _target(goal: str, request: Request, old: Opened | None, data: bytes) -> Target:
+def _target(file: Opened, goal: str, request: Request, old: Opened | None, data: bytes) -> Target:
     if old is not None and request.in_place:
         return Target(old.path, old, data=data)
-    return Target(str(sidecar.places(goal)[request.sidecar or "full"]), None, data=data)
+    return Target(str(sidecar.place(file.path or goal, goal, request.sidecar or "full")), None, data=data)
 
 
 def _opened(path: Path) -> Opened:
