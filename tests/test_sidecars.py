@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 
 from tests.fuzz.seeds import raw
-from upright import Detector, undo
+from upright import Detector, correct, undo
 from upright.carriers import read_exif_orientation, sidecar
 from upright.correction import Request, Writer, corrected_bytes, opened, plan
-from upright.errors import BrokenPicture
+from upright.errors import BrokenPicture, NotLossless
 from upright.formats import Window, sniff
 from upright.formats.raw import previews
 from upright.pictures import open_picture
@@ -235,6 +235,59 @@ def test_a_sidecar_that_shows_an_upright_picture_otherwise_is_said(tmp_path: Pat
     done = upright("correct", tmp_path, "--sidecar")
     assert "its sidecar a.jpg.xmp shows it otherwise already (orientation 6)" in done.stdout
     assert (tmp_path / "a.jpg.xmp").read_bytes() == before
+
+
+PLACES = b"""<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="%d"
+ xmlns:exif="http://ns.adobe.com/exif/1.0/"%s>
+ <exif:SubjectLocation><rdf:Seq><rdf:li>100</rdf:li><rdf:li>50</rdf:li></rdf:Seq></exif:SubjectLocation>
+</rdf:Description>
+"""
+
+
+@pytest.mark.parametrize("method", [Method.TAG, Method.TURN, Method.REENCODE])
+@pytest.mark.parametrize(("said", "follows"), [(1, True), (6, True), (3, False)])
+@pytest.mark.parametrize("name", ["a.png.xmp", "a.xmp"])
+def test_a_sidecar_follows_a_picture_that_is_set_right_in_place(
+    tmp_path: Path, method: Method, said: int, follows: bool, name: str
+) -> None:
+    photo, beside = tmp_path / "a.png", tmp_path / name
+    Image.new("RGB", (320, 256)).save(photo)
+    before = photo.read_bytes()
+    beside.write_bytes(PLACES % (said, b""))
+    done = correct(photo, turn=90, method=method, in_place=True, journal=tmp_path / "j")
+    moves, after = method != Method.TAG, 6 if method == Method.TAG else 1
+    assert sidecar.read(beside) == (after if follows else said)
+    assert (b"<rdf:li>205</rdf:li><rdf:li>100<" in beside.read_bytes()) == moves
+    assert (f"{name} shows it otherwise (orientation 3), and still does" in done.note) != follows
+    assert (f"its sidecar {name} was changed along" in done.note) == (beside.read_bytes() != PLACES % (said, b""))
+    undo(tmp_path / "j")
+    assert (photo.read_bytes(), beside.read_bytes()) == (before, PLACES % (said, b""))
+
+
+DARKTABLES = (
+    b' darktable:operation="crop"',
+    b' darktable:operation="flip" darktable:enabled="1" darktable:params="03000000"',
+)
+
+
+@pytest.mark.parametrize("settings", DARKTABLES)
+def test_a_sidecar_of_places_that_cannot_move_holds_the_pixels(tmp_path: Path, settings: bytes) -> None:
+    photo, beside = tmp_path / "a.png", tmp_path / "a.png.xmp"
+    Image.new("RGB", (320, 256)).save(photo)
+    beside.write_bytes(text := PLACES % (1, settings))
+    with pytest.raises(NotLossless, match=r"of its sidecar a.png.xmp darktable's .* would be elsewhere") as refused:
+        correct(photo, turn=90, method=Method.TURN, in_place=True, journal=tmp_path / "j")
+    assert (refused.value.remedy, beside.read_bytes()) == ("use --method tag", text)
+    assert correct(photo, turn=90, in_place=True, journal=tmp_path / "j").written and sidecar.read(beside) == 6
+
+
+def test_a_sidecar_that_may_be_of_two_pictures_stays(tmp_path: Path) -> None:
+    beside = tmp_path / "a.xmp"
+    for name in ("a.png", "a.jpg"):
+        Image.new("RGB", (320, 256)).save(tmp_path / name)
+    beside.write_bytes(text := PLACES % (1, b""))
+    done = correct(tmp_path / "a.png", turn=90, in_place=True, journal=tmp_path / "j")
+    assert (done.note, beside.read_bytes()) == ("a.xmp, which may be another picture's, stays as it is", text)
 
 
 def test_a_picture_behind_the_option_is_not_taken_for_its_form(tmp_path: Path) -> None:

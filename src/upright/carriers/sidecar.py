@@ -7,6 +7,7 @@ orientation alone.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from glob import escape
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -14,6 +15,8 @@ from typing import Literal, TypeAlias
 from ..errors import NotLossless
 from ..formats import format_of_suffix
 from ..turns import ExifOrientation
+from . import xmp
+from .moved import Moved
 
 #: ``full``: the suffix is added to the name; ``stem``: it replaces the picture's own.
 Naming: TypeAlias = Literal["full", "stem"]
@@ -59,14 +62,34 @@ def _is_raw(path: Path) -> bool:
     return row is not None and "raw" in row.carriers
 
 
+def is_of_one(sidecar: Path) -> bool:
+    """Whether there is no second picture that ``a.xmp`` could be the sidecar of."""
+    pictures = [each for each in sidecar.parent.glob(f"{escape(sidecar.stem)}.*") if format_of_suffix(each)]
+    return len(pictures) < 2
+
+
 def read(sidecar: Path) -> ExifOrientation | None:
     """The orientation that a sidecar says; ``None`` where it says none, or cannot be read."""
     try:
         with sidecar.open("rb") as file:
-            found = _VALUE.search(file.read(_MOST_BYTES))
+            return _said(file.read(_MOST_BYTES))
     except OSError:
         return None
+
+
+def _said(data: bytes) -> ExifOrientation | None:
+    found = _VALUE.search(data)
     return ExifOrientation(int(found[1])) if found and found[1] in b"12345678" else None
+
+
+def moved(old: bytes, how: Moved) -> tuple[bytes, ExifOrientation | None]:
+    """The sidecar of a picture that itself was changed, and an orientation of another meaning, which stays.
+
+    Raises `NotLossless` for what cannot move with the pixels.
+    """
+    said, shown = _said(old), how.pixels if how.pixels != ExifOrientation.TOP_LEFT else how.after
+    other = said if said not in (None, how.before, shown) else None
+    return xmp.rewritten(old, replace(how, after=other or how.after)), other
 
 
 def written(old: bytes | None, orientation: ExifOrientation) -> bytes:

@@ -45,8 +45,9 @@ _UNMOVED = {
     ),
     "its depth map, or the picture in its XMP,": re.compile(rb"<GImage:|<GDepth:|\bG(?:Image|Depth):\w+\s*="),
     "its panorama": re.compile(rb"GPano:(?:Cropped|FullPano)"),
-    "darktable's crop, masks or retouching": re.compile(
-        rb"""darktable:operation\s*=\s*["'](?:clipping|crop|ashift|retouch|spots|liquify|graduatednd|mask_manager)["']"""
+    "darktable's turn, crop, masks or retouching": re.compile(
+        rb"""darktable:operation\s*=\s*["'](?:(?:clipping|crop|ashift|retouch|spots|liquify|graduatednd|mask_manager)["']"""
+        rb"""|flip["'][^<>]*darktable:params\s*=\s*["'](?!f{8}))"""  # all ones: as the tag says
     ),
 }
 _INDENTED = re.compile(rb"(?<=>)\n([ \t]+)(?=<)")

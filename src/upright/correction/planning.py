@@ -36,7 +36,7 @@ from ..turns import ExifOrientation, Turn
 from .opening import Opened
 from .request import Change, Request, Target
 from .shown import check_shown
-from .sidecars import plan_sidecar
+from .sidecars import plan_sidecar, with_sidecar
 
 _NAMES_A_METHOD = re.compile(r"--method (\w+)\b(?! -o)")
 _THUMBNAIL = "its thumbnail could not be turned and was taken out"
@@ -62,11 +62,11 @@ def plan(file: Opened, request: Request) -> Change:
         return _beside(file, request, row, raw)
     try:
         new = _planned(file.window, file.name, request, target)
+        done = replace(new.correction, note="; ".join(filter(None, (request.note, new.correction.note))))
+        return with_sidecar(file, request, changed(file, request, done, new.edits, new.data, new.check))
     except (NotLossless, BrokenPicture, TooLarge) as error:
         error.remedy = _working(_fitting(error, row, file.window, request.turn), file, request, target)
         raise
-    done = replace(new.correction, note="; ".join(filter(None, (request.note, new.correction.note))))
-    return changed(file, request, done, new.edits, new.data, new.check)
 
 
 def _check_page(row: Format | None, window: Window, page: int) -> None:

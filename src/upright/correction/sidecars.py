@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..carriers import sidecar
+from ..carriers.moved import Moved
 from ..errors import NotLossless
-from ..formats import Window
+from ..formats import Window, format_in
 from ..pictures.source import reading
 from ..results import Correction, Method
 from ..turns import ExifOrientation
@@ -60,6 +61,36 @@ def plan_sidecar(file: Opened, request: Request, kept: Correction, leads: bool) 
     return Change(replace(done, method=Method.TAG, note=note), (*copy, target))
 
 
+def with_sidecar(file: Opened, request: Request, change: Change) -> Change:
+    """A change in place, with that of the sidecar that lies beside the picture and says how it lies.
+
+    Raises:
+        NotLossless: it is about places that cannot move with the pixels.
+    """
+    done, there = change.correction, sidecar.existing(file.path) if file.path else None
+    if not request.in_place or there is None or done.method == Method.KEEP or request.page:
+        return change
+    still, row = done.method == Method.TAG, format_in(file.window)
+    if there != sidecar.places(file.path or "")["full"] and not sidecar.is_of_one(there):
+        return _noted(change, f"{there.name}, which may be another picture's, stays as it is")
+    old = _opened(there)
+    data = old.window.at(0, old.window.size)
+    pixels = ExifOrientation.TOP_LEFT if still else request.after(done.exif_before)
+    size = row.container.size_px(file.window) if row and row.container and not still else (0, 0)
+    try:
+        new, other = sidecar.moved(data, Moved(done.exif_before, done.exif_after, pixels, size=size))
+    except NotLossless as error:
+        raise NotLossless(f"of its sidecar {there.name} {error.cause}", remedy=error.remedy) from error
+    if other:
+        change = _noted(
+            change, f"its sidecar {there.name} shows it otherwise (orientation {other.value}), and still does"
+        )
+    if new == data:
+        return change
+    change = _noted(change, f"its sidecar {there.name} was changed along")
+    return replace(change, targets=(*change.targets, Target(old.path, old, data=new)))
+
+
 def _otherwise(beside: Path, said: ExifOrientation) -> str:
     return f"its sidecar {beside.name} shows it otherwise already (orientation {said})"
 
@@ -70,6 +101,11 @@ def _of_another(goal: str, shown: ExifOrientation) -> Iterator[Target]:
     if there is not None and sidecar.read(there) not in (None, shown):
         with reading(str(there)):
             yield Target(str(there), None, data=sidecar.written(there.read_bytes(), shown))
+
+
+def _noted(change: Change, note: str) -> Change:
+    done = change.correction
+    return replace(change, correction=replace(done, note="; ".join(filter(None, (done.note, note)))))
 
 
 def _target(file: Opened, goal: str, request: Request, old: Opened | None, data: bytes) -> Target:
