@@ -48,6 +48,8 @@ function speak(language: Language): void {
   other.lang = language === "zh" ? "en" : "zh";
   find("#promise-meaning").textContent = say(`${pictures.promise}Meaning`);
   pictures.cards.forEach((card) => card.update());
+  // What was just announced was said in the other language.
+  find("#news").textContent = "";
   tellEngine();
   pictures.summary.refresh();
 }
