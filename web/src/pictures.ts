@@ -11,7 +11,7 @@ import { Source, why, type Heap, type Item } from "./item.js";
 import type { Failure } from "./protocol.js";
 import { MOST_SECONDS, Server, ServerFailed } from "./server.js";
 import { remember } from "./settings.js";
-import { copied, Store } from "./store.js";
+import { batches, copied, Store } from "./store.js";
 import { Summary } from "./summary.js";
 import { say } from "./texts.js";
 import { Viewer } from "./viewer.js";
@@ -78,16 +78,20 @@ export class Pictures {
     unsay("#trouble", "noPicture", "noFile");
     const { heap } = this;
     const sources = found.map(({ file, name }) => new Source(file, name, heap));
+    show("#kept", "");
     await this.show(sources);
     if (heap.cleared) return;
     const works = await this.store.works();
-    for (const source of sources) {
-      const copy = works && (await copied(source.file));
+    for (const batch of batches(sources)) {
+      const copies = works ? await Promise.all(batch.map(({ file }) => copied(file))) : [];
       if (heap.cleared) return;
       // A "Clear all" from here on comes after it in the store, too.
-      const kept = copy ? await this.store.add({ file: copy, name: source.name }) : undefined;
-      Object.assign(source, kept, { kept: kept !== undefined });
-      source.items.forEach((item) => void this.keep(item));
+      const kept = await this.store.add(batch.flatMap(({ name }, at) => (copies[at] ? [{ file: copies[at], name }] : [])));
+      batch.forEach((source, at) => {
+        const given = copies[at] && kept.shift();
+        Object.assign(source, given, { kept: given !== undefined });
+        source.items.forEach((item) => void this.keep(item));
+      });
     }
     this.tellKept();
   }

@@ -20,6 +20,11 @@ export interface KeptSource {
   answers: Map<number, KeptAnswer>;
 }
 
+interface Kept {
+  id: number;
+  file?: File;
+}
+
 interface Schema extends DBSchema {
   files: { key: number; value: { file: File; name: string } };
   answers: { key: [id: number, page: number]; value: KeptAnswer };
@@ -27,6 +32,9 @@ interface Schema extends DBSchema {
 
 /** Larger files are kept as the browser keeps them. */
 const COPIED_BYTES = 256e6;
+/** How much is copied and kept at a time: file by file 500 would take longer than to decide them. */
+const BATCH_FILES = 50;
+const BATCH_BYTES = 64e6;
 
 /** Every call does nothing where the browser keeps nothing (blocked storage, a full disk), and says so; the next may work. */
 export class Store {
@@ -37,15 +45,22 @@ export class Store {
     return (await tried(() => this.database())) !== undefined;
   }
 
-  /** Keep a file; its number, and the file as it is kept, unless it is cleared already. Nothing where it is not kept. */
-  async add(file: { file: File; name: string }): Promise<{ id: number; file?: File } | undefined> {
-    return tried(async () => {
+  /** Keep files; their numbers, and the files as they are kept, unless they are cleared already. Nothing of one that is not kept. */
+  async add(files: readonly { file: File; name: string }[]): Promise<(Kept | undefined)[]> {
+    const kept = await tried(async () => {
       const database = await this.database();
       const writing = database.transaction("files", "readwrite");
-      const [id] = await Promise.all([writing.store.add(file), writing.done]);
-      const kept = await database.get("files", id);
-      return kept ? { id, file: kept.file } : { id };
+      const ids = await Promise.all(files.map((each) => writing.store.add(each)));
+      await writing.done;
+      const reading = database.transaction("files");
+      return Promise.all(ids.map(async (id) => ({ id, ...(await reading.store.get(id)) })));
     });
+    if (kept) return kept.map(({ id, file }) => (file ? { id, file } : { id }));
+    if (files.length < 2) return files.map(() => undefined);
+    // There may be no room for one of them alone.
+    const each: (Kept | undefined)[] = [];
+    for (const file of files) each.push(...(await this.add([file])));
+    return each;
   }
 
   /** Keep what is known of a page; whether that was possible. */
@@ -98,6 +113,21 @@ export async function copied(file: File): Promise<File | undefined> {
   if (file.size > COPIED_BYTES) return file;
   const { name, type, lastModified } = file;
   return tried(async () => new File([await file.arrayBuffer()], name, { type, lastModified }));
+}
+
+/** What is kept together. */
+export function* batches<Each extends { file: File }>(all: readonly Each[]): Generator<Each[]> {
+  let batch: Each[] = [];
+  let bytes = 0;
+  for (const each of all) {
+    if (batch.length && (batch.length === BATCH_FILES || bytes + each.file.size > BATCH_BYTES)) {
+      yield batch;
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(each);
+    bytes += each.file.size;
+  }
+  if (batch.length) yield batch;
 }
 
 async function tried<Value>(asked: () => Promise<Value>): Promise<Value | undefined> {
