@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "69a6be3630af";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-DUIR_v_a.js","assets/index-B1pChPUA.css","assets/index-D3SqBo3t.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-gkeO6w3r.js","assets/tiff-CgUCOanL.js","assets/worker-DEdax2nv.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "6b6ed34a9180";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-DDRWme5n.js","assets/index-CB2k7vqr.js","assets/index-DwnA8GDU.css","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-BS1qj0Ql.js","assets/tiff-CM3OR9Zd.js","assets/worker-DvwcTIhj.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {
