@@ -379,6 +379,14 @@ def test_an_object_store_gives_the_rows_of_the_folder(
     assert missing.returncode == 1 and rows(tmp_path / "g.jsonl")[0]["error"] == "SourceMissing"
 
 
+def test_a_list_may_be_a_pipe(tmp_path: Path) -> None:
+    """It was read by what counts and by what works, of which one got nothing."""
+    names = "\n".join(str(path) for path in sorted(DEMO.iterdir())[:3])
+    command = [*BATCH, "--list", "/dev/stdin", "-o", tmp_path / "r.jsonl", "--correct", tmp_path / "out"]
+    done = subprocess.run(command, input=names, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and len(rows(tmp_path / "r.jsonl")) == 3, done.stderr
+
+
 def test_a_file_of_two_names_is_set_right_once(tmp_path: Path) -> None:
     """In place two answers to one question would turn it twice, whatever the order of the workers."""
     page = Path(shutil.copy(DEMO / "page.jpg", tmp_path / "page.jpg"))

@@ -2,9 +2,13 @@ import io
 import os
 import shutil
 import tarfile
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from zipfile import ZipFile
 
 import fsspec
 import pyarrow as pa
@@ -139,6 +143,43 @@ def test_a_shard_in_a_store_is_read_there(store: str, shard: Path) -> None:
     items = [i for i in find_items([store]) if ".tar/" in i.key and not i.skipped]
     assert [i.data for i in items] == [picture(name) for name in NAMES]
     assert item_of(items[2].key).open() == picture(NAMES[2])
+
+
+def test_a_picture_on_a_web_server_is_fetched_once_by_the_url_that_was_given(tmp_path: Path) -> None:
+    """The key had the server's address twice, and to list it fetched it before."""
+    asked: list[str] = []
+
+    class Site(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            super().do_GET()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    (tmp_path / "a b.jpg").write_bytes(picture("page.jpg"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Site, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/a%20b.jpg?signed=1"
+            (item,) = find_items([url])
+            assert (item.key, str(item.relative), asked) == (url, "a%20b.jpg", [])
+            assert item.open() == picture("page.jpg") and len(asked) == 1
+            assert item_of(item.key).open() == picture("page.jpg") and count_items([url]) == 1
+        finally:
+            server.shutdown()
+
+
+def test_urls_keep_what_is_before_and_behind_their_path(tmp_path: Path) -> None:
+    """Server, account, and the file that a chain leads into."""
+    with ZipFile(tmp_path / "a.zip", "w") as file:
+        for name in NAMES:
+            file.writestr(f"in/{name}", picture(name))
+    for url in (f"zip://::{tmp_path}/a.zip", f"zip://in::file://{tmp_path}/a.zip"):
+        items = list(find_items([url]))
+        assert [Path(str(item.relative)).name for item in items] == NAMES
+        for item, name in zip(items, NAMES, strict=True):
+            assert item.open() == item_of(item.key).open() == picture(name)
 
 
 def test_a_store_that_fails_for_a_moment_is_asked_again(store: str, monkeypatch: pytest.MonkeyPatch) -> None:

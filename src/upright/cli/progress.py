@@ -37,11 +37,11 @@ class Progress:
         self._looked = 0
         self._lock = threading.Lock()
 
-    def count(self, sources: Sequence[str], lists: Sequence[str], parts: int) -> None:
+    def count(self, sources: Sequence[str], parts: int) -> None:
         """Find out how many there are: that takes a while where there are millions, and nothing waits for it."""
 
         def count() -> None:
-            self._total = (count_items(sources, lists) or 0) // parts
+            self._total = (count_items(sources) or 0) // parts
 
         threading.Thread(target=count, daemon=True).start()
 

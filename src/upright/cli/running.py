@@ -10,7 +10,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,17 +69,15 @@ def go_through(
     check_sources(sources, options)
     tally = Tally(before=Counter(batch.groups if batch else {}))
     wanted = batch.wanted(tally) if batch else lambda key: True
-    where = {
-        "lists": options["lists"],
-        "exclude": options["exclude"],
-        "output": corrector.folder if corrector else None,
-    }
-    items = find_items(sources, wanted=wanted, once=corrector is not None, **where)
+    where = {"exclude": options["exclude"], "output": corrector.folder if corrector else None}
+    # Read here alone: a list may be a pipe, which gives its names once.
+    names = list(named(sources, options["lists"]))
+    items = find_items(names, wanted=wanted, once=corrector is not None, **where)
     if corrector is not None:
-        items = corrector.placed(items, batch.targets if batch else (), partial(named, sources, options["lists"]))
+        items = corrector.placed(items, batch.targets if batch else (), names)
     progress = Progress(tally, always=batch is not None, quiet=options["quiet"])
     if progress.counts:
-        progress.count(sources, options["lists"], batch.parts if batch else 1)
+        progress.count(names, batch.parts if batch else 1)
     reading = progress.reading if progress.terminal else None
     with (
         said_anyway(lambda: f"done until then, at least: {tally.summary()}" if tally.done else "", options),

@@ -78,9 +78,7 @@ class Corrector:
             return self.folder
         return str(atomic.below(Path(self.folder), item.relative))
 
-    def placed(
-        self, items: Iterable[Item], before: Iterable[int] = (), sources: Callable[[], Iterable[str]] = tuple
-    ) -> Iterator[Item]:
+    def placed(self, items: Iterable[Item], before: Iterable[int] = (), sources: Iterable[str] = ()) -> Iterator[Item]:
         """The items, with an error for each that would replace another one, or what another one becomes.
 
         ``before`` are the hashes of targets that earlier parts of the run wrote, ``sources`` what was named.
@@ -127,13 +125,13 @@ class Corrector:
 class _IsSource:
     """Whether a file that is there is one that the run reads, or has read: named, or in a folder that was named."""
 
-    def __init__(self, names: Callable[[], Iterable[str]], output: str | None) -> None:
+    def __init__(self, names: Iterable[str], output: str | None) -> None:
         self._names, self._output = names, os.path.realpath(output or "")
         self._sources: set[str] | None = None
 
     def __call__(self, path: str) -> bool:
         if self._sources is None:
-            self._sources = {os.path.realpath(name) for name in self._names()}
+            self._sources = {os.path.realpath(name) for name in self._names}
         real = Path(os.path.realpath(path))
         # The folder that is written into is not searched where it is in one that is.
         found = next((str(each) for each in (real, *real.parents) if str(each) in self._sources), None)

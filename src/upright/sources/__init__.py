@@ -149,11 +149,11 @@ def _shard_of(key: str) -> str:
     return next((name for wanted in ("file", "") for name in named if kinds[name] == wanted), "")
 
 
-def count_items(names: Iterable[str], lists: Iterable[str] = ()) -> int | None:
+def count_items(names: Iterable[str]) -> int | None:
     """About how many pictures there are, without opening any; ``None`` if that would take reading everything."""
     total = 0
     try:
-        for name in [*names, *_listed(lists)]:
+        for name in names:
             if Path(name).is_dir():
                 total += sum(len(files) for *_, files in os.walk(name))
             elif name.lower().endswith(TAR_ENDINGS):
@@ -161,8 +161,7 @@ def count_items(names: Iterable[str], lists: Iterable[str] = ()) -> int | None:
             elif name.lower().endswith(PARQUET_ENDINGS):
                 total += parquet_count(name)
             elif is_remote(name):
-                system, path = filesystem(name)
-                total += len(system.find(path)) or 1
+                total += sum(1 for _ in listed(name))
             else:
                 total += 1
     except (OSError, ValueError, UprightError):

@@ -6,8 +6,9 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeVar
+from urllib.parse import urlsplit
 
 from ..errors import SourceMissing, UprightError, UsageError
 from ..extras import need
@@ -52,12 +53,25 @@ def filesystem(url: str) -> tuple[Any, str]:
 
 
 def listed(url: str) -> Iterator[tuple[str, str]]:
-    """URL and place below it of each file of a remote folder, in order; or of the one file."""
+    """URL and place below it of each file of a remote folder, in order; or of the one file.
+
+    Pages of web servers are no folders: their links lead anywhere, and to ask for them fetches the file.
+    """
     system, path = filesystem(url)
-    protocol = url.partition("://")[0]
-    for found in sorted(_with_retries(lambda: system.find(path), url) or [path]):
-        name = f"{protocol}://{str(found).lstrip('/')}" if protocol != "file" else f"file://{found}"
-        yield name, str(found).removeprefix(path.rstrip("/")).lstrip("/") or Path(str(found)).name
+    on_the_web = url.startswith(("http://", "https://"))
+    for found in sorted([] if on_the_web else _with_retries(lambda: system.find(path), url)) or [path]:
+        below = str(found).removeprefix(path.rstrip("/")).lstrip("/")
+        yield _below(url, below), below or PurePosixPath(urlsplit(path).path if on_the_web else path).name
+
+
+def _below(url: str, place: str) -> str:
+    """The URL of a place below another, whose server, account and chain (``zip://folder::s3://…``) it keeps."""
+    links = url.split("::")
+    inner = next(at for at, link in enumerate(links) if "://" in link)  # ``simplecache`` before it has no path
+    if place and not links[inner].endswith("/"):
+        links[inner] += "/"
+    links[inner] += place
+    return "::".join(links)
 
 
 @contextmanager
