@@ -2,7 +2,9 @@
 
 import io
 import json
+import pickle
 import shutil
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -83,6 +85,48 @@ def test_many_together_as_one_by_one(
         else:
             assert isinstance(answer, Orientation)
             assert same(answer, alone[source])
+
+
+def test_many_that_are_let_go_of_leave_no_thread(detector: Detector) -> None:
+    before = threading.active_count()
+    answers = detector.detect_many([DEMO / "cat.gif"] * 50, workers=2)
+    next(answers)
+    assert threading.active_count() > before
+    answers.close()
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("sources", "options", "message"),
+    [
+        ("scans/", {}, "one str is not many sources; give a list of sources"),
+        (b"GIF89a", {}, "one bytes is not many sources"),
+        (io.BytesIO(b"GIF89a"), {}, "one BytesIO is not many sources"),
+        ([], {"workers": 0}, "0 workers can do nothing"),
+        ([], {"promise": "always"}, "no promise is called 'always'"),
+        ([], {"effort": 9}, "effort 9 is not one of"),
+    ],
+)
+def test_wrong_use_of_many_is_said_at_once(
+    detector: Detector, sources: object, options: dict[str, object], message: str
+) -> None:
+    """And not once for each letter, line or picture."""
+    with pytest.raises(UsageError, match=message):
+        detector.detect_many(sources, **options)  # type: ignore[call-overload]
+
+
+def test_threads_that_are_given_one_image_that_is_not_loaded_yet(
+    detector: Detector, alone: dict[Path, Orientation]
+) -> None:
+    for name in ("page.jpg", "settings.png"):
+        with Image.open(DEMO / name) as image:
+            answers = [answer for _, answer in detector.detect_many([image] * 6, workers=6)]
+        assert all(isinstance(answer, Orientation) for answer in answers), answers
+
+
+def test_a_detector_is_not_sent_to_other_processes(detector: Detector) -> None:
+    with pytest.raises(TypeError, match=r"stays in its process: call upright\.detect"):
+        pickle.dumps(detector.detect)
 
 
 def test_many_is_lazy_and_bounded(detector: Detector) -> None:

@@ -182,6 +182,23 @@ def test_pillow_images_keep_their_tag_and_stay_open():
     assert image.getpixel((0, 0)) is not None
 
 
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF"])
+def test_a_pillow_image_whose_file_is_cut_short_is_a_broken_picture(form):
+    """Of a PNG the orientation is behind its pixels."""
+    data = encoded(scene(300, 200), form)
+    with pytest.raises(BrokenPicture, match=f"damaged {form}"), open_picture(Image.open(io.BytesIO(data[:2000]))) as it:
+        it.squashed(64)
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa", "LAB", "HSV", "YCbCr", "CMYK", "RGBX", "F", "I"])
+def test_pillow_images_of_any_mode(mode):
+    plain = scene(300, 200)
+    image = plain.convert({"La": "LA", "RGBa": "RGBA"}.get(mode, mode))
+    with open_picture(image.convert(mode)) as picture:
+        wanted = nearly(plain.convert("L") if mode in ("La", "F", "I") else plain)
+        assert np.abs(picture.squashed(64) - wanted).mean() < (30 if mode in ("F", "I") else 3)
+
+
 @pytest.mark.parametrize("form", ["TIFF", "GIF", "WEBP"])
 def test_every_page_can_be_asked_for(form):
     pages = [Image.new("RGB", (60, 40), colour) for colour in ("red", "lime", "blue")]

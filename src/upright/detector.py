@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from . import drive, forks
 from .decide import DEFAULT_EFFORT, efforts, is_enough, ladder_of
@@ -26,6 +26,8 @@ from .tilt import tilted
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+AnySource = TypeVar("AnySource", bound=Source)
 
 #: Threads of `Detector.detect_many` for each worker where the engine likes batches: they wait for it together.
 _THREADS_PER_WORKER = 4
@@ -103,8 +105,8 @@ class Detector:
         """Which way up one picture belongs.
 
         Args:
-            source: a path, bytes, an open binary file, an array ``[h, w, 3]`` or ``[h, w]`` of uint8, or a Pillow
-                image.
+            source: a path, bytes, an open binary file, an array ``[h, w]`` or ``[h, w, 1 to 4]`` of any numbers, or a
+                Pillow image.
             promise, effort, tilt, mirror: for this picture alone.
             page: of a picture with several, counted from 0.
 
@@ -175,41 +177,33 @@ class Detector:
 
     def detect_many(
         self,
-        sources: Iterable[Source],
+        sources: Iterable[AnySource],
         *,
         promise: Promise | str | None = None,
         effort: int | None = None,
         page: int = 0,
+        tilt: bool | None = None,
+        mirror: bool | None = None,
         workers: int = 1,
-    ) -> Iterator[tuple[Source, Orientation | UprightError]]:
+    ) -> Generator[tuple[AnySource, Orientation | UprightError], None, None]:
         """Each source with its orientation, or with the error that kept it from having one, in the order given.
 
         ``workers`` pictures are worked on side by side, four times as many where the engine likes batches; as many
-        again are taken from ``sources`` before the first is handed out, whatever its length.
+        again are taken from ``sources`` before the first is handed out, whatever its length. Who stops half way closes
+        what this returns, or lets go of it. Options as of `detect`.
+
+        Raises:
+            UsageError: an option is wrong, or ``sources`` is one source. What ``sources`` raises is raised later.
         """
+        self._check_open()
         if workers < 1:
             raise UsageError(f"{workers} workers can do nothing", remedy="give 1 or more")
-        threads = workers * (_THREADS_PER_WORKER if isinstance(self.engine, Batcher) else 1)
-
-        def outcome(source: Source) -> Orientation | UprightError:
-            try:
-                return self.detect(source, promise=promise, effort=effort, page=page)
-            except UprightError as error:
-                return error
-
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="upright")
-        waiting: deque[tuple[Source, Future[Orientation | UprightError]]] = deque()
-        try:
-            for source in sources:
-                waiting.append((source, pool.submit(outcome, source)))
-                if len(waiting) == 2 * threads:
-                    source, answer = waiting.popleft()
-                    yield source, answer.result()
-            while waiting:
-                source, answer = waiting.popleft()
-                yield source, answer.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        if isinstance(sources, (str, bytes, bytearray, memoryview)) or hasattr(sources, "read"):
+            raise UsageError(f"one {type(sources).__name__} is not many sources", remedy="give a list of sources")
+        promise = Promise(promise or self.promise)
+        effort = self.effort if effort is None else _checked(effort)
+        detect = partial(self.detect, promise=promise, effort=effort, page=page, tilt=tilt, mirror=mirror)
+        return _each(sources, detect, workers * (_THREADS_PER_WORKER if isinstance(self.engine, Batcher) else 1))
 
     @property
     def likes_batches(self) -> bool:
@@ -243,6 +237,36 @@ class Detector:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def __reduce__(self) -> NoReturn:
+        # Sent with each call of a pool, it would be opened for each.
+        raise TypeError("a Detector stays in its process: call upright.detect in others, which opens one in each")
+
+
+def _each(
+    sources: Iterable[AnySource], detect: Callable[[AnySource], Orientation], threads: int
+) -> Generator[tuple[AnySource, Orientation | UprightError], None, None]:
+    """What `Detector.detect_many` returns."""
+
+    def outcome(source: AnySource) -> Orientation | UprightError:
+        try:
+            return detect(source)
+        except UprightError as error:
+            return error
+
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="upright")
+    waiting: deque[tuple[AnySource, Future[Orientation | UprightError]]] = deque()
+    try:
+        for source in sources:
+            waiting.append((source, pool.submit(outcome, source)))
+            if len(waiting) == 2 * threads:
+                source, answer = waiting.popleft()
+                yield source, answer.result()
+        while waiting:
+            source, answer = waiting.popleft()
+            yield source, answer.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
 
 def _checked(effort: int) -> int:
     if effort not in efforts():
@@ -263,12 +287,20 @@ def _begin_anew() -> None:
 forks.in_child(_begin_anew)
 
 
-def detect(source: Source, **options: Any) -> Orientation:
+def detect(
+    source: Source,
+    *,
+    promise: Promise | str | None = None,
+    effort: int | None = None,
+    page: int = 0,
+    tilt: bool | None = None,
+    mirror: bool | None = None,
+) -> Orientation:
     """Which way up one picture belongs, by the default model; options as of `Detector.detect`.
 
     The detector is opened at the first call and kept for the process.
     """
-    return shared_detector().detect(source, **options)
+    return shared_detector().detect(source, promise=promise, effort=effort, page=page, tilt=tilt, mirror=mirror)
 
 
 def shared_detector() -> Detector:

@@ -4,6 +4,7 @@ Every `type: ignore` below is a mistake that has to be found: a needless one is 
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, assert_type
 
@@ -75,12 +76,16 @@ def answer(orientation: Orientation) -> Iterator[str]:
 
 
 def many(paths: list[Path]) -> None:
+    detect(paths[0], effrot=3)  # type: ignore[call-arg]
+    Detector().detect_many([5])  # type: ignore[list-item, type-var, unused-ignore]
+    with closing(Detector().detect_many(paths, workers=2, tilt=True)) as answers:
+        assert_type(next(answers), tuple[Path, Orientation | UprightError])
     for source, found in Detector().detect_many(paths, workers=2):
+        assert_type(source, Path)
         if isinstance(found, UprightError):
             assert_type(found.remedy, str)
         else:
             assert_type(found, Orientation)
-        del source
 
 
 def correction(path: Path, orientation: Orientation) -> None:

@@ -25,7 +25,9 @@ def to_srgb(image: Image.Image, icc: bytes | None, warn: Callable[[str], None]) 
     """
     if image.mode in _WIDE_MODES:
         image = _from_wide(image)
-    if image.mode in ("PA", "LA", "La", "RGBa") or (image.mode in ("L", "P", "RGB") and "transparency" in image.info):
+    elif image.mode == "La":
+        image = image.convert("LA")
+    if image.mode in ("PA", "LA", "RGBa") or (image.mode in ("L", "P", "RGB") and "transparency" in image.info):
         image = image.convert("RGBA")
     elif image.mode == "1":
         image = image.convert("L")

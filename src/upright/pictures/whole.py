@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -145,11 +146,13 @@ def open_image(image: Image.Image, limits: Limits, page: int) -> Picture:
     """A Pillow image of any mode, shown as its EXIF tag says. It stays the caller's: neither closed nor changed."""
     if page:
         raise UsageError("an open Pillow image is one page", remedy="seek() it before")
-    # Pillow turns a TIFF while it loads, and the tag is gone then.
-    raw = 1 if image.format == "TIFF" else image.getexif().get(0x0112, 1)
-    exif = ExifOrientation(raw) if raw in range(1, 9) else ExifOrientation.TOP_LEFT
     name = str(getattr(image, "filename", "") or "<image>")
-    return _in_memory(image, name, image.format or "ARRAY", limits, exif)
+    source = _in_memory(name, image.format or "ARRAY", limits)
+    with source.decoding(), _turn_of(image):
+        # Pillow turns a TIFF while it loads, and the tag is gone then; to find that of a PNG it loads it.
+        raw = 1 if image.format == "TIFF" else image.getexif().get(0x0112, 1)
+    exif = ExifOrientation(raw) if raw in range(1, 9) else ExifOrientation.TOP_LEFT
+    return WholePicture(replace(source, exif=exif), image.size, lambda: _loaded(image))
 
 
 def open_array(array: NDArray[Any], limits: Limits, bands: Bands | None = None) -> Picture:
@@ -171,16 +174,23 @@ def open_array(array: NDArray[Any], limits: Limits, bands: Bands | None = None) 
         )
     values = array * np.uint8(255) if array.dtype.kind == "b" else to_8_bits(array)
     values = values[:, :, 0] if values.ndim == 3 and values.shape[2] == 1 else values
-    return _in_memory(Image.fromarray(np.ascontiguousarray(values)), "<array>", "ARRAY", limits)
+    image = Image.fromarray(np.ascontiguousarray(values))
+    return WholePicture(_in_memory("<array>", "ARRAY", limits), image.size, lambda: image)
 
 
-def _in_memory(
-    image: Image.Image, name: str, form: str, limits: Limits, exif: ExifOrientation = ExifOrientation.TOP_LEFT
-) -> Picture:
-    source = OpenSource(name, None, io.BytesIO(), form, limits, exif=exif, in_memory=True)
-    return WholePicture(source, image.size, lambda: _loaded(image))
+def _in_memory(name: str, form: str, limits: Limits) -> OpenSource:
+    return OpenSource(name, None, io.BytesIO(), form, limits, in_memory=True)
+
+
+#: Pillow reads the file of an image when it is first asked for pixels: threads that were given the same one take turns.
+_TURNS = tuple(threading.Lock() for _ in range(64))
+
+
+def _turn_of(image: Image.Image) -> threading.Lock:
+    return _TURNS[id(image) // 64 % len(_TURNS)]
 
 
 def _loaded(image: Image.Image) -> Image.Image:
-    image.load()
+    with _turn_of(image):
+        image.load()
     return image
