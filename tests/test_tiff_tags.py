@@ -155,11 +155,37 @@ def test_tiff_of_any_bits_is_turned_and_says_the_same_of_them(source: tuple[int,
 @pytest.mark.parametrize("tile", [True, False])
 @pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "packbits"])
 def test_tiff_of_few_bits_in_tiles_and_strips(compression: str, tile: bool) -> None:
-    image = pyvips.Image.new_from_array(rng.integers(0, 256, (70, 83), np.uint8))
-    options = {"compression": compression, "predictor": "none", "tile": tile, "tile_width": 16, "tile_height": 16}
-    source = image.tiffsave_buffer(bitdepth=1, **options)
+    for size in (16, 256):
+        image = pyvips.Image.new_from_array(rng.integers(0, 256, (70, 83), np.uint8))
+        options = {
+            "compression": compression,
+            "predictor": "none",
+            "tile": tile,
+            "tile_width": size,
+            "tile_height": size,
+        }
+        for bits in (1, 2, 4):
+            source = image.tiffsave_buffer(bitdepth=bits, **options)
+            result = turned(source, ExifOrientation.RIGHT_TOP)
+            assert np.array_equal(samples(result), show_array(samples(source), ExifOrientation.RIGHT_TOP))
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4"])
+def test_tiff_of_a_fax_with_bits_in_the_other_order(compression: str) -> None:
+    plain = saved(NOISE.convert("1"), "TIFF", compression=compression)
+    found = directory(Window(plain), Span(0, len(plain)))
+    start, size = (found.numbers(Window(plain), tag)[0] for tag in (273, 279))
+    turn_over = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+    tags = {
+        tag: (kind, len(held), struct.pack(f"<{len(held)}{code}", *held))
+        for kind, code, numbers in ((3, "H", (258, 259, 262, 277)), (4, "I", (256, 257, 273, 278, 279, 292, 293)))
+        for tag in numbers
+        if (held := found.numbers(Window(plain), tag))
+    }
+    lines = plain[start : start + size].translate(turn_over)
+    source = written_with(plain[:start] + lines + plain[start + size :], tags | {266: (3, 1, b"\2\0")})
     result = turned(source, ExifOrientation.RIGHT_TOP)
-    assert np.array_equal(samples(result), show_array(samples(source), ExifOrientation.RIGHT_TOP))
+    assert np.array_equal(samples(result), show_array(samples(plain), ExifOrientation.RIGHT_TOP))
 
 
 def test_tiff_with_alpha_that_is_multiplied_into_its_colours_keeps_it() -> None:

@@ -32,6 +32,8 @@ _EXACT = {
     32773: "packbits",
     50000: "zstd",
 }
+#: Compressions of lines of two tones.
+_FAX = (2, 3, 4)
 
 
 def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
@@ -47,7 +49,7 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     name, proofs = _EXACT[compression], [same_samples]
     if _pillow_keeps(data):
         result, proofs = rewritten(data, exif, options_of), [same_samples, same_picture]
-    elif name and name != "ccittfax4" and tiff_rows.can_turn(window, found):
+    elif compression not in _FAX and name and tiff_rows.can_turn(window, found):
         result, proofs = (
             tiff_rows.turned(data, found, exif, name),
             [same_samples if _vips_reads(data) else same_picture],
@@ -83,6 +85,8 @@ def _pillow_keeps(data: bytes) -> bool:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             tags = picture.tag_v2  # type: ignore[attr-defined]
+            if tags.get(_COMPRESSION) in _FAX:
+                return picture.mode == "1"
             if (tags.get(_FILL_ORDER, 1), tags.get(_PLANAR, 1), tags.get(_EXTRA, (2,))) != (1, 1, (2,)):
                 return False
             kept = {"I;16": {16}, "1": {1}}.get(picture.mode, {8})

@@ -5,6 +5,7 @@ libvips and Pillow read most kinds and write few of them back; so each row is re
 
 from __future__ import annotations
 
+import io
 import struct
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ def turned(data: bytes, found: Directory, exif: ExifOrientation, compression: st
 def _rows(data: bytes, found: Directory, plane: int, planes: int, pixel_bits: int) -> NDArray[np.uint8]:
     """The rows ``[h, bytes]`` of one plane of samples, decompressed."""
     import numpy as np
+    from PIL.TiffImagePlugin import TiffImageFile
 
     window = Window(data)
 
@@ -85,8 +87,9 @@ def _rows(data: bytes, found: Directory, plane: int, planes: int, pixel_bits: in
     tags: Tags = {
         tag: (kind, len(held), struct.pack(f"<{len(held)}{code}", *held)) for tag, held in numbers.items() if held
     }
-    image = libvips().Image.new_from_buffer(written_with(data, tags), "", fail_on="error")
-    return np.asarray(image.numpy()).reshape(image.height, image.width)
+    # libvips wants tiles of certain sizes. Not `Image.open`, which has a limit of pixels, and these are bytes.
+    with TiffImageFile(io.BytesIO(written_with(data, tags))) as image:
+        return np.asarray(image)
 
 
 def _samples(rows: NDArray[np.uint8], width: int, channels: int, depth: int) -> NDArray[np.uint8]:
