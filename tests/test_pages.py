@@ -99,11 +99,11 @@ def test_pages_by_number(document: Path, tmp_path: Path) -> None:
         assert "they count from 1" in upright("detect", path, "--page", wrong).stderr
 
 
-@pytest.mark.parametrize("method", ["turn", "reencode"])
-def test_pages_stay_together(method: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", [("turn", "--edge", "refuse"), ("reencode",)], ids=lambda method: method[0])
+def test_pages_stay_together(method: tuple[str, ...], tmp_path: Path) -> None:
     tiff(path := tmp_path / "scan.tif")
     before = path.read_bytes()
-    done = upright("correct", path, "--in-place", "--method", method, "--edge", "refuse", "--json")
+    done = upright("correct", path, "--in-place", "--method", *method, "--json")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     outcomes = ["failed", "cannot be turned", "cannot be turned", "failed", "cannot be turned"]
     assert (done.returncode, [row["outcome"] for row in rows]) == (1, outcomes)
