@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -153,8 +154,12 @@ def test_memory_is_checked_before_pillow_decodes() -> None:
 
 def test_memory_of_a_tile_is_checked_too() -> None:
     """Pillow holds a whole one, however small the picture is."""
-    with pytest.raises(TooLarge, match="needs about 9 MB"):
-        open_picture(planes_apart(drawn(ODD), side=768), limits=Limits(max_memory_mb=8)).squashed(64)
+    data = planes_apart(drawn(ODD), side=768)
+    with (
+        open_picture(data, limits=Limits(max_memory_mb=8)) as picture,
+        pytest.raises(TooLarge, match="needs about 9 MB"),
+    ):
+        picture.squashed(64)
 
 
 def test_what_nothing_decodes_is_a_kind_that_is_not_known_and_no_damage(tmp_path: Path) -> None:
@@ -163,3 +168,25 @@ def test_what_nothing_decodes_is_a_kind_that_is_not_known_and_no_damage(tmp_path
     cause = r"fax\.tif: a kind of TIFF that cannot be decoded \(.*JBIG.*\); convert it"
     with pytest.raises(BrokenPicture, match=cause):
         Detector().detect(source)
+
+
+def test_each_thread_is_told_of_its_own_picture() -> None:
+    """libvips keeps the errors of all threads in one place: whole pictures were taken for damaged ones, with the damage
+    of others."""
+    image = drawn(ODD)
+    whole = {kind: make(image) for kind, make in KINDS.items() if kind.endswith((".tif", ".png"))}
+    damaged = [saved(image, form)[:100] for form in ("PNG", "GIF")]
+
+    def seen(data: bytes) -> str:
+        try:
+            with open_picture(data) as picture:
+                picture.squashed(64)
+        except BrokenPicture as error:
+            return error.cause
+        return ""
+
+    sources = [*whole.values(), *damaged]
+    alone = list(map(seen, sources))
+    assert alone[: len(whole)] == [""] * len(whole) and all("damaged" in cause for cause in alone[len(whole) :])
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(seen, sources * 5)) == alone * 5

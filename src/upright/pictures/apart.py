@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import workers
+from ..errors import BrokenPicture
 from ..formats import FORMATS
 from ..formats.cost import has_to_be_apart
 from ..machine import lacks_libvips
 from .opening import opened_here
 from .picture import Box, Picture
 from .source import OpenSource, open_source
+from .whole import open_instead
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -43,6 +45,17 @@ def opened(source: OpenSource) -> Picture:
     if not has_to_be_apart(row, picture.stored_size, frames):
         return picture
     return ApartPicture(source)
+
+
+def opened_alone(source: OpenSource, error: BrokenPicture) -> Picture:
+    """What libvips cannot decode, looked at where no other picture is, and opened by Pillow where that helps.
+
+    libvips keeps the errors of all threads in one place: what this one was told may be of another's picture.
+    Raises what is wrong with this one.
+    """
+    if workers.THERE and not workers.bounded():
+        return ApartPicture(source)
+    return open_instead(source, error)
 
 
 class ApartPicture(Picture):

@@ -1,5 +1,4 @@
-"""PNG, TIFF, WebP, GIF, AVIF and odd JPEG by libvips: streamed in strips, never whole in memory where the format
-allows it."""
+"""PNG, TIFF, WebP, GIF, AVIF and odd JPEG by libvips: in strips, never whole in memory where the format allows it."""
 
 from __future__ import annotations
 
@@ -15,11 +14,12 @@ from ..formats.heif import is_animation
 from ..formats.tiff import Tiff
 from ..formats.webp import Webp
 from ..machine import libvips
+from .apart import opened_alone
 from .colour import is_flat, to_8_bits, to_srgb
 from .flat import is_reduced, read_flat, shrink
 from .picture import Box, Picture, reduced
 from .source import OpenSource
-from .whole import open_instead, open_pillow
+from .whole import open_pillow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,13 +63,12 @@ def open_vips(source: OpenSource) -> Picture:
     row = FORMATS[source.format]
     if row.name == "AVIF" and is_animation(Window(source.file)):
         return open_pillow(source)  # libvips does not know animations by their brand
-    if row.name == "WEBP":
-        # libvips walks through all frames before each: 99,999 took two minutes.
+    if row.name == "WEBP":  # libvips walks through all frames before each: 99,999 took two minutes
         source.check_pages(Webp().pages(Window(source.file)))
     try:
         first = _loaded(source)
     except BrokenPicture as error:
-        return open_instead(source, error)
+        return opened_alone(source, error)
     pages = first.get("n-pages") if row.holds and first.get_typeof("n-pages") else 1
     source.check_pages(pages)
     options = {"page": _counted(first, source.page)} if source.page else {}
@@ -89,6 +88,7 @@ def _counted(first: Any, page: int) -> int:
 
 def _loaded(source: OpenSource, fail_on: str = "none", **options: Any) -> Any:
     pyvips = libvips()
+    pyvips.vips_lib.vips_error_clear()  # of what its threads still had to say of a picture before
     if isinstance(source.file, io.BytesIO):
         stream = pyvips.Source.new_from_memory(source.file.getvalue())
     else:
@@ -157,9 +157,7 @@ class VipsPicture(Picture):
         fitting = [options for times, options in self._levels if times <= most]
         if fitting:
             return self._load(**fitting[-1])
-        if self.format == "WEBP" and most > 1:
-            return self._load(**self._page, scale=1 / most)
-        return self._load(**self._page)
+        return self._load(**self._page, **({"scale": 1 / most} if self.format == "WEBP" and most > 1 else {}))
 
     def _decode(self, width_px: int, height_px: int) -> Image.Image:
         return self._or_instead(
@@ -173,13 +171,22 @@ class VipsPicture(Picture):
         )
 
     def _or_instead(self, here: Callable[[], _Read], there: Callable[[Picture], _Read]) -> _Read:
-        """What libvips gives; where it cannot decode the picture, what Pillow does, which is asked for good then."""
+        """What libvips gives; where it cannot decode the picture, what `opened_alone` does, for good."""
         if self._instead is None:
             try:
                 return here()
             except BrokenPicture as error:
-                self._instead = open_instead(self._source, error)
-        return there(self._instead)
+                self._instead = opened_alone(self._source, error)
+        found = there(self._instead)
+        for warning in self._instead.warnings:
+            self.warn(warning)
+        return found
+
+    def close(self) -> None:
+        """Close what took its place, too."""
+        if self._instead is not None:
+            self._instead.close()
+        super().close()
 
     def _decode_here(self, width_px: int, height_px: int) -> Image.Image:
         width = min(self._stored_size[0], _SPARE * width_px)
@@ -187,9 +194,7 @@ class VipsPicture(Picture):
 
         def whole() -> Image.Image:
             flat = self._decode_flat(width, height)
-            if flat is not None:
-                return flat
-            return self._streamed(width, height)
+            return self._streamed(width, height) if flat is None else flat
 
         shown = self._tolerant(whole)
         if self._had_alpha and self._ground == "white" and is_flat(shown):
