@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.dataset
+import pyarrow.fs
+import pyarrow.parquet
 import pytest
 import yaml
 from kubernetes_validate import validate
@@ -63,6 +65,21 @@ def test_the_kubernetes_job_calls_a_command_that_exists_in_pods_that_kubernetes_
 def sources(output: Path) -> Counter[str]:
     table = pyarrow.dataset.dataset(str(output), format="parquet").to_table()
     return Counter(table.column("source").to_pylist())
+
+
+def test_a_name_that_is_no_text_is_a_row_like_any_other(tmp_path: Path) -> None:
+    """It ended the run where keys are written."""
+    from upright.cluster import _Worker, _write_keys
+    from upright.sources import find_items
+
+    folder, keys = tmp_path / "pictures", tmp_path / "keys.parquet"
+    folder.mkdir()
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.gif")).write_bytes((DEMO / "cat.gif").read_bytes())
+    items = find_items([str(folder)], load=False)
+    assert _write_keys(pyarrow, items, pyarrow.fs.LocalFileSystem(), str(keys)) == 1
+    (row,) = _Worker({"effort": 0}, threads=1)(pyarrow.parquet.read_table(keys)).to_pylist()
+    assert row["source"] == rf"{folder}/caf\udce9.gif" and row["format"] == "GIF"
+    assert pyarrow.parquet.read_table(keys).column("source").to_pylist() == [row["source"]], "the checkpoint finds it"
 
 
 def test_every_picture_is_one_row_though_a_node_is_killed(cluster, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

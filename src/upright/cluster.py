@@ -7,6 +7,7 @@ written, so an actor, a node or the driver may die: the same call again does onl
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -112,7 +113,7 @@ class _Worker:
     def _outcomes(self, given: dict[str, Any]) -> list[Outcome]:
         if given["failed"]:
             return [Outcome.from_dict(json.loads(given["failed"]))]
-        return outcomes_of(item_of(given["source"]), self._detector, sure=self._detector.is_sure)
+        return outcomes_of(item_of(os.fsdecode(given["key"])), self._detector, sure=self._detector.is_sure)
 
 
 def _pictures(items: Iterable[Item], tally: Tally) -> Iterator[Item]:
@@ -127,7 +128,8 @@ def _write_keys(pa: Any, items: Iterator[Item], system: Any, path: str) -> int:
     """Write the key of each item, with the error of what cannot be worked on; answers how many. Raises `UsageError`."""
     import pyarrow.parquet as pq
 
-    schema = pa.schema([("source", pa.string()), ("failed", pa.string())])
+    # The checkpoint compares the names of rows, which are text; files are opened by names that may be any bytes.
+    schema = pa.schema([("source", pa.string()), ("key", pa.binary()), ("failed", pa.string())])
     system.create_dir(str(PurePosixPath(path).parent), recursive=True)
     count = 0
     with pq.ParquetWriter(path, schema, filesystem=system) as writer:
@@ -141,7 +143,7 @@ def _write_keys(pa: Any, items: Iterator[Item], system: Any, path: str) -> int:
 
 def _key_row(item: Item) -> dict[str, Any]:
     failed = json.dumps(Outcome(item.key, error=item.error).to_dict()) if item.error else None
-    return {"source": item.key, "failed": failed}
+    return {"source": columns({"source": item.key})["source"], "key": os.fsencode(item.key), "failed": failed}
 
 
 def _checkpoint(ray: Any, output: str) -> None:
