@@ -123,7 +123,7 @@ def sweep(folder: Path) -> None:
                 continue
             host, _, rest = entry.name.removeprefix(PREFIX).partition("-")
             process = rest.partition("-")[0]
-            if host != _host() or not process.isdecimal() or _lives(int(process)):
+            if host != _host() or not process.isdecimal() or lives(int(process)):
                 continue
             with contextlib.suppress(OSError), Path(entry.path).open("rb") as file:
                 # Processes of another container may have the same host's name; then the lock is held, or it is young.
@@ -136,7 +136,8 @@ def _host() -> str:
     return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
+    """Whether there is such a process."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -19,6 +19,7 @@ import pypdfium2
 import pytest
 
 from upright import UsageError
+from upright.service import metrics
 from upright.service.server import _bound
 
 
@@ -81,8 +82,8 @@ def test_an_empty_host_is_not_every_address(host):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc which processes live")
-def test_worker_processes_end_when_their_parent_is_killed(serve):
-    service = serve("--processes", "2")
+def test_worker_processes_end_when_their_parent_is_killed(serve, tmp_path):
+    service = serve("--processes", "2", env={"TMPDIR": str(tmp_path)})
     with pypdfium2.PdfDocument.new() as document:
         document.new_page(200, 200)
         document.save(page := io.BytesIO())
@@ -96,6 +97,21 @@ def test_worker_processes_end_when_their_parent_is_killed(serve):
         time.sleep(0.05)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", service.port), timeout=5)
+    (left,) = tmp_path.glob("upright-metrics-*")
+    with metrics.folder_locked(left):
+        metrics.sweep_folders(tmp_path)
+    assert left.exists(), "another has it"
+    (left / f"counter_{os.getpid()}.db").touch()
+    metrics.sweep_folders(tmp_path)
+    assert left.exists(), "a process that counts in it lives"
+    (left / f"counter_{os.getpid()}.db").unlink()
+    for name in ("just-made", "of-another-program"):
+        (tmp_path / f"upright-metrics-{name}").mkdir()
+    (tmp_path / "upright-metrics-of-another-program" / "notes.txt").touch()
+    (tmp_path / "upright-metrics-link").symlink_to(left)
+    again = serve("--processes", "2", env={"TMPDIR": str(tmp_path)})
+    assert not left.exists() and len(list(tmp_path.glob("upright-metrics-*"))) == 4
+    assert again.terminate() == 0
 
 
 def test_what_is_not_done_when_the_service_has_to_stop_is_told_so(serve, tmp_path):

@@ -9,6 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +26,15 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from ..atomic import lives, lock
+
 if TYPE_CHECKING:
     from ..results import Orientation
     from .trace import Trace
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+#: Of the folders that the variable names.
+FOLDER_PREFIX = "upright-metrics-"
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _VIEWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
@@ -146,3 +153,30 @@ def forget_dead_workers(directory: Path) -> None:
         found = re.fullmatch(r"gauge_live\w+_(\d+)\.db", path.name)
         if found and not Path(f"/proc/{found[1]}").exists() and Path("/proc/self").exists():
             mark_process_dead(int(found[1]), path=str(directory))  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def folder_locked(folder: Path) -> Iterator[bool]:
+    """A folder that this process alone has meanwhile; False where another has it, or the system has no such locks."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield False
+        return
+    try:
+        yield bool(lock(handle))
+    finally:
+        os.close(handle)
+
+
+def sweep_folders(place: Path) -> None:
+    """Remove this user's folders of services that were killed, where no process that counted in them lives."""
+    for folder in place.glob(f"{FOLDER_PREFIX}*"):
+        with contextlib.suppress(OSError), folder_locked(folder) as ours:
+            facts = folder.lstat()
+            if not ours or not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
+                continue
+            # A service that is just starting has not counted yet.
+            counted = [re.fullmatch(r"\w+_(\d+)\.db", path.name) for path in folder.iterdir()]
+            if counted and not any(found is None or lives(int(found[1])) for found in counted):
+                shutil.rmtree(folder, ignore_errors=True)

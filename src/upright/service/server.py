@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -22,7 +23,7 @@ from uvicorn.supervisors import Multiprocess
 from ..errors import UprightError, UsageError
 from . import log
 from .connection import Connection, room_for
-from .metrics import DIRECTORY_VARIABLE
+from .metrics import DIRECTORY_VARIABLE, FOLDER_PREFIX, folder_locked, sweep_folders
 from .settings import Settings
 
 logger = logging.getLogger("upright.service")
@@ -128,7 +129,11 @@ def _bound(host: str, port: int, backlog: int) -> socket.socket:
 
 @contextlib.contextmanager
 def _metrics_folder() -> Iterator[None]:
-    """An empty folder in which several processes count together, named before they import prometheus_client."""
-    with tempfile.TemporaryDirectory(prefix="upright-metrics-") as folder:
+    """An empty folder in which several processes count together, named before they import prometheus_client.
+
+    It is locked for as long as this process lives.
+    """
+    sweep_folders(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as folder, folder_locked(Path(folder)):
         os.environ[DIRECTORY_VARIABLE] = folder
         yield
