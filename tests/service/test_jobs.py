@@ -125,6 +125,33 @@ def test_upright_pixels_without_a_tag(jobs, photo):
     assert np.abs(small[0] - small[1]).mean() < 4
 
 
+@pytest.mark.parametrize(
+    ("asked", "remedy"),
+    [
+        ("method=turn", "send correct=true too, or leave method out"),
+        ("edge=trim", "send correct=true too, or leave edge out"),
+        ("pixels=true", "send correct=true too, or leave pixels out"),
+        ("straighten=crop", "send correct=true too, or leave straighten out"),
+        ("correct=true&edge=trim", "send method=turn or pixels=true too, or leave it out"),
+        ("correct=true&method=tag&edge=trim", "send method=turn or pixels=true too, or leave it out"),
+        ("correct=true&method=tag&straighten=crop", "leave method tag out"),
+        ("correct=true&method=tag&pixels=true", "leave pixels or method tag out"),
+    ],
+)
+def test_what_counts_for_nothing_or_contradicts_is_refused(jobs, photo, asked, remedy):
+    problem = jobs.client.post(f"/v1/jobs?{asked}", files={"files": ("a.jpg", photo)}).json()
+    assert (problem["status"], problem["remedy"]) == (400, remedy)
+    if (single := asked.removeprefix("correct=true&")) != asked:
+        problem = jobs.client.post(f"/v1/correct?{single}", content=photo).json()
+        assert (problem["status"], problem["remedy"]) == (400, remedy)
+
+
+def test_what_is_so_anyway_may_be_said(jobs, photo):
+    said = "correct=false&edge=tag&pixels=false"
+    answer = jobs.client.post(f"/v1/jobs?{said}", files={"files": ("a.jpg", photo)})
+    assert answer.status_code == 202
+
+
 def test_hostile_tars_are_refused_or_answered_one_by_one(jobs):
     tar = {"content-type": "application/x-tar"}
     packed = io.BytesIO()

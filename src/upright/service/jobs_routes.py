@@ -17,7 +17,7 @@ from .archive import zip_stream
 from .forms import Form, Sink, check_field
 from .jobs import Jobs
 from .openapi import errors, header, takes
-from .pictures import Effort
+from .pictures import Effort, check_how
 from .problems import NotHere, NotYet, Refused, WrongType
 from .runner import Ask
 from .spool import Spool
@@ -74,6 +74,11 @@ async def start_job(
     """
     jobs, settings = _jobs(request), state_of(request).settings
     state_of(request).runner.allowed(Ask(effort=effort))
+    how = {"method": method, "edge": edge != "tag", "pixels": pixels, "straighten": straighten}
+    if not correct and (idle := [name for name, value in how.items() if value]):
+        remedy = f"send correct=true too, or leave {idle[0]} out"
+        raise Refused(f"{idle[0]} says how files are corrected, and this job corrects none", remedy=remedy)
+    check_how(method, edge, pixels, straighten)
     if jobs.store.trouble is not None:
         await jobs.call(jobs.store.check)
     if jobs.store.trouble is not None:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 
 from .. import results
 from ..correction import Edge
+from ..correction import Request as Wanted
 from ..decide import efforts
 from ..errors import UprightError
 from ..formats import HEAD_BYTES, sniff
@@ -72,6 +73,13 @@ def headers_of(orientation: results.Orientation) -> dict[str, str]:
     headers["X-Upright-Outcome"] = Outcome("", orientation).group
     headers |= {"X-Upright-Mirrored": "1"} if orientation.mirrored else {}
     return headers | ({"X-Upright-Unsure": "1"} if orientation.unsure else {})
+
+
+def check_how(method: Method | None, edge: Edge, pixels: bool, straighten: Fill | None) -> None:
+    """Raise `UprightError` where what says how a file is corrected contradicts itself, or counts for nothing."""
+    Wanted(method=method, edge=edge, pixels=pixels, straighten=straighten)
+    if edge != "tag" and not pixels and method is not Method.TURN:
+        raise Refused("edge says what method=turn does", remedy="send method=turn or pixels=true too, or leave it out")
 
 
 @router.post("/rotate", openapi_extra=takes("image"), responses={200: {"model": answers.Angle, "headers": _DECIDED}})
@@ -149,6 +157,7 @@ async def correct(
     if turn is not None and ask != Ask(page=page):
         cause = "turn decides by hand, and promise, effort, mirror and straighten need a decision"
         raise Refused(cause, remedy="leave turn or these out")
+    check_how(method, edge, pixels, straighten)
     pictures = await read_pictures(request, state.settings.max_pictures)
     if len(pictures) != 1:
         raise Refused(f"the form has {len(pictures)} files", remedy="send one; /v1/jobs takes many")
