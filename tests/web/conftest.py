@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
 PAGE = ROOT / "src/upright/web_static"
 MODEL = MODELS_FOLDER / DEFAULT_MODEL
+TINY_MODEL = Path(__file__).parent / "tiny_model"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
     "img-src 'self' blob:; style-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
@@ -50,7 +51,9 @@ CHROMIUM_OPTIONS = [
 ]
 
 
-class _Static(http.server.SimpleHTTPRequestHandler):
+class Static(http.server.SimpleHTTPRequestHandler):
+    """The page's files, the model beside them, and the package."""
+
     extensions_map: ClassVar[dict[str, str]] = {
         **http.server.SimpleHTTPRequestHandler.extensions_map,
         ".mjs": "text/javascript",
@@ -78,37 +81,41 @@ class _Static(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def _serve(more_headers: dict[str, str], model: Path = MODEL) -> Iterator[str]:
+def serve(
+    more_headers: dict[str, str], model: Path = MODEL, folder: Path = PAGE, kind: type[Static] = Static
+) -> Iterator[str]:
     settings = {"more_headers": more_headers, "model": model}
-    handler = partial(type("Handler", (_Static,), settings), directory=str(PAGE))
+    handler = partial(type("Handler", (kind,), settings), directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
 
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[str]:
     """The page as plain static files, cross-origin isolated."""
-    yield from _serve(ISOLATED)
+    yield from serve(ISOLATED)
 
 
 @pytest.fixture(scope="session")
 def plain_site() -> Iterator[str]:
     """The same without isolation, as most static hosts serve it."""
-    yield from _serve({})
+    yield from serve({})
 
 
 @pytest.fixture(scope="session")
 def tiny_site() -> Iterator[str]:
     """The page with another model, which takes no time (see tiny_model.py)."""
-    yield from _serve(ISOLATED, Path(__file__).parent / "tiny_model")
+    yield from serve(ISOLATED, TINY_MODEL)
 
 
 @pytest.fixture(scope="session")
 def tiny_plain_site() -> Iterator[str]:
     """The page with that model, not isolated."""
-    yield from _serve({}, Path(__file__).parent / "tiny_model")
+    yield from serve({}, TINY_MODEL)
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from upright import Detector
 
 from .agreement import prepare
-from .conftest import CHROMIUM_OPTIONS, ISOLATED, ROOT, _serve
+from .conftest import CHROMIUM_OPTIONS, ISOLATED, ROOT, serve
 from .pictures import page as letter
 from .pictures import turned
 
@@ -185,7 +185,7 @@ def main() -> None:
             paths.append(Path(kept) / f"{number}.jpg")
             image = letter(750, 1000, number).resize((3000, 4000), Image.Resampling.BICUBIC)
             turned(image, number % 4 * 90).save(paths[-1], quality=88)
-        site = _serve(ISOLATED)
+        site = serve(ISOLATED)
         address = next(site)
         report = {
             "first_decision_s": round(first_decision_s(address, paths[0]), 2),

@@ -18,7 +18,7 @@ const PATIENT: (keyof Calls)[] = ["open", "zip"];
 
 /** A worker as functions that can be awaited. */
 class Worked {
-  /** Whether it was stopped, since it did not answer. */
+  /** Whether it ended: it did not answer, or its script could not be fetched or failed. */
   stopped = false;
   private readonly worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   private readonly waiting = new Map<number, Waiting>();
@@ -26,24 +26,21 @@ class Worked {
 
   constructor() {
     this.worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => this.receive(data));
-    this.worker.addEventListener("error", ({ message }) => this.fail({ message: message || "the worker stopped" }));
+    // What could not be fetched has no message.
+    this.worker.addEventListener("error", ({ message }) => this.stop(message ? { message } : { message: "", kind: "reload" }));
   }
 
   call<Name extends keyof Calls>(call: Name, args: Arguments<Name>, progress?: Progress): ReturnType<Calls[Name]> {
     const id = ++this.count;
     const answer = new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject, progress }));
     this.worker.postMessage({ id, call, args } satisfies Request);
-    const late = PATIENT.includes(call) ? undefined : setTimeout(() => this.stop(), MOST_SECONDS * 1000);
+    const late = PATIENT.includes(call) ? undefined : setTimeout(() => this.stop({ message: String(MOST_SECONDS), kind: "late" }), MOST_SECONDS * 1000);
     return answer.finally(() => clearTimeout(late)) as ReturnType<Calls[Name]>;
   }
 
-  private stop(): void {
+  private stop(failure: Failure): void {
     this.stopped = true;
     this.worker.terminate();
-    this.fail({ message: String(MOST_SECONDS), kind: "late" });
-  }
-
-  private fail(failure: Failure): void {
     this.waiting.forEach(({ reject }) => reject(Object.assign(new Error(), failure)));
     this.waiting.clear();
   }
@@ -67,15 +64,14 @@ class Worked {
  */
 export class Pool {
   readonly size = Math.max(1, Math.min(navigator.hardwareConcurrency || 2, MOST_WORKERS));
-  private readonly first = new Worked();
-  private readonly free: Worked[] = [this.first];
+  private readonly free: Worked[] = [new Worked()];
   private readonly queue: ((worker: Worked) => void)[] = [];
   private parts: Parts | undefined;
   private begun = 1;
 
   /** Load the model. */
   async open() {
-    const { model, parts } = await this.first.call("open", [{}, false]);
+    const { model, parts } = await this.call("open", [{}, false]);
     this.parts = parts;
     this.growIfNeeded();
     return model;
@@ -92,12 +88,12 @@ export class Pool {
     args: Arguments<Name>,
     progress?: Progress,
   ): Promise<Awaited<ReturnType<Calls[Name]>>> {
-    const worker = await this.taken();
+    const free = await this.taken();
+    const worker = free.stopped ? new Worked() : free;
     try {
       return (await worker.call(call, args, progress)) as Awaited<ReturnType<Calls[Name]>>;
     } finally {
-      if (worker.stopped) this.begin();
-      else this.give(worker);
+      this.give(worker);
     }
   }
 
@@ -119,13 +115,9 @@ export class Pool {
     if (!this.parts) return;
     for (let wanted = this.queue.length; wanted > 0 && this.begun < this.size; wanted--) {
       this.begun++;
-      this.begin();
+      const worker = new Worked();
+      // A device without memory for it does with those that it has.
+      void worker.call("open", [this.parts, false]).then(() => this.give(worker), () => undefined);
     }
-  }
-
-  private begin(): void {
-    const worker = new Worked();
-    // A device without memory for it does with those that it has.
-    void worker.call("open", [this.parts!, false]).then(() => this.give(worker), () => undefined);
   }
 }
