@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "6b6ed34a9180";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-DDRWme5n.js","assets/index-CB2k7vqr.js","assets/index-DwnA8GDU.css","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-BS1qj0Ql.js","assets/tiff-CM3OR9Zd.js","assets/worker-DvwcTIhj.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "98b9a5fba5c0";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-DZNSQK8t.js","assets/index-DYIJfK4K.js","assets/index-DwnA8GDU.css","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-D2FZK8WU.js","assets/tiff-Desdtdgp.js","assets/worker-B_h6WwXW.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {
@@ -9,8 +9,9 @@ self.addEventListener("install", (event) => {
 });
 
 self.addEventListener("activate", (event) => {
-  const old = (key) => key.startsWith("upright-page-") && key !== CACHE;
-  const tidied = caches.keys().then((keys) => Promise.all(keys.filter(old).map((key) => caches.delete(key))));
+  // In the order in which they were made; the last old one has the parts that a page still fetches which is open.
+  const old = (keys) => keys.filter((key) => key.startsWith("upright-page-") && key !== CACHE).slice(0, -1);
+  const tidied = caches.keys().then((keys) => Promise.all(old(keys).map((key) => caches.delete(key))));
   event.waitUntil(tidied.then(() => self.clients.claim()));
 });
 
@@ -19,11 +20,12 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET" || address.origin !== location.origin) return;
   const folder = new URL("./", location.href).pathname;
   const name = address.pathname.startsWith(folder) ? address.pathname.slice(folder.length) : undefined;
-  if (name === undefined || !FILES.includes(name || "./")) return;
+  const own = FILES.includes(name || "./");
+  // Parts in assets/ have their version in their name.
+  if (name === undefined || !(own || name.startsWith("assets/"))) return;
   event.respondWith(
     caches
-      .open(CACHE)
-      .then((cache) => cache.match(new URL(name || "./", location.href)))
+      .match(new URL(name || "./", location.href), own ? { cacheName: CACHE } : {})
       .then((kept) => kept ?? fetch(event.request)),
   );
 });
