@@ -188,6 +188,21 @@ def test_tiff_of_a_fax_with_bits_in_the_other_order(compression: str) -> None:
     assert np.array_equal(samples(result), show_array(samples(plain), ExifOrientation.RIGHT_TOP))
 
 
+@pytest.mark.parametrize("depth", [4, 8, 16])
+def test_big_tiff_of_both_orders_of_bytes(depth: int) -> None:
+    pixels = bytes(range(16)) * 2 * depth
+    for order, head in (("<", b"II+\0\x08\0\0\0"), (">", b"MM\0+\0\x08\0\0")):
+        numbers = {256: 8, 257: 32, 258: depth, 259: 1, 262: 0, 273: 16, 277: 1, 278: 32, 279: len(pixels)}
+        tags = {
+            tag: (3, 1, struct.pack("<H", value)) if tag < 273 else (16, 1, struct.pack("<Q", value))
+            for tag, value in numbers.items()
+        } | {277: (3, 1, b"\1\0")}
+        source = written_with(head + bytes(8) + pixels, tags)
+        result = turned(source, ExifOrientation.RIGHT_TOP)
+        assert result[2:4] == b"+\0", order
+        assert np.array_equal(samples(result), show_array(samples(source), ExifOrientation.RIGHT_TOP))
+
+
 def test_tiff_with_alpha_that_is_multiplied_into_its_colours_keeps_it() -> None:
     own, multiplied = (struct.pack("<HHIH", 338, 3, 1, kind) for kind in (2, 1))
     source = saved(NOISE, "TIFF").replace(own, multiplied)

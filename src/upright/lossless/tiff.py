@@ -50,10 +50,8 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     if _pillow_keeps(data):
         result, proofs = rewritten(data, exif, options_of), [same_samples, same_picture]
     elif compression not in _FAX and name and tiff_rows.can_turn(window, found):
-        result, proofs = (
-            tiff_rows.turned(data, found, exif, name),
-            [same_samples if _vips_reads(data) else same_picture],
-        )
+        result = tiff_rows.turned(data, found, exif, name)
+        proofs = [same_samples if _vips_reads(data) else same_picture]
     else:
         result = _by_vips(data, exif, name)
     check_same(data, result, exif.swaps_sides, OF_SAMPLES)
@@ -82,6 +80,8 @@ def _pillow_keeps(data: bytes) -> bool:
     """Whether Pillow reads this TIFF at its own depth, and writes it so."""
     from PIL import Image, UnidentifiedImageError
 
+    if data.startswith(b"MM\0+"):  # Pillow takes it for damaged, and warns of it
+        return False
     try:
         with Image.open(io.BytesIO(data)) as picture:
             tags = picture.tag_v2  # type: ignore[attr-defined]
@@ -115,9 +115,8 @@ def _by_vips(data: bytes, exif: ExifOrientation, compression: str | None, how: S
         shown = shown.copy(xres=image.yres, yres=image.xres)
     if how.tilt:
         shown = straighten.straightened(shown, how, {"uchar": 255.0, "ushort": 65535.0}.get(image.format, image.max()))
-    bits, mono = bits_of(Window(data)), image.bands == 1
-    # libvips spreads grey of 2 and 4 bits over 0 to 255, and takes it back so.
-    depth = {"bitdepth": bits[0], "predictor": "none"} if mono and bits in ((1,), (2,), (4,)) and not how.tilt else {}
+    two_tones = image.bands == 1 and bits_of(Window(data)) == (1,) and not how.tilt
+    depth = {"bitdepth": 1, "predictor": "none"} if two_tones else {}
     big = data[2:4] in (b"+\0", b"\0+")
     result: bytes = shown.tiffsave_buffer(compression=compression, bigtiff=big, **depth)
     return result

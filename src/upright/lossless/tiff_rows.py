@@ -27,6 +27,8 @@ _LONG8 = 16
 #: What the file that is written has to say itself; sizes are in samples there as in the old one.
 _OWN = (OF_WRITER | {_COMPRESSION}) - {WIDTH, HEIGHT, _FORMAT}
 _ROWS = 256
+#: How a file begins whose directory has the least byte first: Pillow reads no BigTIFF of the other kind.
+_LITTLE = {b"MM\0*": b"II*\0", b"MM\0+": b"II+\0\x08\0\0\0"}
 #: Each is read from a copy of the file.
 _MOST_PLANES = 8
 
@@ -87,8 +89,9 @@ def _rows(data: bytes, found: Directory, plane: int, planes: int, pixel_bits: in
     tags: Tags = {
         tag: (kind, len(held), struct.pack(f"<{len(held)}{code}", *held)) for tag, held in numbers.items() if held
     }
+    head = _LITTLE.get(data[:4], b"")
     # libvips wants tiles of certain sizes. Not `Image.open`, which has a limit of pixels, and these are bytes.
-    with TiffImageFile(io.BytesIO(written_with(data, tags))) as image:
+    with TiffImageFile(io.BytesIO(written_with(head + data[len(head) :], tags))) as image:
         return np.asarray(image)
 
 

@@ -62,9 +62,10 @@ def described_as(data: bytes, other: bytes, swapped: bool, own: Collection[int],
 
 def written_with(data: bytes, tags: Tags) -> bytes:
     """A TIFF with these tags instead of those of its first page."""
-    found, out = directory(Window(data), Span(0, len(data))), bytearray(data)
-    pointer = struct.pack(found.offset_code, _append(out, found.order, found.big, tags))
-    out[found.pointer : found.pointer + len(pointer)] = pointer
+    order, big, out = "<" if data.startswith(b"II") else ">", data[2:4] in (b"+\0", b"\0+"), bytearray(data)
+    start, code = (8, "Q") if big else (4, "I")
+    pointer = struct.pack(order + code, _append(out, order, big, tags))
+    out[start : start + len(pointer)] = pointer
     return bytes(out)
 
 
