@@ -152,6 +152,18 @@ def test_files_with_running_numbers_are_a_job() -> None:
     assert not settled(outcomes(elsewhere, "b/scan 5.png"))
 
 
+def test_an_animation_is_one_file_of_a_job_and_pages_are_a_job_of_their_own() -> None:
+    found = outcomes(names := [f"a/scan {i}.gif" for i in range(1, 13)], names[5])
+
+    def held(form: str, pages: int) -> list[Outcome]:
+        return [replace(each, orientation=replace(each.orientation, format=form, pages=pages)) for each in found]
+
+    for form in ("GIF", "WEBP", "AVIF", "PSD", "PNG"):
+        assert settled(held(form, 7)) == [names[5]]
+    for form in ("TIFF", "PDF", "HEIC"):
+        assert settled(held(form, 1)) == [names[5]] and not settled(held(form, 7))
+
+
 def test_photographs_of_two_devices_or_days_are_two_jobs() -> None:
     names = [f"IMG_{i:04}.JPG" for i in range(30)]
     day = datetime(2024, 5, 12, 10)

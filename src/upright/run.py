@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from .errors import EngineError, UprightError
-from .formats import format_of
+from .formats import pages_in
 from .machine import processors
 from .results import Group, Orientation, Outcome
 from .together import decided_together, taken_by_key
@@ -118,9 +118,8 @@ def _decided(item: Item, detector: Decides, pages: Sequence[int] | None) -> list
             found.append(Outcome(item.key, error=failed))
             continue
         there = answer.pages
-        row = format_of(answer.format)
-        if pages is None and page == 0 and row and row.holds == "pages":
-            wanted += range(1, there)
+        if pages is None and page == 0:
+            wanted += range(1, pages_in(answer.format, there))
     return [replace(each, last=index == len(found) - 1) for index, each in enumerate(found)]
 
 

@@ -22,6 +22,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from .carriers.camera import Taken, read_taken
+from .formats import pages_in
 from .results import Orientation, Outcome, Reason, Scores, Together
 from .tilt import MOST_ERROR
 from .turns import Turn
@@ -77,7 +78,7 @@ def place_of(outcome: Outcome, files: bool = True) -> Place | None:
     answer = outcome.orientation
     if answer is None or answer.mirrored:
         return None  # its turn comes after the mirroring: it is not that of the others
-    if answer.pages > 1:
+    if pages_in(answer.format, answer.pages) > 1:
         return Place((outcome.source,), answer.page)
     path = PurePath(outcome.source)
     match = re.fullmatch(r"(.*?)(\d{1,9})(\D*)", path.stem)

@@ -135,6 +135,20 @@ def test_every_page(tmp_path: Path, detector: Detector) -> None:
             assert alike(image.convert("RGB"))
 
 
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_an_animation_is_one_picture(form: str, detector: Detector) -> None:
+    """Its first frame, as it is decided; one that is upright keeps all of them."""
+    for first in (UPRIGHT, UPRIGHT.transpose(Image.Transpose.ROTATE_180)):
+        out, other = io.BytesIO(), Image.new("RGB", first.size, "black")
+        first.save(out, form, save_all=True, append_images=[other, first], duration=100)
+        found = upright_bytes(out.getvalue(), detector=detector)
+        if first is UPRIGHT:
+            assert found == out.getvalue()
+            continue
+        with Image.open(io.BytesIO(found)) as image:
+            assert (image.format, getattr(image, "n_frames", 1)) == ("PNG", 1) and alike(image.convert("RGB"))
+
+
 def test_the_gate(detector: Detector) -> None:
     def describe(image: Image.Image, question: str, *, tokens: int) -> tuple[bool, str, int]:
         """Its own words."""

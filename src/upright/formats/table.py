@@ -162,6 +162,12 @@ def format_of(name: str) -> Format | None:
     return FORMATS.get(name)
 
 
+def pages_in(form: str, count: int) -> int:
+    """How many of these pages, frames or layers are pictures that lie each its own way: only pages are."""
+    row = FORMATS.get(form)
+    return count if row and row.holds == "pages" else 1
+
+
 def format_of_suffix(path: str | os.PathLike[str]) -> Format | None:
     """The format that a file name promises."""
     suffix = PurePath(path).suffix.lower()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from upright import Method, NotAPicture, UprightError, correct
 
-from ..formats import format_of
+from ..formats import pages_in
 from .photos import Wanted
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def consume(path: Path, detector: Detector, promise: Promise | str) -> Iterator[
     except (OSError, UprightError) as error:
         yield f"{path.name}: it stays as it is: {error}"
         return
-    row = format_of(answer.format)
-    for page in range(answer.pages if row and row.holds == "pages" else 1):
+    for page in range(pages_in(answer.format, answer.pages)):
         try:
             answer = detector.detect(path, promise=promise, page=page) if page else answer
             change = _set_right(path, answer, detector)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from upright import Detector, ExifOrientation, Orientation, Promise, open_picture
 from upright.correction import corrected_bytes
 from upright.detector import shared_detector
+from upright.formats import pages_in
 from upright.pictures.source import read_stream
 from upright.turns import show_pillow
 
@@ -47,8 +48,8 @@ def upright_bytes(data: bytes, *, promise: Promise | str = "balanced", detector:
 
     A PDF's pages are turned by ``/Rotate``. A picture that is upright in its file is given back byte for byte; of one
     that is not, the pixels are turned: into a JPEG if it was one, several pages into a TIFF, else a PNG; with their
-    resolution, which OCR goes by. A PDF's page that is mirrored stays so: ``/Rotate`` cannot mirror. Raises
-    UprightError for what cannot be read.
+    resolution, which OCR goes by. Of an animation this is its first frame. A PDF's page that is mirrored stays so:
+    ``/Rotate`` cannot mirror. Raises UprightError for what cannot be read.
     """
     detector, page, images, turned = detector or shared_detector(), 0, [], False
     while True:
@@ -59,7 +60,7 @@ def upright_bytes(data: bytes, *, promise: Promise | str = "balanced", detector:
             turned |= {answer.to_apply, answer.exif} != {ExifOrientation.TOP_LEFT}
             images.append(_shown(data, answer, detector))
         page += 1
-        if page >= answer.pages:
+        if page >= pages_in(answer.format, answer.pages):
             break
     if not turned:
         return data

@@ -14,6 +14,7 @@ from typing import Any
 from .. import atomic
 from ..correction import Request, Writer, opened, plan
 from ..errors import CorrectionError, UprightError, UsageError, printable
+from ..formats import pages_in
 from ..journal import Intent, Journal, read_journal, runs, sha256, undo
 from ..pictures import open_picture
 from ..results import Group, Method, Outcome
@@ -60,13 +61,14 @@ class Entry:
         """What the page knows of it, as JSON values."""
         answer = self.outcome.orientation
         group = self.outcome.group
+        pages = pages_in(answer.format, answer.pages) if answer else 1
         name = printable(self.outcome.source)
         return {
             "id": self.id,
             "name": name.rsplit("/", 1)[-1],
             "folder": name.rpartition("/")[0],
-            "page": answer.page + 1 if answer and answer.pages > 1 else 0,
-            "pages": answer.pages if answer else 1,
+            "page": answer.page + 1 if answer and pages > 1 else 0,
+            "pages": pages,
             "group": "turn" if group in (Group.TURNED, Group.WOULD_TURN, Group.CANNOT) else group.name.lower(),
             "turn": int(self.turn),
             "mirror": self.mirror,
