@@ -87,3 +87,37 @@ def test_keyboard_alone_is_enough(visit: Callable[..., Visit], tiny_site: str, p
     expect(first).to_be_visible()
     page.keyboard.press("z")
     assert opened.cards()["sky-90.png"]["turn"] == 90
+
+
+def test_what_is_chosen_shows_in_forced_colours(
+    visit: Callable[..., Visit], tiny_site: str, pictures: Path, screenshots: Path
+) -> None:
+    opened = visit(tiny_site, forced_colors="active", reduced_motion="reduce")
+    page = opened.page
+    opened.add(pictures / "sky-90.png", pictures / "sky-0.png")
+    opened.wait_decided(2)
+    for shown, chosen in {
+        "#promise label:has([value=best])": "#promise [value=best]",
+        ".switch:has(#tilts)": "#tilts",
+        "#filters button:nth-child(3)": "#filters button:nth-child(3)",
+    }.items():
+        before = page.locator(shown).screenshot()
+        page.locator(chosen).click()
+        page.mouse.move(0, 0)
+        page.evaluate("() => document.activeElement.blur()")
+        assert page.locator(shown).screenshot() != before, shown
+    page.screenshot(path=screenshots / "forced-colours.png", full_page=True)
+
+
+def test_what_is_shown_small_is_not_taken_for_the_picture(
+    visit: Callable[..., Visit], tiny_site: str, pictures: Path
+) -> None:
+    opened = visit(tiny_site)
+    page = opened.page
+    opened.add(pictures / "sky-90.png")
+    opened.wait_decided(1)
+    page.evaluate("() => addEventListener('dragstart', () => (window.dragged = true))")
+    for shown in (".before img", ".after img"):
+        page.locator(shown).drag_to(page.locator("#drop"))
+    assert not page.evaluate("() => window.dragged")
+    expect(page.locator("#trouble")).to_be_hidden()

@@ -168,8 +168,9 @@ export class Item {
     const found = this.tilt ?? (tilt === undefined ? undefined : { degrees: mirrored ? -tilt : tilt, error });
     if (!found) return say("tiltUnknown");
     const degrees = this.way.mirrored ? -found.degrees : found.degrees;
-    const sign = degrees < 0 ? "−" : "+";
-    return say("tilt", { degrees: sign + Math.abs(degrees).toFixed(2), error: found.error.toFixed(2) });
+    const size = Math.abs(degrees).toFixed(2);
+    const sign = Number(size) === 0 ? "" : degrees < 0 ? "−" : "+";
+    return say("tilt", { degrees: sign + size, error: found.error.toFixed(2) });
   }
 
   private decided(): [badge: string, detail: string] {
