@@ -12,14 +12,16 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from upright import Detector
+from tests.fuzz.seeds import raw
+from upright import Detector, correct
 from upright.carriers import read_exif_orientation
 from upright.cli import cli
-from upright.errors import SourceError, UsageError
+from upright.errors import JournalError, SourceError, UsageError
 from upright.journal import Journal, run_journal, undo
 from upright.pictures import open_picture
 from upright.results import Outcome
-from upright.review import Server, Session, read_decisions
+from upright.review import Server, Session, read_decisions, still_needed
+from upright.review.decisions import digest
 from upright.review.session import Choice
 from upright.run import outcomes_of
 from upright.sources import find_items
@@ -180,29 +182,100 @@ def test_copies_are_set_right_and_originals_left(folder: Path, detector: Detecto
     assert all((folder / name).read_bytes() == (DEMO / name).read_bytes() for name in NAMES)
 
 
-def test_a_copy_whose_decision_a_crash_lost_is_decided_again(
-    folder: Path, detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def crashed(session: Session, choices: list[Choice], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pictures are written, and the process ends before the decisions are."""
+
     def crash(*_: object) -> None:
         raise KeyboardInterrupt
 
-    out = tmp_path / "out"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("upright.review.session.append", crash)
+        session.decide(choices)
+
+
+@pytest.mark.parametrize("copies", [False, True])
+def test_decisions_that_a_crash_lost_are_in_the_journal(
+    folder: Path, detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copies: bool
+) -> None:
+    out = tmp_path / "out" if copies else None
     session = review(folder, detector, out)
     session.journal = run_journal()  # as the command has it: another one for each run
     session.__post_init__()
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("upright.review.session.append", crash)
-        session.decide([choice(session, "page.jpg", 270)])
-    turned = (out / "page.jpg").read_bytes()
-    assert turned != (DEMO / "page.jpg").read_bytes()
+    crashed(session, [choice(session, "page.jpg", 270), choice(session, "receipt.png", 180)], monkeypatch)
+    before = {name: ((out or folder) / name).read_bytes() for name in NAMES}
     again = review(folder, detector, out)
     assert not [entry.error for entry in again.entries if entry.error]
-    entry = again.entries[number(again, "page.jpg")]
-    assert entry.decided is None and entry.turn == Turn.NONE and (out / "page.jpg").read_bytes() == turned
-    again.decide([choice(again, "page.jpg", 0)])
-    assert (out / "page.jpg").read_bytes() == turned
-    third = review(folder, detector, out)
-    assert third.entries[number(third, "page.jpg")].decided == Turn.NONE
+    wanted = dict.fromkeys(NAMES) | {"page.jpg": Turn.LEFT, "receipt.png": Turn.HALF}
+    assert {Path(entry.path).name: entry.decided for entry in again.entries} == wanted
+    assert {name: ((out or folder) / name).read_bytes() for name in NAMES} == before
+    assert again.entries[number(again, "page.jpg")].turn == Turn.NONE
+    assert len(read_decisions(again.decisions)) == 2
+    undo(session.journal.path)
+    assert len(read_decisions(review(folder, detector, out).decisions)) == 2
+    assert all(((out or folder) / name).read_bytes() == (DEMO / name).read_bytes() for name in NAMES)
+
+
+def test_pages_whose_decisions_a_crash_lost_are_in_the_journal(
+    folder: Path, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = [Image.new("L", (40, 30), shade) for shade in (0, 128, 255)]
+    pages[0].save(folder / "pages.tif", save_all=True, append_images=pages[1:])
+    session = review(folder, detector)
+    at = number(session, "pages.tif")
+    session.decide([Choice(at, 0, Turn.RIGHT)])
+    crashed(session, [Choice(at + 1, 0, Turn.HALF), Choice(at + 2, 0, Turn.NONE)], monkeypatch)
+    again = review(folder, detector)
+    assert [entry.decided for entry in again.entries[at : at + 3]] == [Turn.RIGHT, Turn.HALF, None]
+    assert [each.after for each in again._earlier[str(folder / "pages.tif")].values()][-1] == digest(
+        str(folder / "pages.tif")
+    )
+
+
+def test_an_answer_about_a_file_that_was_changed_since_proposes_nothing(folder: Path, detector: Detector) -> None:
+    rows = [outcome for item in find_items([str(folder)]) for outcome in outcomes_of(item, detector)]
+    correct(folder / "page.jpg", turn=demo_turns()["page.jpg"], in_place=True)
+    session = Session(Journal(folder.parent / "journal.jsonl"), folder.parent / "decisions.jsonl")
+    for row in rows:
+        session.add(row, Path(row.source), earlier=True)
+    said = {
+        Path(entry.path).name: (int(entry.turn), "changed since the results" in entry.error)
+        for entry in session.entries
+    }
+    assert said == {name: (turn, False) for name, turn in demo_turns().items() if name in NAMES} | {
+        "page.jpg": (0, True)
+    }
+
+
+def test_a_raw_photograph_is_what_its_sidecar_says(
+    folder: Path, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "a.nef"
+    with Image.open(DEMO / "page.jpg") as image:
+        path.write_bytes(raw(image.convert("RGB")))
+    session = review(folder, detector)
+    session.decide([choice(session, "a.nef", 270)])
+    entry = session.entries[number(session, "a.nef")]
+    assert (entry.decided, entry.version, entry.turn) == (Turn.LEFT, 1, Turn.NONE), "the page shows it as it is now"
+    assert review(folder, detector).entries[entry.id].decided == Turn.LEFT
+    ((_, turn, _),) = still_needed(read_decisions(session.decisions))
+    assert turn == Turn.NONE
+    undo(session.journal.path)
+    assert review(folder, detector).entries[entry.id].decided is None
+    session = review(folder, detector)
+    crashed(session, [choice(session, "a.nef", 270)], monkeypatch)
+    assert review(folder, detector).entries[entry.id].decided == Turn.LEFT
+
+
+def test_a_picture_that_cannot_be_taken_back_stays_decided(folder: Path, detector: Detector) -> None:
+    session = review(folder, detector)
+    session.decide([choice(session, name, 180) for name in ("page.jpg", "receipt.png")])
+    shutil.copy(DEMO / "astronaut.jpg", folder / "page.jpg")
+    with pytest.raises(JournalError, match="has been changed since"):
+        session.undo()
+    kept, back = (session.entries[number(session, name)] for name in ("page.jpg", "receipt.png"))
+    assert kept.decided == Turn.HALF and "changed since" in kept.error
+    assert back.decided is None and (folder / "receipt.png").read_bytes() == (DEMO / "receipt.png").read_bytes()
+    assert [Path(each.path).name for each in read_decisions(session.decisions).values()] == ["page.jpg"]
 
 
 def test_no_copy_takes_the_place_of_another(folder: Path, detector: Detector, tmp_path: Path) -> None:

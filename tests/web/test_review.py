@@ -233,6 +233,35 @@ def test_a_tab_asks_before_it_closes_over_decisions_that_are_not_written(
     assert tag(tmp_path / "pictures" / "disc_0.jpg") == 6
 
 
+def test_what_was_refused_because_of_another_window_is_not_settled(
+    review: Server, visit: Callable[..., Visit], tmp_path: Path
+) -> None:
+    visits = [visit(review.url, ready=False) for _ in range(2)]
+    stale, other = [each.page for each in visits]
+    for page in (stale, other):
+        expect(page.locator("#name")).to_have_text("disc_0.jpg")
+    asleep = threading.Event()  # a window in the background asks seldom
+    asleep.set()
+    nothing_new = {"changes": 0, "complete": True, "undoable": 0, "entries": []}
+    stale.route("**/state*", lambda route: route.fulfill(json=nothing_new) if asleep.is_set() else route.continue_())
+    other.keyboard.press("ArrowRight")
+    other.keyboard.press("Enter")
+    expect(other.locator("#undo")).to_be_enabled()
+
+    def refused(route: Route) -> None:
+        asleep.clear()
+        route.continue_()
+
+    stale.route("**/decide", refused)
+    stale.keyboard.press("Shift+Enter")
+    expect(stale.locator("#trouble")).to_contain_text("changed elsewhere")
+    expect(stale.locator("#left")).to_contain_text("3 unsure left · 2 to turn · 1 settled")
+    assert [tag(tmp_path / "pictures" / f"disc_{at}.jpg") for at in range(4)] == [6, 1, 1, 1]
+    stale.keyboard.press("u")
+    expect(other.locator("#left")).to_contain_text("4 unsure left · 2 to turn · 0 settled", timeout=10_000)
+    assert "409" in visits[0].complaints.pop()
+
+
 def test_a_finger_does_it_too(review: Server, opened: Opening, tmp_path: Path) -> None:
     page = opened(review.url, viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
     page.locator("#ways [data-turn='270']").tap()

@@ -51,6 +51,11 @@ def existing(picture: str) -> Path | None:
     return None if there == places(picture)["stem"] and _beside_raw(picture) else there
 
 
+def leading(picture: str) -> Path | None:
+    """The sidecar that says how a picture is shown, as that of a raw photograph does."""
+    return existing(picture) if _is_raw(Path(picture)) else None
+
+
 def _beside_raw(picture: str) -> bool:
     """Whether a picture that is no raw photograph has the name of one beside it, but for the suffix."""
     path = Path(picture)

@@ -107,7 +107,7 @@ def _look(
         for outcome, relative in _outcomes(sources, options, stop):
             if stop.is_set():
                 return
-            session.add(outcome, relative)
+            session.add(outcome, relative, earlier=_is_results(sources))
             if outcome.orientation:
                 known.set()
             elif outcome.error:

@@ -12,7 +12,7 @@ A run that is given no journal has one of its own in the state folder (`run_jour
 from __future__ import annotations
 
 from .intents import Intent, Rows, cut_torn_line, is_journal, read_intended, read_journal, sha256
-from .runs import Run, last_run, run_journal, runs
+from .runs import Run, journals_of, last_run, run_journal, runs
 from .undoing import Undone, undo
 from .writing import Journal
 
@@ -24,6 +24,7 @@ __all__ = [
     "Undone",
     "cut_torn_line",
     "is_journal",
+    "journals_of",
     "last_run",
     "read_intended",
     "read_journal",

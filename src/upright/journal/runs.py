@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from contextlib import suppress
@@ -52,16 +53,31 @@ def run_journal() -> Journal:
 
 def runs() -> list[Run]:
     """The runs with a journal in the state folder, the last one first, unreadable ones too. Raises `JournalError`."""
+    found = [_run(path) for path in _journals()]
+    # Not by name alone: older ones have the time of a clock that is set with the season and the place.
+    return sorted(found, key=lambda run: (run.ended_s, run.journal.name), reverse=True)
+
+
+def journals_of(run: str) -> list[Path]:
+    """The journals in the state folder whose first change is of a run of this name, by name. Raises `JournalError`."""
+    return sorted(path for path in _journals() if _begins_with(path, run))
+
+
+def _begins_with(path: Path, run: str) -> bool:
+    with suppress(AttributeError, OSError, RecursionError, ValueError), path.open("rb") as file:
+        return bool(json.loads(file.readline()).get("run") == run)
+    return False
+
+
+def _journals() -> list[Path]:
     folder = state_folder() / "journals"
     try:
-        found = [_run(path) for path in folder.iterdir() if path.suffix == ".jsonl"]
+        return [path for path in folder.iterdir() if path.suffix == ".jsonl"]
     except FileNotFoundError:
         return []
     except OSError as error:
         cause = f"the journals cannot be listed ({error.strerror})"
         raise JournalError(cause, source=folder, remedy="make it readable, or name a journal") from None
-    # Not by name alone: older ones have the time of a clock that is set with the season and the place.
-    return sorted(found, key=lambda run: (run.ended_s, run.journal.name), reverse=True)
 
 
 def _run(path: Path) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import atomic
+from ..carriers import sidecar
 from ..errors import SourceError, WriteFailed
 from ..journal import cut_torn_line, sha256
 from ..turns import Turn
@@ -28,8 +30,8 @@ class Decision:
         turn: clockwise, after any mirroring, to make the picture upright as it was shown; ``None`` takes an earlier
             decision back.
         mirrored: whether left and right were exchanged.
-        before: sha256 of the file as it was shown.
-        after: sha256 once it was set right; the same as ``before`` where nothing was written.
+        before: `digest` of the file as it was shown.
+        after: that once it was set right; the same as ``before`` where nothing was written.
         best: the likeliest turn for the model, and its ``confidence``.
     """
 
@@ -55,6 +57,17 @@ class Decision:
             raise TypeError("path is text, page a number")
         found = {name: values[name] for name in cls.__dataclass_fields__}
         return cls(**found | {"turn": None if turn is None else Turn(turn), "best": Turn(values["best"])})
+
+
+def digest(path: str) -> str:
+    """The sha256 of a file; of a raw photograph with a sidecar, which says how it is shown, that of both their sha256.
+
+    Raises OSError.
+    """
+    beside = sidecar.leading(path)
+    if beside is None:
+        return sha256(path)
+    return hashlib.sha256((sha256(path) + sha256(beside)).encode()).hexdigest()
 
 
 def append(path: Path, decisions: list[Decision]) -> None:
@@ -108,7 +121,7 @@ def still_needed(decisions: dict[tuple[str, int], Decision]) -> Iterator[tuple[D
     for each in decisions.values():
         before, after = ends[each.path]
         try:
-            now = sha256(each.path)
+            now = digest(each.path)
         except OSError:
             continue
         assert each.turn is not None, "a decision that was taken back is not read"

@@ -287,7 +287,10 @@ function post(path, body) {
       const small = JSON.stringify(body);
       const answer = await fetch(path, { method: "POST", headers, body: small, keepalive: small.length < 60000 });
       const values = await answer.json();
-      if (!answer.ok) trouble(values.error ?? `The program refused it (${answer.status}).`);
+      if (!answer.ok) {
+        trouble(values.error ?? `The program refused it (${answer.status}).`);
+        changes = 0; // what was taken for settled may not be
+      }
       await refresh();
       return values;
     } catch {

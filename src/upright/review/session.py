@@ -5,22 +5,25 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from .. import atomic
+from ..carriers import sidecar
 from ..correction import Request, Writer, opened, plan
 from ..errors import CorrectionError, UprightError, UsageError, printable
 from ..formats import pages_in
-from ..journal import Intent, Journal, read_journal, runs, sha256, undo
+from ..journal import Journal, read_journal, undo
 from ..pictures import open_picture
-from ..results import Group, Method, Outcome
+from ..results import Group, Method, Orientation, Outcome
 from ..sources import item_of
 from ..turns import Turn
-from .decisions import Decision, append, read_decisions, still_needed
+from .decisions import Decision, append, digest, read_decisions, still_needed
+from .owed import RUN, owed, told
 
 #: Longest sides of the two sizes in which the page shows a picture.
 LARGE_PX, SMALL_PX = 1400, 240
@@ -106,7 +109,7 @@ class Session:
     """Pictures to review, decided one keystroke after the other; safe to share between threads.
 
     Attributes:
-        journal: where each change is noted down before it is made.
+        journal: where each change is noted down before it is made, with its decision.
         decisions: the file of decisions; pictures that it has are decided already.
         output: a folder into which every picture is copied before it is changed; ``None``: in place.
         job_of: the name of an outcome's job.
@@ -123,6 +126,9 @@ class Session:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
+        self.journal.run = RUN
+        if lost := owed(read_decisions(self.decisions).values(), self.journal.path):
+            append(self.decisions, lost)
         self._earlier: dict[str, dict[tuple[str, int], Decision]] = {}
         for key, decision in read_decisions(self.decisions).items():
             self._earlier.setdefault(decision.path, {})[key] = decision
@@ -131,20 +137,25 @@ class Session:
         self._taken: dict[str, str] = {}
         self._decoded = lru_cache(_DECODED)(self._decode)
 
-    def add(self, outcome: Outcome, relative: Path) -> None:
-        """Take one more picture; ``relative`` is its place in ``output``. What was passed over is not shown."""
+    def add(self, outcome: Outcome, relative: Path, earlier: bool = False) -> None:
+        """Take one more picture; ``relative`` is its place in ``output``. What was passed over is not shown.
+
+        Of an answer that was given ``earlier`` the picture is compared with what it was then.
+        """
         if outcome.skipped:
             return
-        answer, error, path, changed = outcome.orientation, "", "", False
+        answer, error, path = outcome.orientation, "", ""
         turn = Turn.NONE if answer is None else answer.best if answer.turn is None else answer.turn
         mirror = answer is not None and answer.mirrored is True
         try:
-            path, changed = self._place(outcome, relative)
+            path = self._place(outcome, relative)
         except UprightError as problem:
             error = printable(problem)
-        if changed or (outcome.correction and outcome.correction.written):
-            turn, mirror = Turn.NONE, False
         known = self._remembered(path, answer.page if answer else 0)
+        if outcome.correction and outcome.correction.written:
+            turn, mirror = Turn.NONE, False
+        elif answer and earlier and path and not known and _lies_otherwise(path, answer):
+            turn, mirror, error = Turn.NONE, False, "the file was changed since the results were written; look at it"
         with self._lock:
             entry = Entry(len(self.entries), outcome, path, turn, self.job_of(outcome), mirror, error=error)
             if known:
@@ -161,36 +172,23 @@ class Session:
                 return each
         return None
 
-    def _place(self, outcome: Outcome, relative: Path) -> tuple[str, bool]:
-        """The file that decisions go into: where an earlier run wrote it, a copy, or the file itself.
-
-        And whether it was changed by a decision that nothing remembers: a crash came before that.
-        """
+    def _place(self, outcome: Outcome, relative: Path) -> str:
+        """The file that decisions go into: where an earlier run wrote it, a copy, or the file itself."""
         done = outcome.correction
         source = done.target if done and done.written and done.target else outcome.source
         item = item_of(source)
         if self.output is None:
             if item.path is None:
                 raise UsageError("only files can be set right in place", remedy="give a folder with -o")
-            return str(Path(item.path).absolute()), False
+            return str(Path(item.path).absolute())
         target = atomic.below(self.output, relative).absolute()
         if self._taken.setdefault(str(target), source) != source:
             raise CorrectionError(f"another picture becomes {target} already", remedy="review it into another folder")
         with opened(item.open()) as file:
             # Where an earlier review wrote it, the copy is not what its source is any more.
-            if target.exists() and str(target) in self._earlier:
-                return str(target), False
-            if target.is_file() and (os.path.realpath(target), file.sha256(), sha256(target)) in self._told:
-                return str(target), True
-            Writer().write(plan(file, Request(target=str(target))))
-        return str(target), False
-
-    @cached_property
-    def _told(self) -> set[tuple[str, str | None, str]]:
-        """Each change that this journal or one in the state folder tells: path, sha256 before and after."""
-        journals = {run.journal for run in runs()} | {path for path in [self.journal.path] if path.exists()}
-        told = (intent for journal in journals for intent in read_journal(journal))
-        return {(each.path, each.before, each.after) for each in told if isinstance(each, Intent)}
+            if not (target.exists() and str(target) in self._earlier):
+                Writer().write(plan(file, Request(target=str(target))))
+        return str(target)
 
     def _touch(self, entry: Entry) -> None:
         self._changes += 1
@@ -235,19 +233,20 @@ class Session:
                 entry.version, entry.seen = entry.version + 1, _identity(entry.path)
                 entry.error = "the file changed since it was shown; look at it again"
                 return None
-            before = sha256(entry.path)
-            entry.error = self._write(entry, choice, page)
-            after = sha256(entry.path)
+            best, confidence = (answer.best, answer.confidence) if answer else (Turn.NONE, 0.0)
+            before = digest(entry.path)
+            decision = Decision(entry.path, page, choice.turn, choice.mirrored, before, "", best, confidence)
+            entry.error = self._write(decision)
+            decision = replace(decision, after=digest(entry.path))
             self._see_again(entry.path)
         except (UprightError, OSError) as error:
             entry.error = printable(error)
             return None
         entry.decided, entry.mirrored = choice.turn, choice.mirrored
-        if after != before:
+        if decision.after != before:
             entry.version += 1
             entry.turn, entry.mirror = Turn.NONE, False
-        best, confidence = (answer.best, answer.confidence) if answer else (Turn.NONE, 0.0)
-        return Decision(entry.path, page, choice.turn, choice.mirrored, before, after, best, confidence)
+        return decision
 
     def _see_again(self, path: str) -> None:
         """The other pages of a file that was written are what they were."""
@@ -256,39 +255,51 @@ class Session:
             if entry.path == path:
                 entry.seen = seen
 
-    def _write(self, entry: Entry, choice: Choice, page: int) -> str:
+    def _write(self, decision: Decision) -> str:
         """Why it could not be set right, or nothing."""
-        with opened(entry.path) as file:
+        assert decision.turn is not None
+        with opened(decision.path) as file:
             file.look()
-            request = Request(choice.turn, page=page, in_place=True, mirrored=choice.mirrored)
-            done = self._writer.write(plan(file, request))
-        wanted = choice.turn != Turn.NONE or choice.mirrored
+            request = Request(decision.turn, page=decision.page, in_place=True, mirrored=decision.mirrored)
+            done = self._writer.write(replace(plan(file, request), rows=told(decision)))
+        wanted = decision.turn != Turn.NONE or decision.mirrored
         return done.note if wanted and done.method is Method.KEEP else ""
 
     def undo(self) -> list[int]:
-        """Take back the last decision, byte for byte; answers the ids of its pictures. Raises `UprightError`."""
+        """Take back the last decision, byte for byte; answers the ids of its pictures.
+
+        Raises `UprightError` where a picture could not be restored; it stays decided, and the others are taken back.
+        """
         with self._lock:
             if not self._steps:
                 return []
-            step = self._steps.pop()
+            step, kept = self._steps.pop(), dict[str, UprightError]()
             if self.journal.path.exists():
-                for _, outcome in undo(self.journal.path, after=step.intents):
-                    if isinstance(outcome, UprightError):
-                        raise outcome
-            taken = []
-            for old in step.before:
-                entry = self.entries[old.id]
-                answer = old.outcome.orientation
-                page = answer.page if answer else 0
-                if entry.decided is not None:
-                    digest = sha256(entry.path)
-                    taken.append(Decision(entry.path, page, None, False, digest, digest, Turn.NONE, 0.0))
-                old.version = entry.version + 1
-                self.entries[old.id] = old
-                self._touch(old)
-                self._see_again(old.path)
+                undone = undo(self.journal.path, after=step.intents)
+                kept = {path: outcome for path, outcome in undone if isinstance(outcome, UprightError)}
+            taken = [decision for old in step.before for decision in self._taken_back(old, kept)]
             append(self.decisions, taken)
+            if kept:
+                raise next(iter(kept.values()))
             return [old.id for old in step.before]
+
+    def _taken_back(self, old: Entry, kept: dict[str, UprightError]) -> Iterator[Decision]:
+        """An entry is what it was before, unless its file is among those that could not be restored."""
+        entry, beside = self.entries[old.id], sidecar.existing(old.path) if old.path else None
+        files = [os.path.realpath(each) for each in (old.path, beside or old.path)]
+        error = next((kept[each] for each in files if each in kept), None)
+        if error:
+            entry.error = printable(error)
+            self._touch(entry)
+            return
+        if entry.decided is not None:
+            now = digest(entry.path)
+            page = entry.outcome.orientation.page if entry.outcome.orientation else 0
+            yield Decision(entry.path, page, None, False, now, now, Turn.NONE, 0.0)
+        old.version = entry.version + 1
+        self.entries[old.id] = old
+        self._touch(old)
+        self._see_again(old.path)
 
     def jpeg(self, number: int, version: int, large: bool) -> bytes:
         """A picture as its file shows it now. Raises `UprightError` where it cannot be decoded."""
@@ -317,8 +328,17 @@ class Session:
 
 def _identity(path: str) -> tuple[int, ...]:
     """What a file is, so that another one in its place is noticed; nothing where there is none."""
+    beside = sidecar.leading(path) if path else None
     try:
-        facts = Path(path).stat()
+        facts = [Path(each).stat() for each in (path, beside) if each is not None]
     except OSError:
         return ()
-    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
+    return tuple(each for one in facts for each in (one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns))
+
+
+def _lies_otherwise(path: str, answer: Orientation) -> bool:
+    """Whether a picture is not shown as it was when it was answered; one that cannot be opened says so later."""
+    with suppress(UprightError), open_picture(path, page=answer.page) as picture:
+        now = picture.exif, picture.width_px, picture.height_px
+        return now != (answer.exif, answer.width_px, answer.height_px)
+    return False
