@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from upright import Detector
+from upright.carriers import sidecar
+from upright.correction import Request, Writer, opened, plan
 from upright.errors import NotLossless, Overloaded, UprightError, UsageError
+from upright.journal import Journal
 from upright.results import COLUMNS, Correction, Group, Method, Outcome, columns
-from upright.results_file import ResultsFile, write_table
+from upright.results_file import ResultsFile, read_rows, write_table
 from upright.turns import ExifOrientation, Turn
 
 from .conftest import DEMO
@@ -156,3 +159,26 @@ def test_what_is_written_anew_stays_private_and_behind_its_link(tmp_path: Path) 
         assert (tmp_path / name).readlink() == real / name and (real / name).stat().st_mode & 0o777 == 0o600
     assert (real / "r.jsonl").read_text().count("\n") == 1 and "a.jpg" in (real / "r.csv").read_text()
     assert sorted(each.name for each in real.iterdir()) == ["r.csv", "r.jsonl"]
+
+
+@pytest.mark.parametrize("changed", ["a.jpg", "a.jpg.xmp", "both", "none"])
+def test_a_killed_run_owes_a_picture_whose_sidecar_is_changed_too(tmp_path: Path, changed: str) -> None:
+    photo, beside = tmp_path / "a.jpg", tmp_path / "a.jpg.xmp"
+    before = {photo: (DEMO / "page.jpg").read_bytes(), beside: sidecar.written(None, ExifOrientation.TOP_LEFT)}
+    for path, data in before.items():
+        path.write_bytes(data)
+    results, journal = ResultsFile(tmp_path / "r.jsonl"), Journal(tmp_path / "journal")
+    results.note_in(journal)
+    with opened(str(photo)) as file:
+        file.look()
+        change = plan(file, Request(Turn.RIGHT, in_place=True))
+        row = Outcome(str(photo), correction=replace(change.correction, written=True)).to_dict()
+        Writer(journal).write(replace(change, rows=[row]))
+    results.close()
+    after = {path: path.read_bytes() for path in before}
+    assert all(after[path] != before[path] for path in before)
+    for path in before:
+        path.write_bytes((after if changed in (path.name, "both") else before)[path])
+    with ResultsFile(tmp_path / "r.jsonl"):
+        assert list(read_rows(tmp_path / "r.jsonl")) == ([row] if changed == "both" else [])
+    assert {path: path.read_bytes() for path in before} == (after if changed == "both" else before)

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from . import atomic
 from .atomic import lock
 from .errors import JournalError, UprightError, UsageError, WriteFailed, printable
 from .extras import need
-from .journal import Intent, Journal, Rows, read_intended, sha256
+from .journal import Intent, Journal, Rows, read_intended, sha256, taken_back
 from .results import COLUMNS, Group, Outcome, columns
 from .sources import key_hash
 
@@ -178,8 +178,11 @@ class ResultsFile:
             journal, run = Path(told["journal"]), str(told["run"])
             # It is made with the first change.
             intended = read_intended(journal, run) if journal.exists() else ()
-            owed = {rows[0]["source"]: (intent, rows) for intent, rows in intended if rows[0]["source"] not in self}
-            self._write(b"".join(_line(row) for each in owed.values() for row in _owed(*each)))
+            owed: dict[str, tuple[Rows, list[Intent]]] = {}
+            for intent, rows in intended:
+                if rows[0]["source"] not in self:
+                    owed.setdefault(rows[0]["source"], (rows, []))[1].append(intent)
+            self._write(b"".join(_line(row) for each in owed.values() for row in _owed(*each, journal)))
             os.fsync(self._fd)
         except FileNotFoundError:
             return False
@@ -226,21 +229,32 @@ def read_outcomes(path: Path) -> Iterator[Outcome]:
         yield outcome
 
 
-def _owed(intent: Intent, rows: Rows) -> Rows:
-    """The rows of a picture that a killed run meant to change, by what its file is now; none where it did not."""
-    try:
-        now = sha256(intent.path)
-    except FileNotFoundError:
-        now = None
-    except OSError:
-        now = ""
-    if now == intent.after:
+def _owed(rows: Rows, intents: Sequence[Intent], journal: Path) -> Rows:
+    """The rows of a picture that a killed run meant to change, by what its files are now; none where it did not.
+
+    A picture and its sidecar are changed both or none: what was changed of the two alone is taken back.
+    """
+    now = [_content(intent.path) for intent in intents]
+    done = [intent for intent, content in zip(intents, now, strict=True) if content == intent.after]
+    if len(done) == len(intents):
         return [Outcome.from_dict(row).to_dict() for row in rows]
-    if now in (intent.before, None):
+    if all(each in done or content in (each.before, None) for each, content in zip(intents, now, strict=True)):
+        for each in done:
+            taken_back(each, journal)
         return ()
     cause = "a run was killed while it set it right, and it was changed since: whether it was turned is not known"
     error = JournalError(cause, remedy="look at it; --retry-errors has it turned by the next run")
     return [Outcome(rows[0]["source"], error=error).to_dict()]
+
+
+def _content(path: str) -> str | None:
+    """The sha256 of a file; ``None`` where there is none, nothing where it cannot be read."""
+    try:
+        return sha256(path)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return ""
 
 
 def _line(row: dict[str, Any]) -> bytes:

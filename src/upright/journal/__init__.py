@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from .intents import Intent, Rows, cut_torn_line, is_journal, read_intended, read_journal, sha256
 from .runs import Run, journals_of, last_run, run_journal, runs
-from .undoing import Undone, undo
+from .undoing import Undone, taken_back, undo
 from .writing import Journal
 
 __all__ = [
@@ -31,5 +31,6 @@ __all__ = [
     "run_journal",
     "runs",
     "sha256",
+    "taken_back",
     "undo",
 ]

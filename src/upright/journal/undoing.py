@@ -62,11 +62,15 @@ def undo(
         (earlier := chains[entry.path]).pop()
         try:
             entry = replace(entry, path=str(places.of(entry, earlier)))
-            done = _removed(entry) if entry.before is None else _restored(entry, path, earlier)
-            undone.append(Undone(entry.path, done))
+            undone.append(Undone(entry.path, taken_back(entry, path, earlier)))
         except UprightError as error:
             undone.append(Undone(entry.path, error))
     return undone
+
+
+def taken_back(intent: Intent, journal: Path, earlier: Sequence[str | None] = ()) -> str:
+    """Take one change back; answers what became of the file, as `Undone` has it. Raises `UprightError`."""
+    return _removed(intent) if intent.before is None else _restored(intent, journal, earlier)
 
 
 def _real(folder: str | os.PathLike[str]) -> set[Path]:
