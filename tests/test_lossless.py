@@ -14,8 +14,10 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from upright.carriers import read_exif_orientation
+from upright.correction import corrected_bytes
 from upright.errors import EngineError, NotLossless, TooLarge, UprightError
 from upright.lossless import reencoded, turbojpeg, turned
+from upright.results import Method
 from upright.turns import ExifOrientation, Turn, show_array, show_pillow
 
 from .fuzz.seeds import saved
@@ -214,6 +216,22 @@ JPEGS = {
     "progressive": lambda: saved(SMOOTH, "JPEG", progressive=True),
     "restart markers": lambda: saved(SMOOTH, "JPEG", restart_marker_rows=1),
 }
+
+
+@pytest.mark.parametrize("form", ["BMP", "GIF", "PNG", "TIFF", "JPEG2000", "PPM"])
+def test_pillows_limit_of_pixels_is_neither_applied_nor_changed(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Image.linear_gradient("L").resize((1200, 1100))
+    data = saved(picture.convert("P") if form == "GIF" else picture, form)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500_000)
+    for method in (Method.TURN, Method.REENCODE):
+        if method is Method.REENCODE or form not in ("JPEG2000", "PPM"):
+            turned, done = corrected_bytes(data, Turn.RIGHT, method)
+            assert done.method is method
+    assert Image.MAX_IMAGE_PIXELS == 500_000
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    with Image.open(io.BytesIO(turned)) as image:
+        away = np.asarray(image.convert("L"), int) - np.asarray(picture.transpose(Image.Transpose.ROTATE_270), int)
+    assert np.abs(away).max() <= (30 if form == "JPEG2000" else 0)
 
 
 @pytest.mark.parametrize("name", JPEGS)

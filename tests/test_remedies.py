@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from upright import Correction, correct
+from upright import Correction, Limits, correct
 from upright.errors import UprightError
 from upright.pictures import open_picture
 from upright.results import Method
@@ -115,6 +116,31 @@ def test_a_remedy_works(tmp_path: Path, name: str, how: str) -> None:
     for follow in followed:
         result = follow(path, out)
         assert result is None or (result.written and result.method is not Method.KEEP), (remedy, result)
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("form", ["BMP", "GIF", "PNG", "TIFF", "PPM", "JPEG2000"])
+def test_the_memory_that_is_named_is_enough(tmp_path: Path, form: str, how: str) -> None:
+    with Image.open(DEMO / "coffee.jpg") as image:
+        (large := image.convert("RGB").resize((1300, 1100))).convert("P" if form == "GIF" else "RGB").save(
+            path := tmp_path / f"a.{form.lower()}", form
+        )
+    assert large.size == (1300, 1100)
+
+    def tried(max_memory_mb: float) -> tuple[str, str]:
+        try:
+            done = correct(path, tmp_path / path.name[::-1], turn=90, limits=Limits(max_memory_mb), **HOW[how])
+        except UprightError as error:
+            return error.cause, error.remedy
+        return done.note, done.remedy if done.method is Method.KEEP else ""
+
+    cause, remedy = tried(1)
+    if how == "turn" and form in ("PPM", "JPEG2000"):
+        assert re.search("^use --method reencode, and raise it with --max-memory-mb", remedy)
+    elif "memory" in cause:
+        named = re.search(r"^(use --method tag, or )?raise it with --max-memory-mb (\d+) if you trust", remedy)
+        assert named, (cause, remedy)
+        assert "memory" not in tried(float(named[2]))[0] + tried(float(named[2]))[1]
 
 
 def test_an_animated_avif_is_looked_at(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ the remedy.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 #: The remedy for a picture that nothing here can read or change.
@@ -95,6 +96,8 @@ class TooLarge(SourceError):
     """The picture is over a limit; the remedy names the option that raises it."""
 
     http_status = 413
+    #: Memory in MiB that it was estimated to need, where that was the limit.
+    needed_mb: float = math.inf
 
 
 class ModelError(UprightError):

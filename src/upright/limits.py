@@ -61,12 +61,14 @@ class Limits:
         needed_mb = needed_bytes / (1 << 20)
         raising = f"raise it with --max-memory-mb {needed_mb + 1:.0f} if you trust the file"
         if needed_mb > self.max_memory_mb:
-            raise TooLarge(
+            error = TooLarge(
                 f"{size[0]} x {size[1]} needs about {needed_mb:,.0f} MB of memory; the limit max_memory_mb is"
                 f" {self.max_memory_mb:g}",
                 source=source,
                 remedy=f"{instead}, or {raising}" if instead else raising,
             )
+            error.needed_mb = needed_mb
+            raise error
 
 
 def text_stream(source: str | None) -> UsageError:

@@ -73,6 +73,20 @@ def libvips() -> Any:
     return pyvips
 
 
+def opened_by_pillow(file: Any, form: str) -> Any:
+    """What Pillow makes of a picture of the format that it calls so, nothing decoded. Raises what its plugin does.
+
+    Not ``Image.open``, which applies a process-wide limit of pixels that is not ours.
+    """
+    from PIL import Image
+
+    Image.preinit()
+    if form not in Image.OPEN:
+        Image.init()
+    file.seek(0)
+    return Image.OPEN[form][0](file, "")
+
+
 def lacks_libvips() -> bool:
     """Whether this process was forked from one that had loaded libvips, whose threads it would wait for."""
     return _lacks_libvips

@@ -202,7 +202,8 @@ def serve(descriptor: int) -> None:
     _pipes.append(pipe)
     # What every picture needs is there before the first one.
     import_module("upright.pictures")
-    import_module("PIL.Image")
+    # Its limit of pixels is a process's own; what is called here has limits of memory and time.
+    import_module("PIL.Image").__dict__["MAX_IMAGE_PIXELS"] = None
     while True:
         try:
             place, args, timeout_s, memory_bytes = pipe.recv()

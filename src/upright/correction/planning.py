@@ -40,6 +40,8 @@ from .sidecars import plan_sidecar, with_sidecar
 
 _NAMES_A_METHOD = re.compile(r"--method (\w+)\b(?! -o)")
 _THUMBNAIL = "its thumbnail could not be turned and was taken out"
+#: Formats whose pixels are never compressed with loss.
+_EXACT = {"BMP", "GIF", "PNG"}
 NO_SIDECAR = "leave --sidecar out: each page has its own tag"
 #: Why a page of a PDF is not mirrored, and what does it.
 NO_MIRROR = ("/Rotate of a PDF cannot mirror a page", "mirror it with another program")
@@ -161,15 +163,8 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         and "rotate" not in carriers
         and (request.moves or tag.orientation != ExifOrientation.TOP_LEFT)
     ):
-        return _by_turn_or(
-            window,
-            kept,
-            form,
-            tag,
-            replace(request, edge="trim" if request.edge == "trim" else "reencode"),
-            target or name,
-            False,
-        )
+        request = replace(request, edge="trim" if request.edge == "trim" else "reencode")
+        return _by_turn_or(window, kept, form, tag, request, target or name, False)
     if not request.moves and not request.tilt:
         # An upright picture is not compressed again, unless its target asks for another format.
         if method == Method.REENCODE and target is not None and _promised(target) not in (None, form):
@@ -235,6 +230,7 @@ def _fitting(error: UprightError, row: Format | None, window: Window, turn: Turn
 
 def _working(remedy: str, file: Opened, request: Request, target: str | None) -> str:
     """That remedy; where the method that it names refuses this picture, too, the first one that does not."""
+    again = remedy.partition(f"{TAG}, or ")[2]
     for each in (remedy, TAG, "use --method turn", "use --method reencode"):
         named = _NAMES_A_METHOD.search(each)
         if named is None:
@@ -249,9 +245,11 @@ def _working(remedy: str, file: Opened, request: Request, target: str | None) ->
             if other != request and _planned(file.window, file.name, other, to).correction.method != Method.KEEP:
                 out = ["--pixels"] * request.pixels + ["--straighten"] * (request.straighten != straighten)
                 return f"leave {' and '.join(out)} out: its tag changes then" if out else each
+        except TooLarge as error:
+            again = again or f"{each}, and {error.remedy.removeprefix(f'{TAG}, or ')}"
         except UprightError:
             continue
-    return AGAIN
+    return again or AGAIN
 
 
 def _moves(row: Format, window: Window) -> bool:
@@ -348,6 +346,7 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
         old, behind = old + behind, b""  # which is refused: several pictures have an index
     elif foreign:
         raise NotLossless(f"{foreign} would be lost", remedy=TAG)
+    cheaper: list[TooLarge] = []
     if row and row.turner and form == row.name and not request.tilt:
         try:
             new = _by_turn(Window(old), kept, form, replace(request, edge="tag"))
@@ -356,20 +355,23 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
         except (NotLossless, TooLarge) as error:
             if form == "JPEG" and isinstance(error, NotLossless) and "blocks" not in error.cause:
                 raise  # several pictures, or something behind it: they would be lost
+            cheaper = [error] if isinstance(error, TooLarge) and form in _EXACT else []
     exif = tag.to_apply.mirror() if request.mirrored else tag.to_apply
     how = Straighten(request.tilt, request.straighten or "white")
-    data = reencoded(old, exif, kept.turn, form, request.page, request.limits, how)
+    try:
+        data = reencoded(old, exif, kept.turn, form, request.page, request.limits, how)
+    except TooLarge as error:
+        # Of two ways that a limit closes the one that needs less is opened.
+        raise min([error, *cheaper], key=lambda each: each.needed_mb) from error
     check_shown(old, data, request.page, request.after(ExifOrientation.TOP_LEFT), how, request.limits)
     lost = _THUMBNAIL * (has_thumbnail(window) and not has_thumbnail(data))
     note = "; ".join(filter(None, (note, lost)))
     done = replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False, note=note)
-    done = replace(done, tilt=request.tilt)
-    return _New(done, data=data + behind)
+    return _New(replace(done, tilt=request.tilt), data=data + behind)
 
 
 def _promised(name: str) -> str | None:
-    row = format_of_suffix(name)
-    return row.name if row else None
+    return row.name if (row := format_of_suffix(name)) else None
 
 
 def _check_target(file: Opened, target: str) -> None:

@@ -10,7 +10,7 @@ from ..errors import NotLossless
 from ..formats import Window, bmp, gif
 from ..formats.webp import chunks
 from ..turns import ExifOrientation, show_pillow
-from .proof import prove, same_picture, same_samples
+from .proof import opened, prove, same_picture, same_samples
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -39,9 +39,7 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
 
 def rewritten(data: bytes, exif: ExifOrientation, options: Callable[[Image.Image], dict[str, Any]]) -> bytes:
     """The file turned by Pillow and written with what ``options`` makes of the opened picture."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as picture:
+    with opened(data) as picture:
         frames = getattr(picture, "n_frames", 1)
         if frames != 1:
             raise NotLossless(f"it has {frames} frames")

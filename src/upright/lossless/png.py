@@ -6,7 +6,6 @@ at hand writes all fifteen combinations of depth and colour back as they were.
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from ..formats import Window
 from ..formats.png import SIGNATURE, chunk, chunks
 from ..machine import libvips
 from ..turns import ExifOrientation, show_array
-from .proof import prove, same_picture, same_samples
+from .proof import opened, prove, same_picture, same_samples
 from .straighten import Straighten, straightened_array
 
 if TYPE_CHECKING:
@@ -84,9 +83,7 @@ def _samples(data: bytes, depth: int, colour: int) -> NDArray[Any]:
         if samples.dtype != np.uint16 or image.bands < _CHANNELS[colour]:
             raise NotLossless("its 16-bit samples cannot be read as they are")
         return samples[:, :, : _CHANNELS[colour]]
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as picture:
+    with opened(data) as picture:
         samples = np.asarray(picture)
     samples = samples.astype(np.uint8).reshape(*samples.shape[:2], -1)
     if samples.shape[2] != _CHANNELS[colour]:

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .. import workers
 from ..errors import BrokenPicture, NotLossless, TooLarge, UprightError
-from ..machine import libvips
+from ..formats import Window, format_in
+from ..machine import libvips, opened_by_pillow
 from ..turns import ExifOrientation, show_array, show_pillow
 
 TAG = "use --method tag"
 #: Compared at once.
 _ROWS = 256
+
+
+def opened(data: bytes) -> Any:
+    """A picture as Pillow opens it. Raises what `decoding` knows."""
+    from PIL import UnidentifiedImageError
+
+    row = format_in(Window(data))
+    try:
+        return opened_by_pillow(io.BytesIO(data), row.name if row else "")
+    except (SyntaxError, LookupError, TypeError, struct.error) as error:
+        raise UnidentifiedImageError from error
 
 
 @contextmanager
@@ -26,7 +40,13 @@ def decoding() -> Iterator[None]:
     except Exception as error:
         # No decoder promises a type. Pillow's bombs are known by name, so that a JPEG needs no Pillow.
         if isinstance(error, MemoryError) or type(error).__name__.startswith("DecompressionBomb"):
-            raise TooLarge("it has too many pixels to be turned in memory", remedy=TAG) from None
+            cause, instead = "there is not enough memory to turn it", "correct it where there is more"
+            if type(error) is not MemoryError:
+                cause, instead = "Pillow reads no such picture of so many pixels", "convert it to another format first"
+            elif workers.bounded():
+                cause = "turning it needs more memory than the limit max_memory_mb"
+                instead = "raise it with --max-memory-mb if you trust the file"
+            raise TooLarge(cause, remedy=f"{TAG}, or {instead}") from None
         # libvips names the operation first, and its cause below where it has one.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
         cause = next((line for line in lines if not line.startswith("unable to ")), "their encoder gives no reason")
@@ -45,13 +65,11 @@ def prove(
 
 def same_picture(before: bytes, after: bytes, exif: ExifOrientation) -> bool:
     """By Pillow: mode, size, colours and profile."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(before)) as old:
+    with opened(before) as old:
         old.load()
         shown, icc = show_pillow(old, exif), old.info.get("icc_profile")
     del old  # its pixels need not be held beside the turned ones
-    with Image.open(io.BytesIO(after)) as new:
+    with opened(after) as new:
         new.load()
         if (shown.mode, shown.size, icc) != (new.mode, new.size, new.info.get("icc_profile")):
             return False

@@ -18,9 +18,10 @@ from ..formats.jpeg import segments
 from ..formats.jpeg2000 import would_lose
 from ..formats.tiff import directory
 from ..limits import Limits
+from ..machine import opened_by_pillow
 from ..turns import ExifOrientation, Turn, show_pillow
 from . import jpeg, png, tiff
-from .proof import decoding
+from .proof import decoding, opened
 from .straighten import STRAIGHT, Straighten, straightened_pillow
 from .tiff_tags import SAMPLES, check_movable, described_as
 
@@ -191,10 +192,8 @@ def _is_deep(data: bytes, form: str) -> bool:
 
 def smaller(data: bytes, exif: ExifOrientation, most_bytes: int) -> bytes | None:
     """A JPEG as ``exif`` shows it, as good as fits into so many bytes."""
-    from PIL import Image
-
     try:
-        with decoding(), Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
+        with decoding(), opened_by_pillow(io.BytesIO(data), "JPEG") as picture:
             shown = show_pillow(picture, exif)
             for quality in (90, 80, 70, 50):
                 out = io.BytesIO()
@@ -206,14 +205,21 @@ def smaller(data: bytes, exif: ExifOrientation, most_bytes: int) -> bytes | None
     return None
 
 
-def _check(limits: Limits, rows: list[Format], how: Straighten, size: tuple[int, int], pixel_bytes: float = 4) -> None:
+def _check(
+    limits: Limits,
+    rows: list[Format],
+    how: Straighten,
+    size: tuple[int, int],
+    pixel_bytes: float = 4,
+    shown_bytes: float = 0,
+) -> None:
     copies = cost.straightened_bytes(size, pixel_bytes) if how.tilt else 0
-    limits.check_memory(size, cost.reencoded_bytes(rows, size, pixel_bytes) + copies)
+    needed = cost.reencoded_bytes(rows, size, pixel_bytes) + copies
+    # It is looked at before and after.
+    limits.check_memory(size, max(needed, *(cost.whole_bytes(row, size, shown_bytes) for row in rows)))
 
 
 def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., None]) -> Any:
-    from PIL import Image
-
     form = row.name if row else ""
     if row and row.container:
         window = Window(data)
@@ -225,10 +231,10 @@ def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., Non
     if form == "TIFF" and read_exif_orientation(data, page=page).present:
         # Pillow turns a tagged TIFF while it loads.
         data = patch_exif_orientation(data, ExifOrientation.TOP_LEFT, page=page)
-    picture = Image.open(io.BytesIO(data))
+    picture = opened(data)
     if page:  # of a PSD the whole picture is no layer
         picture.seek(page)
-    check(picture.size)
+    check(picture.size, shown_bytes=10 if picture.has_transparency_data else 0)
     if form != "AVIF":
         return picture
     # Pillow applies no box; the orientation that it gives may be that of EXIF or XMP, which say nothing here.

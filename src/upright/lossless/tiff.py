@@ -5,7 +5,6 @@ By Pillow, or, where Pillow does not keep the samples, as packed rows or by libv
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 from ..errors import NotLossless
@@ -15,7 +14,7 @@ from ..machine import libvips
 from ..turns import VIPS_ANGLE, ExifOrientation
 from . import straighten, tiff_rows
 from .pillow import info_of, rewritten
-from .proof import prove, same_picture, same_samples
+from .proof import opened, prove, same_picture, same_samples
 from .straighten import STRAIGHT, Straighten
 from .tiff_tags import OF_SAMPLES, OF_WRITER, SAMPLES, check_movable, check_same, described_as
 
@@ -83,10 +82,13 @@ def _pillow_keeps(data: bytes) -> bool:
     if data.startswith(b"MM\0+"):  # Pillow takes it for damaged, and warns of it
         return False
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            tags = picture.tag_v2  # type: ignore[attr-defined]
+        with opened(data) as picture:
+            # Its plugin for TIFF has a limit of its own.
+            if Image.MAX_IMAGE_PIXELS and picture.width * picture.height > 2 * Image.MAX_IMAGE_PIXELS:
+                return False
+            tags = picture.tag_v2
             if tags.get(_COMPRESSION) in _FAX:
-                return picture.mode == "1"
+                return bool(picture.mode == "1")
             if (tags.get(_FILL_ORDER, 1), tags.get(_PLANAR, 1), tags.get(_EXTRA, (2,))) != (1, 1, (2,)):
                 return False
             kept = {"I;16": {16}, "1": {1}}.get(picture.mode, {8})

@@ -15,6 +15,7 @@ from ..formats import FORMATS, Window
 from ..formats.heif import pages_of
 from ..formats.jxl import Jxl
 from ..formats.tiff import TILE_HEIGHT, TILE_WIDTH, Tiff
+from ..machine import opened_by_pillow
 from ..turns import ExifOrientation, show_pillow
 from .colour import to_8_bits, to_srgb
 from .picture import Box, Picture, reduced
@@ -63,7 +64,7 @@ def open_pillow(source: OpenSource) -> Picture:
             source.check_whole(container.size_px(Window(source.file)))
         except Damaged as error:
             raise source.broken(error.cause) from error
-    image = _plugin(source)
+    image = opened_by_pillow(source.file, source.format)
     position = source.file.tell()
     source.check_pages(1)
     # Transparency is laid on a ground, beside the picture and what it is without.
@@ -76,18 +77,6 @@ def open_pillow(source: OpenSource) -> Picture:
     return WholePicture(source, image.size, load)
 
 
-def _plugin(source: OpenSource) -> Any:
-    """What Pillow makes of it, nothing decoded."""
-    from PIL import Image
-
-    Image.preinit()
-    if source.format not in Image.OPEN:
-        Image.init()
-    source.file.seek(0)
-    # Not Image.open, which applies a process-wide limit of pixels that is not ours.
-    return Image.OPEN[source.format][0](source.file, "")
-
-
 def open_instead(source: OpenSource, error: BrokenPicture) -> Picture:
     """Open with Pillow what libvips cannot decode: TIFF with JPEG as before 1995, with 12 bits or with tiles of planes
     apart, PNG with an odd palette. It is decoded at once. Raises ``error``, which is libvips', where Pillow cannot, and
@@ -96,7 +85,7 @@ def open_instead(source: OpenSource, error: BrokenPicture) -> Picture:
     if source.bands is not None or not error.unknown_kind:
         raise error
     try:
-        image = _plugin(source)
+        image = opened_by_pillow(source.file, source.format)
         image.seek(source.page)
         tiff = source.format == "TIFF"
         orientation = image.getexif().get(0x0112, 1) if tiff else 1
@@ -135,7 +124,7 @@ def open_jxl(source: OpenSource) -> Picture:
     source.check_pages(1)
     source.check_whole(Jxl().size_px(Window(source.file)))  # the decoder opens a file by decoding it
     try:
-        image = _plugin(source)
+        image = opened_by_pillow(source.file, source.format)
     except RuntimeError as error:  # which advises to build libjxl in another way
         raise source.broken("libjxl cannot decode it") from error
     shown = jxl.orientation(Window(source.file)) if image.jpeg else ExifOrientation.TOP_LEFT
