@@ -215,3 +215,47 @@ def test_node_answers_as_python_does(project: Path) -> None:
             wanted = detector.detect(path)
             assert found["best"] == wanted.best, path
             assert found["confidence"] == pytest.approx(wanted.confidence, abs=0.03), path
+
+
+_TYPED = """
+import { detect, Detector, readExifOrientation, UnreadablePicture } from "upright-pictures";
+import type { DetectOptions, DetectorOptions, InMirror, Looks } from "upright-pictures";
+import type { Model, Orientation, Picture, Turn } from "upright-pictures";
+const options: DetectOptions = { promise: "careful", tilt: true, signal: new AbortController().signal };
+export const { turn }: { turn: Turn | null } = await detect(new Blob([]), options);
+export const model: Model = (await Detector.open({} satisfies DetectorOptions)).model;
+export const tag: number = readExifOrientation(new Uint8Array(9));
+export type { InMirror, Looks, Orientation, Picture, UnreadablePicture };
+"""
+
+
+@pytest.mark.parametrize(
+    ("resolution", "module", "lib"),
+    [
+        ("bundler", "esnext", "es2022,dom"),
+        ("bundler", "esnext", "es2022,webworker"),
+        ("nodenext", "nodenext", "es2022"),
+    ],
+)
+def test_types_are_whole_for_strict_projects(project: Path, resolution: str, module: str, lib: str) -> None:
+    (project / "typed.mts").write_text(_TYPED, "utf-8")
+    options = ["--noEmit", "--strict", "--skipLibCheck", "false", "--exactOptionalPropertyTypes", "--types", "node"]
+    options += ["--target", "es2022", "--moduleResolution", resolution, "--module", module, "--lib", lib]
+    said = subprocess.run(
+        [WEB / "node_modules/.bin/tsc", *options, "typed.mts"], cwd=project, capture_output=True, text=True
+    )
+    assert said.returncode == 0, said.stdout
+
+
+def test_who_reads_the_tag_alone_gets_nothing_else(project: Path) -> None:
+    (project / "tag.js").write_text(
+        'import { readExifOrientation } from "upright-pictures";\nconsole.log(readExifOrientation(new Uint8Array(9)));',
+        "utf-8",
+    )
+    options = ["--bundle", "--format=esm", "--splitting", "--minify", "--outdir=tag"]
+    subprocess.run(
+        [WEB / "node_modules/.bin/esbuild", "tag.js", *options], cwd=project, check=True, capture_output=True
+    )
+    assert (project / "tag/tag.js").stat().st_size < 6_000
+    said = subprocess.run(["node", "tag/tag.js"], cwd=project, check=True, capture_output=True, text=True)
+    assert said.stdout == "1\n"

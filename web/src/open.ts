@@ -1,6 +1,6 @@
 /** A page of a file as pixels: by the browser's own decoder, or by one that is fetched when it is first needed. */
+import { openPicture, type DecodedPicture } from "../package/src/bitmap.js";
 import { UnreadablePicture } from "../package/src/errors.js";
-import { openPicture, type DecodedPicture } from "../package/src/pixels.js";
 import { fetched, tooLarge, Unreadable, type Page } from "./page.js";
 import { writingOf } from "./save.js";
 import { sniff, type Kind } from "./sniff.js";

@@ -1,4 +1,4 @@
-import type { DecodedPicture } from "../package/src/pixels.js";
+import type { DecodedPicture } from "../package/src/bitmap.js";
 import { inWords, type Size } from "../package/src/sizes.js";
 import type { Way } from "../package/src/turns.js";
 

@@ -1,7 +1,8 @@
 /** Everything that takes time: decoding, deciding, writing. Each worker has one picture at a time, to bound memory. */
+import type { DecodedPicture } from "../package/src/bitmap.js";
 import { unzipped } from "../package/src/bytes.js";
 import { Detector } from "../package/src/detector.js";
-import { squashedPicture, type DecodedPicture } from "../package/src/pixels.js";
+import { squashedPicture } from "../package/src/pixels.js";
 import { tiltOf } from "../package/src/tilt.js";
 import { compose, partsOf, type Way } from "../package/src/turns.js";
 import { fetchKept, forgetKept } from "./kept.js";

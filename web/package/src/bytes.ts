@@ -18,7 +18,7 @@ export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+const CRC_TABLE = /* @__PURE__ */ Uint32Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? (byte >>> 1) ^ 0xedb88320 : byte >>> 1;
   return byte;
 });
@@ -38,6 +38,6 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /** What gzip packed. */
-export function unzipped(bytes: BlobPart): Promise<ArrayBuffer> {
+export function unzipped(bytes: Uint8Array<ArrayBuffer> | ArrayBuffer): Promise<ArrayBuffer> {
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }

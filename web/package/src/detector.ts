@@ -1,10 +1,11 @@
 /** Tells which way up pictures belong, by any model folder. */
+import { openPicture } from "./bitmap.js";
 import { climb, PROMISES, type Orientation, type Promised } from "./decide.js";
 import { Engine, type WasmOptions } from "./engine.js";
 import { DetectorClosed } from "./errors.js";
 import { Heads, isOf, mirroring, told, turnsOf, type Infer, type InMirror, type Seen } from "./heads.js";
 import { loadHeads, loadModel, type Fetch, type Model } from "./model.js";
-import { openPicture, squashedPicture, squashedPixels, type ImageDataLike, type Picture } from "./pixels.js";
+import { squashedPicture, squashedPixels, type ImageDataLike, type Picture } from "./pixels.js";
 import { STEPS } from "./steps.js";
 import { tiltOf } from "./tilt.js";
 import { lookOf, type Look, type Looks, type Shape, type Squash, type View } from "./view.js";

@@ -32,7 +32,7 @@ export class Detector extends AnyDetector {
   }
 }
 
-const opened = once(() => Detector.open());
+const opened = /* @__PURE__ */ once(() => Detector.open());
 
 /** Which way up a picture belongs, by the model of this package, which is loaded at the first call and kept. */
 export async function detect(source: Blob | ImageDataLike, options: DetectOptions = {}): Promise<Orientation> {

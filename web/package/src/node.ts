@@ -84,7 +84,7 @@ async function bytesOf(source: unknown): Promise<Uint8Array> {
   throw new TypeError(`detect takes ${known}, not ${nameOf(source)}`);
 }
 
-const opened = once(() => Detector.open());
+const opened = /* @__PURE__ */ once(() => Detector.open());
 
 /** Which way up a picture belongs, by the model of this package, which is loaded at the first call and kept. */
 export async function detect(source: Source, options: DetectOptions = {}): Promise<Orientation> {

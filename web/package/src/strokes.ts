@@ -12,7 +12,7 @@ const LEAST_COVERED = 0.03;
 /** Strokes of text are as wide as most strokes of the picture, within this factor. */
 const SPREAD = 1.8;
 /** Logarithms of widths are counted in bins of 0.1. */
-const EDGES = Array.from({ length: 42 }, (_, at) => -0.2 + at * 0.1);
+const EDGES = /* @__PURE__ */ Array.from({ length: 42 }, (_, at) => -0.2 + at * 0.1);
 
 export interface Strokes {
   /** Their width in pixels, 0 without text. */

@@ -15,7 +15,7 @@ const PARTS = 8;
 const [LEAST_RATIO, PARTS_OF_TEXT, DARK, LEAST_PARTS] = [2.0, 3.0, 2.0, 1.5];
 const MOST_ERROR = 0.36;
 const [ALIKE, UNSEEN] = [1.5, 0.02];
-const TILTS = Array.from({ length: Math.round((2 * MOST) / STEP) + 1 }, (_, at) => at * STEP - MOST);
+const TILTS = /* @__PURE__ */ Array.from({ length: Math.round((2 * MOST) / STEP) + 1 }, (_, at) => at * STEP - MOST);
 
 /** Degrees clockwise that straighten a picture, and their standard error. */
 export interface Tilt {

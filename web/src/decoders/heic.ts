@@ -1,5 +1,6 @@
 /** HEIC by libheif, where the browser itself does not read it: the picture as its own `irot` and `imir` show it. */
-import { BitmapPixels, pictureOf, type DecodedPicture } from "../../package/src/pixels.js";
+import { BitmapPixels, type DecodedPicture } from "../../package/src/bitmap.js";
+import { pictureOf } from "../../package/src/pixels.js";
 import { once } from "../../package/src/once.js";
 import { fetched, Unreadable } from "../page.js";
 

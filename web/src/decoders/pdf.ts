@@ -1,7 +1,8 @@
 /** PDF by PDFium: pages drawn as /Rotate shows them, and /Rotate set by an update at the end of the file. */
 import { init, type WrappedPdfiumModule } from "@embedpdf/pdfium";
 import { DamagedMetadata } from "../../package/src/exif.js";
-import { BitmapPixels, pictureOf } from "../../package/src/pixels.js";
+import { BitmapPixels } from "../../package/src/bitmap.js";
+import { pictureOf } from "../../package/src/pixels.js";
 import { then, type Turn } from "../../package/src/turns.js";
 import { once } from "../../package/src/once.js";
 import { Unreadable, type Page, type Writing } from "../page.js";

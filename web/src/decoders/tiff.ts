@@ -1,7 +1,8 @@
 /** TIFF: pages decoded by UTIF, and their orientation tags set as the command sets them, without touching a pixel. */
 import UTIF, { type IFD } from "utif2";
 import { DamagedMetadata } from "../../package/src/exif.js";
-import { BitmapPixels, pictureOf, type DecodedPicture } from "../../package/src/pixels.js";
+import { BitmapPixels, type DecodedPicture } from "../../package/src/bitmap.js";
+import { pictureOf } from "../../package/src/pixels.js";
 import { fitsCanvas, isTooLarge, type Size } from "../../package/src/sizes.js";
 import { compose, isNothing, type ExifOrientation, type Way } from "../../package/src/turns.js";
 import { tooLarge, Unreadable } from "../page.js";
