@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -83,7 +83,7 @@ class Static(http.server.SimpleHTTPRequestHandler):
 
 def serve(
     more_headers: dict[str, str], model: Path = MODEL, folder: Path = PAGE, kind: type[Static] = Static
-) -> Iterator[str]:
+) -> Generator[str]:
     settings = {"more_headers": more_headers, "model": model}
     handler = partial(type("Handler", (kind,), settings), directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
