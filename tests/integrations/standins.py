@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import groupby
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -155,8 +156,10 @@ class FakePhotoPrism:
         if (method, parts.path) == ("GET", "/api/v1/photos"):
             if not set(query) <= {"count", "offset", "merged", "quality", "q"}:
                 raise Refused(400, "Unable to do that")
-            names = list(self.files)[int(query["offset"]) :][: int(query["count"])]
-            found = [{"UID": f"p{each}", "Files": [self._row(each), {"UID": "f0", "Primary": False}]} for each in names]
+            rows = [(each, file) for each in self.files for file in (self._row(each), {"UID": "f0", "Primary": False})]
+            rows = rows[int(query["offset"]) :][: int(query["count"])]
+            merged = groupby(rows, lambda row: row[0])
+            found = [{"UID": f"p{each}", "Files": [file for _, file in files]} for each, files in merged]
             return found, {"X-Download-Token": "download"}
         if method == "GET" and (found := re.fullmatch(r"/api/v1/dl/(\w+)", parts.path)):
             by_hash = {self._row(each)["Hash"]: data for each, data in self.files.items()}

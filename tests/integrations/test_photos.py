@@ -157,6 +157,14 @@ def test_photoprism(orientation: int, upright_page: Image.Image, detector: Detec
         assert alike(fake.shown("one"), upright_page) and alike(fake.shown("two"), upright_page)
 
 
+@pytest.mark.parametrize("page", [1, 2, 3, 6, 14, 15])
+def test_every_photo_of_photoprism_is_found(page: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("upright.integrations.photoprism._PAGE", page)
+    names = list("abcdefg")
+    with serving(FakePhotoPrism(dict.fromkeys(names, b"the same"))) as address:
+        assert [each.uid for each in PhotoPrism(address, KEY).pictures()] == names
+
+
 @pytest.mark.parametrize("program", ["immich", "photoprism"])
 def test_what_a_person_decided_in_the_review_is_sent(program: str, tmp_path: Path, detector: Detector) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (6, 9, 3), np.uint8)

@@ -13,6 +13,7 @@ from upright import ExifOrientation
 from .http import Api
 from .photos import Wanted
 
+#: Files of one page of the search: it counts these, and merges those of a photo afterwards.
 _PAGE = 500
 
 
@@ -44,8 +45,9 @@ class PhotoPrism:
             self._download = headers.get("X-Download-Token") or self._download
             with self._api.understood():
                 files = [_file(photo, each) for photo in found for each in photo["Files"] if each.get("Primary")]
+                rows = sum(len(photo["Files"]) for photo in found)
             yield from files
-            if len(found) < _PAGE:
+            if rows < _PAGE:
                 return
             offset += _PAGE
 
