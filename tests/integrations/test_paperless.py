@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pikepdf
 import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageOps
@@ -93,6 +94,17 @@ def test_a_signed_pdf_and_what_is_no_picture_stay_as_they_are(tmp_path: Path) ->
     assert consume(mail) == ""
     assert "broken.jpg: it stays as it is: " in consume(broken)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_pages_of_an_encrypted_pdf_stay_and_have_a_remedy(tmp_path: Path) -> None:
+    opened = scan([(page("Latin"), Turn.HALF)] * 2, tmp_path / "open.pdf")
+    with pikepdf.open(opened) as pdf:
+        pdf.save(tmp_path / "owned.pdf", encryption=pikepdf.Encryption(owner="o", user=""))
+    before = (tmp_path / "owned.pdf").read_bytes()
+    why = "stays as it is: /Rotate cannot be appended to this PDF: it is encrypted; write it again with qpdf --decrypt"
+    said = consume(tmp_path / "owned.pdf").splitlines()
+    assert len(said) == 2 and all(f"page {number} {why}" in line for number, line in enumerate(said, 1)), said
+    assert (tmp_path / "owned.pdf").read_bytes() == before
 
 
 def test_without_paperless() -> None:

@@ -53,4 +53,4 @@ def _set_right(path: Path, answer: Orientation, detector: Detector) -> str:
         return ""
     method = Method.TURN if answer.format in _TAG_IGNORED else None
     done = correct(path, turn=answer, method=method, in_place=True, page=answer.page, limits=detector.limits)
-    return str(wanted) if done.written else f"stays as it is: {done.note}"
+    return str(wanted) if done.written else "; ".join(filter(None, (f"stays as it is: {done.note}", done.remedy)))
