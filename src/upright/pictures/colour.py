@@ -1,4 +1,4 @@
-"""Any Pillow image as the sRGB that a person would see; values of more than 8 bits as 8."""
+"""Any Pillow or libvips image as the sRGB that a person would see; values of more than 8 bits as 8."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from .source import Bands
+
 #: An alpha picture that is of one colour over white (white text on nothing) is shown over black instead.
 _FLAT_RANGE = 10
 #: Larger fractions are infinite, or mark what was not measured; where most are such, all are made smaller.
 _LARGEST = 1e30
+#: Fractions are bounded before they are added up: one that is no number would spread over all of a small picture.
+_BOUNDS = {"float": 3.4e38, "double": 1e300}
+_NOT_PILLOWS = {"lab", "labs", "xyz", "hsv", "scrgb", "lch", "cmc", "yxy"}
 _WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -50,6 +55,21 @@ def is_flat(image: Image.Image) -> bool:
 def is_srgb(icc: bytes) -> bool:
     """Whether a profile says that it is sRGB, so that it need not be applied (which costs 1 to 3 ms)."""
     return b"sRGB" in icc[:4096] or "sRGB".encode("utf-16-be") in icc[:4096]
+
+
+def samples(image: Any, bands: Bands | None) -> Any:
+    """A libvips image in a colour space that Pillow knows, of real and finite numbers; or just these ``bands``."""
+    if bands is not None:
+        red, green, blue = (image[band - 1] for band in bands)
+        return red.bandjoin([green, blue]).copy(interpretation="multiband")
+    if image.interpretation in _NOT_PILLOWS:
+        image = image.colourspace("srgb")
+    if image.format in ("complex", "dpcomplex"):
+        image = image.abs()
+    if image.format in _BOUNDS:
+        bound = _BOUNDS[image.format]
+        image = (image == image).ifthenelse(image, 0).cast("double").clamp(min=-bound, max=bound)
+    return image
 
 
 def to_8_bits(values: NDArray[Any]) -> NDArray[np.uint8]:

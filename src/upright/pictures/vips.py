@@ -15,7 +15,7 @@ from ..formats.tiff import Tiff
 from ..formats.webp import Webp
 from ..machine import libvips
 from .apart import opened_alone
-from .colour import is_flat, to_8_bits, to_srgb
+from .colour import is_flat, samples, to_8_bits, to_srgb
 from .flat import is_reduced, read_flat, shrink
 from .picture import Box, Picture, reduced
 from .source import OpenSource
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 #: libvips shrinks to this many times the size asked for; the resampler that training used does the rest.
 _SPARE = 2
 _WHITE = {"uchar": 255, "ushort": 65535}
-#: Fractions are bounded before they are added up: one that is no number would spread over all of a small picture.
-_BOUNDS = {"float": 3.4e38, "double": 1e300}
-_NOT_PILLOWS = {"lab", "labs", "xyz", "hsv", "scrgb", "lch", "cmc", "yxy"}
 _DTYPES = {
     "uchar": "u1",
     "char": "i1",
@@ -318,17 +315,8 @@ class VipsPicture(Picture):
         return found
 
     def _flattened(self, image: Any) -> Any:
-        """Without transparency, and in a colour space that Pillow knows; of bands that were chosen, just these."""
-        if self._source.bands is not None:
-            red, green, blue = (image[band - 1] for band in self._source.bands)
-            return red.bandjoin([green, blue]).copy(interpretation="multiband")
-        if image.interpretation in _NOT_PILLOWS:
-            image = image.colourspace("srgb")
-        if image.format in ("complex", "dpcomplex"):
-            image = image.abs()
-        if image.format in _BOUNDS:
-            bound = _BOUNDS[image.format]
-            image = (image == image).ifthenelse(image, 0).cast("double").clamp(min=-bound, max=bound)
+        """As `samples` gives it, without transparency."""
+        image = samples(image, self._source.bands)
         if image.hasalpha() and image.format in _WHITE:
             self._had_alpha = True
             return image.flatten(background=_WHITE[image.format] if self._ground == "white" else 0)
