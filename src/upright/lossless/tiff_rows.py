@@ -66,6 +66,7 @@ def turned(data: bytes, found: Directory, exif: ExifOrientation, compression: st
 def _rows(data: bytes, found: Directory, plane: int, planes: int, pixel_bits: int) -> NDArray[np.uint8]:
     """The rows ``[h, bytes]`` of one plane of samples, decompressed."""
     import numpy as np
+    from PIL import Image
     from PIL.TiffImagePlugin import TiffImageFile
 
     window = Window(data)
@@ -90,8 +91,10 @@ def _rows(data: bytes, found: Directory, plane: int, planes: int, pixel_bits: in
         tag: (kind, len(held), struct.pack(f"<{len(held)}{code}", *held)) for tag, held in numbers.items() if held
     }
     head = _LITTLE.get(data[:4], b"")
-    # libvips wants tiles of certain sizes. Not `Image.open`, which has a limit of pixels, and these are bytes.
+    # libvips wants tiles of certain sizes.
     with TiffImageFile(io.BytesIO(written_with(head + data[len(head) :], tags))) as image:
+        # What is there to be filled is not held against Pillow's limit of pixels: these are bytes.
+        image.im = Image.new(image.mode, image.size).im
         return np.asarray(image)
 
 
