@@ -46,21 +46,32 @@ def _planes(window: Window, found: Directory) -> int:
 
 def turned(data: bytes, found: Directory, exif: ExifOrientation, compression: str) -> bytes:
     """The TIFF whose stored pixels are what ``exif`` shows, with all its tags; libvips' name of its ``compression``."""
+    return described_as(_written(_lines(data, found, exif), found, compression), data, exif.swaps_sides, _OWN)
+
+
+def _lines(data: bytes, found: Directory, exif: ExifOrientation) -> NDArray[np.uint8]:
+    """The packed rows ``[h, bytes]`` of the turned picture."""
     import numpy as np
 
     window = Window(data)
     width, depth, channels = ((found.numbers(window, t) or (1,))[0] for t in (WIDTH, BITS, SAMPLES_OF_PIXEL))
     planes = _planes(window, found)
-    rows = [_rows(data, found, plane, planes, channels // planes * depth) for plane in range(planes)]
-    samples = np.concatenate([_samples(each, width, channels // planes, depth) for each in rows], axis=2)
+    samples, *others = (
+        _samples(_rows(data, found, plane, planes, channels // planes * depth), width, channels // planes, depth)
+        for plane in range(planes)
+    )
+    if others:
+        samples = np.concatenate([samples, *others], axis=2)
     if found.order == ">" and depth % 8 == 0:  # libvips writes the least byte first
         samples = samples.reshape(*samples.shape[:2], channels, -1)[..., ::-1].reshape(samples.shape)
-    lines = _packed(show_array(samples, exif), depth, channels)
-    image = libvips().Image.new_from_memory(lines, lines.shape[1], len(lines), 1, "uchar")
-    result = image.copy(interpretation="b-w").tiffsave_buffer(
-        compression=compression, predictor="none", bigtiff=found.big
-    )
-    return described_as(result, data, exif.swaps_sides, _OWN)
+    return _packed(show_array(samples, exif), depth, channels)
+
+
+def _written(lines: NDArray[np.uint8], found: Directory, compression: str) -> bytes:
+    """A TIFF of these bytes as grey."""
+    image = libvips().Image.new_from_memory(lines, lines.shape[1], len(lines), 1, "uchar").copy(interpretation="b-w")
+    result: bytes = image.tiffsave_buffer(compression=compression, predictor="none", bigtiff=found.big)
+    return result
 
 
 def _rows(data: bytes, found: Directory, plane: int, planes: int, pixel_bits: int) -> NDArray[np.uint8]:
