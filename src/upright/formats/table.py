@@ -124,7 +124,7 @@ _ROWS = (
     _jpeg("JPEG", ".jpg .jpeg .jpe .jfif", rb"\xff\xd8\xff", ".formats.jpeg:Jpeg", _EXIF, ".lossless.jpeg:turned"),
     _png("PNG", ".png", rb"\x89PNG\r\n\x1a\n", ".formats.png:Png", _EXIF, ".lossless.png:turned"),
     _raw("RAW", ".cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw .iiq", _RAW, ".formats.raw:Raw", ("raw",)),
-    _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", _EXIF, ".lossless.tiff:turned"),
+    _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", _EXIF, ".lossless.tiff:turned", turning=8.0),
     _frames("WEBP", ".webp", rb"RIFF....WEBP", ".formats.webp:Webp", _EXIF, ".lossless.pillow:turned", turning=10.0),
     _frames("GIF", ".gif", rb"GIF8[79]a", ".formats.gif:Gif", (), ".lossless.pillow:turned", turning=2.0),
     _bmp("BMP", ".bmp", rb"BM", ".formats.bmp:Bmp", (), ".lossless.pillow:turned", written=True),

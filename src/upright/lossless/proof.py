@@ -89,10 +89,9 @@ def same_samples(before: bytes, after: bytes, exif: ExifOrientation) -> bool:
     import numpy as np
 
     pyvips = libvips()
-    # As streams: otherwise libvips decodes each whole, beside the copies that are asked for.
-    old, new = (
-        pyvips.Image.new_from_buffer(data, "", fail_on="error", access="sequential") for data in (before, after)
-    )
+    # A stream is decoded once, anything else beside the copy that is asked for.
+    old = pyvips.Image.new_from_buffer(before, "", fail_on="error", access="sequential")
+    new = pyvips.Image.new_from_buffer(after, "", fail_on="error")
     if (old.format, old.bands) != (new.format, new.bands):
         return False
     shape = (old.height, old.width, old.bands)
