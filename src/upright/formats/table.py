@@ -103,7 +103,7 @@ _jpeg = partial(
 )
 _vips = partial(Format, opener=".pictures.vips:open_vips", decoder="pyvips", written=True, bands=True, slow=0.012)
 _png = partial(_vips, turning=6.0, densest=8 * 1032)
-_pages = partial(_vips, holds="pages")
+_pages = partial(_vips, holds="pages", turning=8.0)
 _frames = partial(_vips, held=2.0, slow=0.1, holds="frames")
 _pillow = partial(Format, opener=".pictures.whole:open_pillow", decoder="PIL", held=1.3, slow=0.05)
 _heif = partial(Format, opener=".pictures.whole:open_heif", decoder="pi_heif", held=3.0, slow=0.06, holds="pages")
@@ -124,7 +124,7 @@ _ROWS = (
     _jpeg("JPEG", ".jpg .jpeg .jpe .jfif", rb"\xff\xd8\xff", ".formats.jpeg:Jpeg", _EXIF, ".lossless.jpeg:turned"),
     _png("PNG", ".png", rb"\x89PNG\r\n\x1a\n", ".formats.png:Png", _EXIF, ".lossless.png:turned"),
     _raw("RAW", ".cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw .iiq", _RAW, ".formats.raw:Raw", ("raw",)),
-    _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", _EXIF, ".lossless.tiff:turned", turning=8.0),
+    _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", _EXIF, ".lossless.tiff:turned"),
     _frames("WEBP", ".webp", rb"RIFF....WEBP", ".formats.webp:Webp", _EXIF, ".lossless.pillow:turned", turning=10.0),
     _frames("GIF", ".gif", rb"GIF8[79]a", ".formats.gif:Gif", (), ".lossless.pillow:turned", turning=2.0),
     _bmp("BMP", ".bmp", rb"BM", ".formats.bmp:Bmp", (), ".lossless.pillow:turned", written=True),
