@@ -22,7 +22,6 @@ from .moved import Moved
 Naming: TypeAlias = Literal["full", "stem"]
 
 _MOST_BYTES = 16 << 20
-_VALUE = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]""")
 _DESCRIPTION = re.compile(rb"<rdf:Description\b")
 _NEW = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -83,7 +82,7 @@ def read(sidecar: Path) -> ExifOrientation | None:
 
 
 def _said(data: bytes) -> ExifOrientation | None:
-    found = _VALUE.search(data)
+    found = xmp.VALUE.search(data)
     return ExifOrientation(int(found[1])) if found and found[1] in b"12345678" else None
 
 
@@ -101,7 +100,7 @@ def written(old: bytes | None, orientation: ExifOrientation) -> bytes:
     """A sidecar that says this, with all else that the old one has. Raises `NotLossless` for one that is no XMP."""
     if old is None:
         return _NEW % orientation
-    if found := _VALUE.search(old):
+    if found := xmp.VALUE.search(old):
         return old[: found.start(1)] + b"%d" % orientation + old[found.end(1) :]
     if (place := _DESCRIPTION.search(old)) is None:
         cause = "its sidecar is no XMP that an orientation could be added to"

@@ -20,7 +20,8 @@ from . import iptc
 from .exif import moved_subject
 from .moved import Moved
 
-_VALUE = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]""")
+#: How a packet says the orientation.
+VALUE = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]""")
 #: A value of one of these names, as an attribute or as an element; a prefix may be part of a longer one.
 _FIELD = rb"""(?<![/\w-])(%s)\s*(?:=\s*["']|>)\s*([^"'<>]*?)\s*["'<]"""
 _SIDES = (
@@ -59,7 +60,7 @@ _Change = tuple[int, int, bytes]
 def read(window: Window, blocks: Blocks) -> tuple[int | None, int | None]:
     """The number, and the position of its digit."""
     span = blocks.xmp
-    found = _VALUE.search(window.at(span.start, min(span.end - span.start, MAX_BLOCK))) if span else None
+    found = VALUE.search(window.at(span.start, min(span.end - span.start, MAX_BLOCK))) if span else None
     return (int(found[1]), span.start + found.start(1)) if span and found else (None, None)
 
 
@@ -80,7 +81,7 @@ def follow(window: Window, blocks: Blocks, moved: Moved) -> list[Edit]:
 
 def rewritten(packet: bytes, moved: Moved) -> bytes:
     """A packet as it is afterwards, of the same length where it has room. Raises `NotLossless` for what cannot move."""
-    changes = [(*found.span(1), b"%d" % moved.after) for found in _VALUE.finditer(packet)]
+    changes = [(*found.span(1), b"%d" % moved.after) for found in VALUE.finditer(packet)]
     if moved.pixels != ExifOrientation.TOP_LEFT:
         _check_movable(packet)
         try:
