@@ -160,7 +160,9 @@ takeIn(
 );
 void pictures.restore();
 void pictures.run();
-window.addEventListener("online", () => opened ?? void pictures.run());
+window.addEventListener("online", () => {
+  if (!opened) void pictures.run();
+});
 // Plain http, other than on localhost, has no service workers.
 if (navigator.serviceWorker && import.meta.env.PROD) {
   navigator.serviceWorker.register("sw.js").catch(() => undefined);

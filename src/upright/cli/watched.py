@@ -30,9 +30,8 @@ class Record:
     def __init__(self, path: Path) -> None:
         self._file, self._known = path.open("ab", buffering=0), dict[str, Facts]()
         for line in path.read_bytes().split(b"\n"):
-            with suppress(
-                RecursionError, TypeError, ValueError
-            ):  # A line that a full disk or a crash cut short is nothing known.
+            # A line that a full disk or a crash cut short is nothing known.
+            with suppress(RecursionError, TypeError, ValueError):
                 name, *facts = json.loads(line)
                 self._known[str(name)] = tuple(facts)
 
