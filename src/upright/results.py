@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
 from typing import Any
 
 from . import errors
@@ -95,13 +95,7 @@ class Together:
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
-        return {
-            "pattern": self.pattern,
-            "pictures": self.pictures,
-            "turn": None if self.turn is None else int(self.turn),
-            "confidence": round(self.confidence, 6),
-            "scores": [round(v, 6) for v in self.scores.values],
-        }
+        return _plain(self) | {"confidence": round(self.confidence, 6)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Together:
@@ -162,21 +156,9 @@ class Orientation:
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary of JSON values; sizes are of the picture as shown."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        values |= {
-            "turn": None if self.turn is None else int(self.turn),
-            "best": int(self.best),
-            "confidence": round(self.confidence, 6),
-            "scores": [round(v, 6) for v in self.scores.values],
-            "reason": self.reason.value,
-            "promise": self.promise.value,
-            "source": printable(self.source),
-            "exif": int(self.exif),
-            "warnings": list(self.warnings),
-            "timing_s": {stage: round(s, 6) for stage, s in self.timing_s.items()},
-        }
-        values |= {"together": self.together and self.together.to_dict()}
-        values |= {name: None if (v := values[name]) is None else round(v, 3) for name in ("tilt", "tilt_error")}
+        values = _plain(self) | {"source": printable(self.source), "confidence": round(self.confidence, 6)}
+        values["timing_s"] = {stage: round(s, 6) for stage, s in self.timing_s.items()}
+        values |= {name: round(v, 3) for name in ("tilt", "tilt_error") if (v := values[name]) is not None}
         return {name: value for name, value in values.items() if value is not None or name not in _WHERE_ASKED}
 
     @classmethod
@@ -208,14 +190,7 @@ class Correction:
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
-        return asdict(self) | {
-            "source": printable(self.source),
-            "target": printable(self.target),
-            "method": self.method.value,
-            "turn": int(self.turn),
-            "exif_before": int(self.exif_before),
-            "exif_after": int(self.exif_after),
-        }
+        return _plain(self) | {"source": printable(self.source), "target": printable(self.target)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Correction:
@@ -239,8 +214,23 @@ _TYPES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def _plain(answer: Together | Orientation | Correction) -> dict[str, Any]:
+    """The fields of a dataclass as JSON has them."""
+    return {name: _json(getattr(answer, name)) for name in answer.__dataclass_fields__}
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Together):
+        return value.to_dict()
+    if isinstance(value, Scores):
+        return [round(v, 6) for v in value.values]
+    if isinstance(value, Enum):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _typed(cls: type[Any], values: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a dataclass as they were before they became JSON."""
+    """The inverse of `_plain`."""
     found = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
     return {name: _TYPES[name](v) if name in _TYPES and v is not None else v for name, v in found.items()}
 
