@@ -91,9 +91,7 @@ def outcomes_of(
     except EngineError:
         raise
     except Exception as error:
-        found = found or [fetched]
-        failed = _error_of(item.key, error)
-        found = [each if each.error else replace(each, error=failed) for each in found]
+        found = _failed(found or [fetched], error)
     found[0].timing_s.update(fetched.timing_s)
     return found
 
@@ -131,6 +129,12 @@ def _corrected(outcomes: Sequence[Outcome], set_right: SetRight) -> list[Outcome
     found = set_right(outcomes)
     found[0].timing_s["write"] = time.perf_counter() - started
     return found
+
+
+def _failed(outcomes: list[Outcome], error: Exception) -> list[Outcome]:
+    """The same, each with this error that has none of its own."""
+    failed = _error_of(outcomes[0].source, error)
+    return [each if each.error else replace(each, error=failed) for each in outcomes]
 
 
 def _error_of(key: str, error: Exception) -> UprightError:
@@ -197,8 +201,7 @@ def work(
         try:
             return _corrected(found, later.set_right)
         except Exception as error:
-            failed = _error_of(found[0].source, error)
-            return [each if each.error else replace(each, error=failed) for each in found]
+            return _failed(found, error)
 
     try:
         outcomes = _spread(items, one, workers, ordered or bool(together), stop)
