@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from . import atomic
-from .atomic import lock
 from .errors import JournalError, UprightError, UsageError, WriteFailed, printable
 from .extras import need
 from .journal import Intent, Journal, Rows, read_intended, sha256, taken_back
@@ -74,7 +73,9 @@ class ResultsFile:
         try:
             if not stat.S_ISREG(os.fstat(self._fd).st_mode):
                 raise UsageError("no regular file", source=path, remedy="name another output")
-            self._lock()
+            if atomic.lock(self._fd) is False:
+                remedy = "wait for it, or name another output"
+                raise UsageError("another run is writing these results", source=path, remedy=remedy)
             # Read to its end first: what is no results file is left as it is.
             self._end = self._read_done()
             if retry_errors:
@@ -137,12 +138,6 @@ class ResultsFile:
         if error is None:
             self._under_way.unlink(missing_ok=True)
 
-    def _lock(self) -> None:
-        if lock(self._fd) is False:
-            raise UsageError(
-                "another run is writing these results", source=self.path, remedy="wait for it, or name another output"
-            )
-
     def _read_done(self) -> int:
         """Read the whole lines and cut off an incomplete one; returns where the next line goes."""
         end = 0
@@ -198,7 +193,7 @@ class ResultsFile:
         """Put a file without the rows with errors in this one's place; the lock is held on one of them throughout."""
         real, part = _real_and_part(self.path)
         with part.open("w+b") as kept:
-            lock(kept.fileno(), wait=True)
+            atomic.lock(kept.fileno(), wait=True)
             _keep_mode(part, real)
             for row in read_rows(self.path):
                 if "error" not in row:
