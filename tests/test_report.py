@@ -77,6 +77,16 @@ def test_a_picture_corrected_in_place_is_still_shown_as_it_was(tmp_path: Path) -
     assert "turn, lossless" in (tmp_path / "r.html").read_text()
 
 
+def test_a_picture_that_went_to_standard_output_is_shown_as_its_file_is(tmp_path: Path) -> None:
+    source, exif = marked(tmp_path / "a.jpg"), ExifOrientation
+    done = Correction(str(source), "", Method.TAG, Turn.RIGHT, exif.TOP_LEFT, exif.RIGHT_TOP, True, written=True)
+    write_report([Outcome(str(source), answer(Turn.RIGHT, Turn.RIGHT), correction=done)], tmp_path / "r.html")
+    html = (tmp_path / "r.html").read_text()
+    (before,) = pictures_of(html)
+    assert red_corner(before) == "top-left" and 'data-turn="90"' in html
+    assert 'data-link="a.jpg"' in html and 'data-written="0"' in html
+
+
 def test_what_was_left_alone_says_why_and_names_are_escaped(tmp_path: Path) -> None:
     source = marked(tmp_path / "<b>&.jpg")
     rows = [

@@ -255,8 +255,24 @@ class Outcome:
     @property
     def name(self) -> str:
         """The source, and of one with several pages which one, counted from 1."""
-        page = self.orientation.page if self.orientation else 0
-        return f"{self.source}, page {page + 1}" if page or (self.orientation and not self.last) else self.source
+        several = self.page or (self.orientation and not self.last)
+        return f"{self.source}, page {self.page + 1}" if several else self.source
+
+    @property
+    def page(self) -> int:
+        """Which one of its file, counted from 0."""
+        return self.orientation.page if self.orientation else 0
+
+    @property
+    def proposed(self) -> Turn:
+        """The answer, or for an unsure picture the likeliest turn."""
+        answer = self.orientation
+        return Turn.NONE if not answer else answer.best if answer.turn is None else answer.turn
+
+    @property
+    def written(self) -> str:
+        """The file that holds what was written; empty where nothing was, or not into a file."""
+        return self.correction.target if self.correction and self.correction.written else ""
 
     @property
     def group(self) -> Group:

@@ -86,7 +86,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], form: str, **op
                 count.add(outcome)
                 if isinstance(outcome.error, WriteFailed):
                     looks.take_again(outcome.source)
-                elif outcome.correction and outcome.correction.written:
+                elif outcome.written:
                     record.note(outcome.source, ready[outcome.source])
             stop.wait(EVERY_S)
     tally.stopped = False

@@ -81,19 +81,15 @@ def _head(place: Path) -> bytes:
 
 def _thumbnail(outcome: Outcome) -> Image.Image | None:
     """The picture as it was shown before, or ``None`` where it cannot be read any more."""
-
     from ..pictures import open_picture
 
     if outcome.orientation is None:
         return None
-    done = outcome.correction
-    written = bool(done and done.written)
-    name = done.target if done and written else outcome.source
+    done = outcome.correction if outcome.written else None
     # What is encoded again is one page.
-    page = 0 if done and written and done.method is Method.REENCODE else outcome.orientation.page
+    page = 0 if done and done.method is Method.REENCODE else outcome.page
     try:
-        source = name if written else item_of(name).open()
-        with open_picture(source, page=page) as picture:
+        with open_picture(outcome.written or item_of(outcome.source).open(), page=page) as picture:
             image = picture.image(THUMBNAIL_PX)
             longest = max(picture.width_px, picture.height_px)
             # A picture may be shrunk by different factors along its sides: its own shape is given back here.
@@ -102,4 +98,4 @@ def _thumbnail(outcome: Outcome) -> Image.Image | None:
         return None
     image = image.resize((sides[0], sides[1]))
     # The original may have been replaced: what was written, turned back, is what it looked like.
-    return show_pillow(image, ExifOrientation.TOP_LEFT.then(done.turn.inverse)) if done and written else image
+    return show_pillow(image, ExifOrientation.TOP_LEFT.then(done.turn.inverse)) if done else image

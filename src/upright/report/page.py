@@ -16,7 +16,7 @@ from .. import __version__
 from ..errors import printable
 from ..results import Group, Outcome
 from ..sources import item_of
-from .seen import BINS, COLOURS, MARK, ORDER, About, Seen, turn_of
+from .seen import BINS, COLOURS, MARK, ORDER, About, Seen
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -83,19 +83,13 @@ def _about(about: About) -> Iterator[str]:
         "Take it back": about.undo,
         "Settle what is unsure": about.review,
     }
-    found = [
-        f"<dt>{name}<dd>{escape(printable(text))}"
-        if name == "Model"
-        else f"<dt>{name}<dd><code>{escape(printable(text))}</code>"
-        for name, text in rows.items()
-        if text
-    ]
+    texts = {name: escape(printable(text)) for name, text in rows.items() if text}
+    found = [f"<dt>{name}<dd>{text if name == 'Model' else f'<code>{text}</code>'}" for name, text in texts.items()]
     yield f"<dl>{''.join(found)}</dl>" if found else ""
 
 
 def _card(outcome: Outcome, image: Image.Image | None, folder: Path) -> str:
-    turn, done = turn_of(outcome), outcome.correction
-    group = outcome.group
+    turn, group = outcome.proposed, outcome.group
     # An unsure picture is shown as it lies, which is how it was left.
     shown = 0 if group in (Group.UNSURE, Group.CANNOT) else int(turn)
     figure = ""
@@ -104,9 +98,8 @@ def _card(outcome: Outcome, image: Image.Image | None, folder: Path) -> str:
     elif outcome.orientation:
         figure = '<span class="thumb none">cannot be opened any more</span>'
     badge = f"{int(turn)}°{'?' * (group is Group.UNSURE)}" if turn else ""
-    written = bool(done and done.written)
-    link = _link(done.target if done and written else outcome.source, folder)
-    facts = f'data-turn="{int(turn)}" data-written="{int(written)}" data-link="{escape(link)}"'
+    link = _link(outcome.written or outcome.source, folder)
+    facts = f'data-turn="{int(turn)}" data-written="{int(bool(outcome.written))}" data-link="{escape(link)}"'
     name, words = escape(printable(outcome.name)), escape(printable(outcome.words))
     small = f"<small>{name.rsplit('/', 1)[-1]}</small>"
     return (

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..results import Group, Outcome
-from ..turns import Turn
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -65,9 +64,3 @@ class Seen:
             self.bins[outcome.group][min(max(int(share * BINS), 0), BINS - 1)] += 1
         if len(self.kept[outcome.group]) < self.shown:
             self.kept[outcome.group].append((outcome, thumbnail(outcome)))
-
-
-def turn_of(outcome: Outcome) -> Turn:
-    """The turn that the report shows: the answer, or for an unsure outcome the likeliest turn."""
-    answer = outcome.orientation
-    return Turn.NONE if not answer else answer.best if answer.turn is None else answer.turn

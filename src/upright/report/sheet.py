@@ -7,7 +7,7 @@ import io
 from ..errors import printable
 from ..results import Group
 from ..turns import ExifOrientation, show_pillow
-from .seen import COLOURS, MARK, THUMBNAIL_PX, Seen, turn_of
+from .seen import COLOURS, MARK, THUMBNAIL_PX, Seen
 
 _COLUMNS, _ROWS = 4, 2
 _CELL_W, _CELL_H, _HEAD = 2 * THUMBNAIL_PX + 28, THUMBNAIL_PX + 28, 34
@@ -34,7 +34,7 @@ def png_of(seen: Seen) -> bytes:
             assert image is not None
             left, line = 12 + index % _COLUMNS * _CELL_W, top + index // _COLUMNS * _CELL_H
             sheet.paste(image, (left, line))
-            if turn := turn_of(outcome):
+            if turn := outcome.proposed:
                 sheet.paste(show_pillow(image, ExifOrientation.TOP_LEFT.then(turn)), (left + THUMBNAIL_PX + 8, line))
             name = printable(outcome.name).rsplit("/", 1)[-1][-30:].encode("ascii", "replace").decode()
             said = f"{name}  {int(turn)}{'?' * (group is Group.UNSURE)}"

@@ -70,7 +70,7 @@ class Entry:
             "id": self.id,
             "name": name.rsplit("/", 1)[-1],
             "folder": name.rpartition("/")[0],
-            "page": answer.page + 1 if answer and pages > 1 else 0,
+            "page": self.outcome.page + 1 if pages > 1 else 0,
             "pages": pages,
             "group": "turn" if group in (Group.TURNED, Group.WOULD_TURN, Group.CANNOT) else group.name.lower(),
             "turn": int(self.turn),
@@ -144,15 +144,14 @@ class Session:
         """
         if outcome.skipped:
             return
-        answer, error, path = outcome.orientation, "", ""
-        turn = Turn.NONE if answer is None else answer.best if answer.turn is None else answer.turn
+        answer, turn, error, path = outcome.orientation, outcome.proposed, "", ""
         mirror = answer is not None and answer.mirrored is True
         try:
             path = self._place(outcome, relative)
         except UprightError as problem:
             error = printable(problem)
-        known = self._remembered(path, answer.page if answer else 0)
-        if outcome.correction and outcome.correction.written:
+        known = self._remembered(path, outcome.page)
+        if outcome.written:
             turn, mirror = Turn.NONE, False
         elif answer and earlier and path and not known and _lies_otherwise(path, answer):
             turn, mirror, error = Turn.NONE, False, "the file was changed since the results were written; look at it"
@@ -174,8 +173,7 @@ class Session:
 
     def _place(self, outcome: Outcome, relative: Path) -> str:
         """The file that decisions go into: where an earlier run wrote it, a copy, or the file itself."""
-        done = outcome.correction
-        source = done.target if done and done.written and done.target else outcome.source
+        source = outcome.written or outcome.source
         item = item_of(source)
         if self.output is None:
             if item.path is None:
@@ -224,8 +222,7 @@ class Session:
 
     def _decided(self, entry: Entry, choice: Choice) -> Decision | None:
         self._touch(entry)
-        answer = entry.outcome.orientation
-        page = answer.page if answer else 0
+        answer, page = entry.outcome.orientation, entry.outcome.page
         try:
             if not entry.path:
                 return None
@@ -294,8 +291,7 @@ class Session:
             return
         if entry.decided is not None:
             now = digest(entry.path)
-            page = entry.outcome.orientation.page if entry.outcome.orientation else 0
-            yield Decision(entry.path, page, None, False, now, now, Turn.NONE, 0.0)
+            yield Decision(entry.path, entry.outcome.page, None, False, now, now, Turn.NONE, 0.0)
         old.version = entry.version + 1
         self.entries[old.id] = old
         self._touch(old)
@@ -308,12 +304,11 @@ class Session:
     def _decode(self, number: int, version: int, large: bool) -> bytes:
         with self._lock:
             entry = self.entries[number]
-        side, answer = LARGE_PX if large else SMALL_PX, entry.outcome.orientation
-        source = entry.path or item_of(entry.outcome.source).open()
-        with open_picture(source, page=answer.page if answer else 0) as picture:
-            longest = max(picture.width_px, picture.height_px)
-            size = [max(1, round(each * min(1, side / longest))) for each in (picture.width_px, picture.height_px)]
-            image = picture.image((size[0], size[1])).resize((size[0], size[1]))
+        side, source = LARGE_PX if large else SMALL_PX, entry.path or item_of(entry.outcome.source).open()
+        with open_picture(source, page=entry.outcome.page) as picture:
+            shrunk = min(1, side / max(picture.width_px, picture.height_px))
+            size = max(1, round(picture.width_px * shrunk)), max(1, round(picture.height_px * shrunk))
+            image = picture.image(size).resize(size)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=85)
         return buffer.getvalue()
