@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from ..errors import UsageError
+from .options import promise_options
 from .parsing import Command
 
 
 @click.command("consume", cls=Command)
 @click.argument("document", required=False, envvar="DOCUMENT_WORKING_PATH", type=click.Path(path_type=Path))
-@click.option("--careful", "promise", flag_value="careful", help="Turn only what is surest: the fewest wrong turns.")
-@click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="The default.")
+@promise_options
 def command(document: Path | None, promise: str) -> None:
     """Set each page of a document upright before paperless-ngx stores it.
 

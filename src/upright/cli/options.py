@@ -67,6 +67,13 @@ def _colour(context: click.Context, parameter: click.Parameter, when: str) -> No
         context.color = when == "always"
 
 
+_PROMISES = (
+    click.option(
+        "--careful", "promise", flag_value="careful", help="Turn only what is surest: the fewest wrong turns."
+    ),
+    click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="The default."),
+)
+
 _PICTURES = (
     click.argument("sources", nargs=-1, type=click.Path(path_type=str, allow_dash=True)),
     click.option("--list", "lists", multiple=True, metavar="FILE", help="A file with one source a line."),
@@ -76,10 +83,7 @@ _PICTURES = (
         metavar="GLOB",
         help="Pass over files and folders of such names, as .uprightignore does; with a slash, such paths.",
     ),
-    click.option(
-        "--careful", "promise", flag_value="careful", help="Turn only what is surest: the fewest wrong turns."
-    ),
-    click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="The default."),
+    *_PROMISES,
     click.option("--best", "promise", flag_value="best", help="Answer always, whatever the confidence."),
     click.option("--model", metavar="FOLDER", help="Path to a model folder, or the name of a bundled model."),
     click.option(
@@ -222,23 +226,6 @@ _FORM = (
     click.option("--table", "form", flag_value="table", default="table", hidden=True),
 )
 
-#: Parameters that say how pictures are corrected.
-CORRECTION_NAMES = (
-    "turn",
-    "in_place",
-    "pixels",
-    "sidecar",
-    "straighten",
-    "crop",
-    "fill",
-    "method",
-    "edge",
-    "dry_run",
-    "journal",
-    "overwrite",
-    "new_times",
-)
-
 #: Parameters that say how a picture is decided.
 DECIDING_NAMES = ("promise", "model", "engine", "effort", "together", "mirror", "budget_ms", "bands")
 
@@ -258,6 +245,11 @@ picture_options = _adding(_PICTURES)
 correction_options = _adding(_CORRECTION)
 #: ``form`` of the answers: table, json or csv.
 form_options = _adding(_FORM)
+#: ``promise``, where one that answers in any case would do harm.
+promise_options = _adding(_PROMISES)
+
+#: Parameters that say how pictures are corrected.
+CORRECTION_NAMES = [str(option.name) for option in click.command()(correction_options(lambda: None)).params]
 
 
 def refuse(context: click.Context, names: Sequence[str], why: str, remedy: str, *, typed: bool = False) -> None:

@@ -12,7 +12,7 @@ import click
 
 from ..errors import UsageError
 from ..integrations import PHOTO_PROGRAMS
-from .options import refuse
+from .options import promise_options, refuse
 from .parsing import Command
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 @click.argument("program", type=click.Choice(list(PHOTO_PROGRAMS)))
 @click.argument("address")
 @click.option("--dry-run", is_flag=True, help="Say what would be turned; change nothing.")
-@click.option("--careful", "promise", flag_value="careful", help="Turn only what is surest: the fewest wrong turns.")
-@click.option("--balanced", "promise", flag_value="balanced", default="balanced", help="The default.")
+@promise_options
 @click.option(
     "--unsure", metavar="FOLDER", type=click.Path(path_type=Path), help="Save the pictures that upright is unsure of."
 )
