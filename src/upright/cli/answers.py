@@ -35,13 +35,11 @@ def printer(form: str, options: dict[str, Any], *, err: bool = False) -> Printer
 
     A table has its errors on stderr; with ``err`` everything goes there.
     """
-    table = partial(_table_printer, options["verbose"], options["tilt"], err)
-    forms: dict[str, Callable[[], Printer]] = {
-        "json": lambda: partial(_print_json, err),
-        "csv": partial(_csv_printer, err),
-        "table": table,
-    }
-    show = forms[form]()
+    show: Printer
+    if form == "json":
+        show = partial(_print_json, err)
+    else:
+        show = _csv_printer(err) if form == "csv" else _table_printer(options["verbose"], options["tilt"], err)
 
     def show_trouble(row: Outcome) -> None:
         if row.group in (Group.FAILED, Group.CANNOT):
