@@ -84,9 +84,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
         check_report(options["report"])
     with ResultsFile(rows_path, retry_errors=options["retry_errors"], refused=_refused(options, folder)) as results:
-        batch = Batch(
-            in_shard, results.__contains__, int(options["shard"].partition("/")[2]), results.targets, results.groups
-        )
+        batch = Batch(in_shard, int(options["shard"].partition("/")[2]), results)
         if corrector and corrector.writer.journal:
             results.note_in(corrector.writer.journal)
         tally = go_through(sources, options, results.append, corrector=corrector, batch=batch)

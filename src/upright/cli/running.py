@@ -7,16 +7,16 @@ import signal
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..decide import allowed
 from ..errors import UsageError, printable
-from ..results import Group, Outcome
+from ..results import Outcome
 from ..run import Tally, work
 from ..sources import find_items, named
 from .options import open_detector
@@ -27,25 +27,23 @@ if TYPE_CHECKING:
     from ..correction.corrector import Corrector
     from ..detector import Detector
     from ..report import About
+    from ..results_file import ResultsFile
     from .by_hand import ByHand
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A part of a long run that goes on from what earlier ones did."""
+    """A part of a long run, one of so many ``parts``, that goes on from the rows of earlier ones."""
 
     in_shard: Callable[[str], bool]
-    done: Callable[[str], bool]
     parts: int
-    #: Hashes of the names of the files that they wrote, and how many pages became what.
-    targets: Collection[int] = ()
-    groups: Mapping[Group, int] = field(default_factory=dict)
+    results: ResultsFile
 
     def wanted(self, tally: Tally) -> Callable[[str], bool]:
         """Whether a key is this part's and not done yet; what is done already is counted."""
 
         def wanted(key: str) -> bool:
-            done = self.in_shard(key) and self.done(key)
+            done = self.in_shard(key) and key in self.results
             tally.done_before += done
             return self.in_shard(key) and not done
 
@@ -67,14 +65,14 @@ def go_through(
     are known, and no report: it writes one of all that its results file holds.
     """
     check_sources(sources, options)
-    tally = Tally(before=Counter(batch.groups if batch else {}))
+    tally = Tally(before=Counter(batch.results.groups if batch else ()))
     wanted = batch.wanted(tally) if batch else lambda key: True
     where = {"exclude": options["exclude"], "output": corrector.folder if corrector else None}
     # Read here alone: a list may be a pipe, which gives its names once.
     names = list(named(sources, options["lists"]))
     items = find_items(names, wanted=wanted, once=corrector is not None, **where)
     if corrector is not None:
-        items = corrector.placed(items, batch.targets if batch else (), names)
+        items = corrector.placed(items, batch.results.targets if batch else (), names)
     progress = Progress(tally, always=batch is not None, quiet=options["quiet"])
     if progress.counts:
         progress.count(names, batch.parts if batch else 1)
