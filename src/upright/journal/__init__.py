@@ -11,7 +11,7 @@ A run that is given no journal has one of its own in the state folder (`run_jour
 
 from __future__ import annotations
 
-from .intents import Intent, Rows, cut_torn_line, is_journal, read_intended, read_journal, sha256
+from .intents import Intent, Rows, append_lines, is_journal, read_intended, read_journal, sha256
 from .runs import Run, journals_of, last_run, run_journal, runs
 from .undoing import Undone, taken_back, undo
 from .writing import Journal
@@ -22,7 +22,7 @@ __all__ = [
     "Rows",
     "Run",
     "Undone",
-    "cut_torn_line",
+    "append_lines",
     "is_journal",
     "journals_of",
     "last_run",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
+from .. import atomic
 from ..errors import JournalError, printable
 from ..formats import Edit
 
@@ -75,7 +76,22 @@ def _no_journal(path: object, why: str = "") -> JournalError:
     return JournalError(cause, source=path, remedy="name a new file, or one given to --journal")
 
 
-def cut_torn_line(file: IO[bytes]) -> None:
+def append_lines(path: Path, lines: bytes, check: Callable[[IO[bytes], Path], object] = lambda *_: None) -> None:
+    """Write whole lines at the end of a file that others may write to; they are on the disk when it returns.
+
+    ``check`` may raise for a file that is another than it should be. Raises OSError.
+    """
+    with path.open("ab+") as file:
+        atomic.lock(file.fileno(), wait=True)
+        file.seek(0)
+        check(file, path)
+        _cut_torn_line(file)
+        file.write(lines)
+        file.flush()
+        atomic.sync(file.fileno())
+
+
+def _cut_torn_line(file: IO[bytes]) -> None:
     """Cut off what a crash left behind the last whole line of a file that is open for reading and appending."""
     end = keep = file.seek(0, os.SEEK_END)
     while keep:

@@ -12,7 +12,7 @@ from typing import Any
 from .. import atomic
 from ..errors import WriteFailed, printable
 from ..formats import Window, applied
-from .intents import VERSION, Intent, Rows, check_ours, cut_torn_line, sha256
+from .intents import VERSION, Intent, Rows, append_lines, check_ours, sha256
 
 
 class Journal:
@@ -56,14 +56,8 @@ class Journal:
     def _append(self, line: dict[str, Any]) -> None:
         try:
             fresh = not self.path.exists()
-            with self._one, self.path.open("ab+") as file:
-                atomic.lock(file.fileno(), wait=True)
-                file.seek(0)
-                check_ours(file, self.path)
-                cut_torn_line(file)
-                file.write(json.dumps(line).encode("ascii") + b"\n")
-                file.flush()
-                atomic.sync(file.fileno())
+            with self._one:
+                append_lines(self.path, json.dumps(line).encode("ascii") + b"\n", check_ours)
             if fresh:
                 atomic.sync_folder(self.path.parent)
         except OSError as error:

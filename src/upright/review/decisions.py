@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import atomic
 from ..carriers import sidecar
 from ..errors import SourceError, WriteFailed
-from ..journal import cut_torn_line, sha256
+from ..journal import append_lines, sha256
 from ..turns import Turn
 
 #: Every line begins so.
@@ -75,12 +73,7 @@ def append(path: Path, decisions: list[Decision]) -> None:
     lines = "".join(json.dumps(asdict(each)) + "\n" for each in decisions)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
-            atomic.lock(file.fileno(), wait=True)
-            cut_torn_line(file)
-            file.write(lines.encode("ascii"))
-            file.flush()
-            os.fsync(file.fileno())
+        append_lines(path, lines.encode("ascii"))
     except OSError as error:
         raise WriteFailed(f"decisions cannot be written: {error.strerror}", source=path) from error
 
