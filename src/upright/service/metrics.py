@@ -11,7 +11,8 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,47 +47,33 @@ class Metrics:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
-        self.requests = Counter(
-            "upright_requests", "Requests answered", ["route", "method", "status"], registry=registry
+        counter, histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
+        self.requests = counter("upright_requests", "Requests answered", ["route", "method", "status"])
+        self.request_seconds = histogram(
+            "upright_request_seconds",
+            "From the head of a request to the end of its answer",
+            ["route"],
+            buckets=_SECONDS,
         )
-        self.request_seconds = Histogram(
-            "upright_request_seconds", "From the head of a request to the end of its answer", ["route"],
-            buckets=_SECONDS, registry=registry,
-        )  # fmt: skip
-        self.stage_seconds = Histogram(
-            "upright_stage_seconds", "Time in one stage, for requests that had it", ["stage"],
-            buckets=_SECONDS, registry=registry,
-        )  # fmt: skip
-        self.batch_views = Histogram(
-            "upright_batch_views", "Views in one run of the engine", buckets=_VIEWS, registry=registry
+        self.stage_seconds = histogram(
+            "upright_stage_seconds", "Time in one stage, for requests that had it", ["stage"], buckets=_SECONDS
         )
-        self.overloads = Counter(
-            "upright_overloads", "Requests turned away because the service was full", ["at"], registry=registry
-        )
-        self.decisions = Counter(
-            "upright_decisions", "Answers by turn (or unsure) and promise", ["turn", "promise"], registry=registry
-        )
-        self.errors = Counter("upright_source_errors", "Pictures that could not be used", ["error"], registry=registry)
-        self.job_pictures = Counter(
-            "upright_job_pictures", "Pictures of jobs that are done", ["outcome"], registry=registry
-        )
+        self.batch_views = histogram("upright_batch_views", "Views in one run of the engine", buckets=_VIEWS)
+        self.overloads = counter("upright_overloads", "Requests turned away because the service was full", ["at"])
+        self.decisions = counter("upright_decisions", "Answers by turn (or unsure) and promise", ["turn", "promise"])
+        self.errors = counter("upright_source_errors", "Pictures that could not be used", ["error"])
+        self.job_pictures = counter("upright_job_pictures", "Pictures of jobs that are done", ["outcome"])
         self.v2_seconds = Summary(
             "upright_v2_seconds", "Time of requests of the v2 protocol that were done or failed, and in their parts",
             ["model", "part"], registry=registry,
         )  # fmt: skip
-        self.v2_elements = Counter(
-            "upright_v2_elements", "Views or pictures of the v2 protocol's requests", ["model"], registry=registry
+        self.v2_elements = counter("upright_v2_elements", "Views or pictures of the v2 protocol's requests", ["model"])
+        self.v2_runs = counter(
+            "upright_v2_runs", "Runs of the engine with views of the v2 protocol's requests", ["model"]
         )
-        self.v2_runs = Counter(
-            "upright_v2_runs",
-            "Runs of the engine with views of the v2 protocol's requests",
-            ["model"],
-            registry=registry,
+        self.v2_last = self._gauge(
+            "upright_v2_last_timestamp_seconds", "When the last request of the v2 protocol was done", "max", ["model"]
         )
-        self.v2_last = Gauge(
-            "upright_v2_last_timestamp_seconds", "When the last request of the v2 protocol was done",
-            ["model"], multiprocess_mode="max", registry=registry,
-        )  # fmt: skip
         self.in_flight = self._gauge("upright_requests_in_flight", "Requests that have been let in")
         self.in_flight_bytes = self._gauge("upright_requests_in_flight_bytes", "Bytes of the bodies let in")
         self.queue_views = self._gauge("upright_queue_views", "Views that wait for the engine")
@@ -94,13 +81,12 @@ class Metrics:
         self.jobs_waiting = self._gauge(
             "upright_job_pictures_waiting", "Pictures of jobs not yet decided", "mostrecent"
         )
-        self.model = Gauge(
-            "upright_model_info", "Always 1; the labels name the model and the engine",
-            ["name", "version", "sha256", "engine", "device"], multiprocess_mode="max", registry=registry,
-        )  # fmt: skip
+        about = ["name", "version", "sha256", "engine", "device"]
+        text = "Always 1; the labels name the model and the engine"
+        self.model = self._gauge("upright_model_info", text, "max", about)
 
-    def _gauge(self, name: str, text: str, mode: str = "livesum") -> Gauge:
-        return Gauge(name, text, multiprocess_mode=mode, registry=self.registry)  # type: ignore[arg-type]
+    def _gauge(self, name: str, text: str, mode: str = "livesum", labels: Sequence[str] = ()) -> Gauge:
+        return Gauge(name, text, labels, multiprocess_mode=mode, registry=self.registry)  # type: ignore[arg-type]
 
     def observe(self, trace: Trace, route: str, method: str, status: int, seconds: float) -> None:
         """Count one finished request."""
