@@ -14,7 +14,7 @@ from ..turns import Fill
 from . import answers
 from .access import access
 from .archive import zip_stream
-from .forms import Form, Sink, check_field
+from .forms import Form, Sink, check_field, is_form
 from .jobs import Jobs
 from .openapi import errors, header, takes
 from .pictures import Effort, check_how
@@ -107,7 +107,7 @@ async def _receive(request: Request, jobs: Jobs, spool: Spool, max_pictures: int
             await jobs.call(spool.write, chunk)
         await jobs.call(spool.index_tar)
         return
-    if not content_type.lower().startswith("multipart/"):
+    if not is_form(request):
         raise WrongType(f"the content type is {content_type!r}", remedy="send multipart/form-data or application/x-tar")
 
     def begin(field: str, filename: str | None) -> Sink:

@@ -58,6 +58,7 @@ class Unauthorized(Refused):
     """No API key, or an unknown one."""
 
     http_status = 401
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": "Bearer"}
 
 
 class NotHere(Refused):
@@ -176,7 +177,5 @@ def problem_response(error: Exception, request_id: str = "", *, v2: bool = False
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
-    if fields["status"] == 401:
-        headers["WWW-Authenticate"] = "Bearer"
     body = json.dumps(fields, ensure_ascii=False).encode("utf-8", "backslashreplace")
     return Response(body, fields["status"], headers, PROBLEM_TYPE)
