@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import JSONResponse
 
 from .. import results
-from ..correction import Edge
+from ..correction import Edge, corrected_bytes
 from ..correction import Request as Wanted
 from ..decide import efforts
 from ..errors import UprightError
@@ -172,8 +173,9 @@ async def correct(
             headers.update(headers_of(wanted))
         else:
             wanted = Turn(int(turn))
-        how: Any = {"page": page, "pixels": pixels, "straighten": straighten}
-        new, done = await state.runner.correct(data, wanted, method, edge, trace, **how)
+        how: Any = {"page": page, "pixels": pixels, "straighten": straighten, "limits": state.detector.limits}
+        correcting = partial(corrected_bytes, data, wanted, method, edge, **how)
+        new, done = await state.runner.call(trace, "write", correcting)
         headers.update(_headers_of_correction(wanted, done))
         return new
 

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from starlette.types import Receive
 
 from .. import drive
-from ..correction import Edge, corrected_bytes
 from ..engines.batcher import Answer, Batcher
 from ..errors import Overloaded, UprightError
 from ..pictures import open_picture
-from ..results import Correction, Method, Orientation, Outcome, Promise
+from ..results import Orientation, Outcome, Promise
 from ..run import outcomes_of
 from ..sources import Item
-from ..turns import Fill, Turn
 from .problems import ClientGone, Refused
 from .slots import Slots
 from .trace import Trace
@@ -138,23 +136,6 @@ class Runner:
             if isinstance(each, Overloaded):
                 raise each
         return answers
-
-    async def correct(
-        self,
-        data: bytes,
-        turn: Turn | Orientation,
-        method: Method | None,
-        edge: Edge,
-        trace: Trace,
-        *,
-        page: int = 0,
-        pixels: bool = False,
-        straighten: Fill | None = None,
-    ) -> tuple[bytes, Correction]:
-        """The file's bytes set right, and what was done."""
-        how: Any = {"page": page, "pixels": pixels, "straighten": straighten, "limits": self.detector.limits}
-        work = partial(corrected_bytes, data, turn, method, edge, **how)
-        return await self.call(trace, "write", work)
 
     async def call(self, trace: Trace, stage: str, function: Callable[..., T], *args: Any) -> T:
         """Run what takes its time in a thread beside those that decode."""
