@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,6 +19,7 @@ from .heads import Heads, mirroring, open_heads
 from .model import Model, load_model
 from .pictures import Bands, Limits, Picture, Source, open_picture
 from .results import Orientation, Promise
+from .spread import spread
 from .tilt import tilted
 
 if TYPE_CHECKING:
@@ -203,7 +202,15 @@ class Detector:
         promise = Promise(promise or self.promise)
         effort = self.effort if effort is None else _checked(effort)
         detect = partial(self.detect, promise=promise, effort=effort, page=page, tilt=tilt, mirror=mirror)
-        return _each(sources, detect, workers * (_THREADS_PER_WORKER if isinstance(self.engine, Batcher) else 1))
+
+        def answered(source: AnySource) -> list[tuple[AnySource, Orientation | UprightError]]:
+            try:
+                return [(source, detect(source))]
+            except UprightError as error:
+                return [(source, error)]
+
+        threads = workers * (_THREADS_PER_WORKER if isinstance(self.engine, Batcher) else 1)
+        return spread(sources, answered, threads, 2 * threads)
 
     @property
     def likes_batches(self) -> bool:
@@ -240,32 +247,6 @@ class Detector:
     def __reduce__(self) -> NoReturn:
         # Sent with each call of a pool, it would be opened for each.
         raise TypeError("a Detector stays in its process: call upright.detect in others, which opens one in each")
-
-
-def _each(
-    sources: Iterable[AnySource], detect: Callable[[AnySource], Orientation], threads: int
-) -> Generator[tuple[AnySource, Orientation | UprightError], None, None]:
-    """What `Detector.detect_many` returns."""
-
-    def outcome(source: AnySource) -> Orientation | UprightError:
-        try:
-            return detect(source)
-        except UprightError as error:
-            return error
-
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="upright")
-    waiting: deque[tuple[AnySource, Future[Orientation | UprightError]]] = deque()
-    try:
-        for source in sources:
-            waiting.append((source, pool.submit(outcome, source)))
-            if len(waiting) == 2 * threads:
-                source, answer = waiting.popleft()
-                yield source, answer.result()
-        while waiting:
-            source, answer = waiting.popleft()
-            yield source, answer.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _checked(effort: int) -> int:

@@ -10,16 +10,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from .errors import EngineError, UprightError
 from .formats import pages_in
 from .machine import processors
 from .results import Group, Orientation, Outcome
+from .spread import spread
 from .together import decided_together, taken_by_key
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("upright")
 
-T = TypeVar("T")
 #: Says whether the confidence of an answer keeps its promise.
 Sure: TypeAlias = Callable[[Orientation], bool]
 
@@ -184,12 +182,15 @@ def work(
     later = corrector.later() if together and corrector else None
     sure = detector.is_sure if together is None else None
 
+    def may_go_on() -> bool:
+        return stop is None or not stop.is_set()
+
     def one(item: Item) -> list[Outcome]:
         started = time.perf_counter()
         item = item.load()
         fetch_s = time.perf_counter() - started
         with deciding:
-            if ended.is_set() or (stop is not None and stop.is_set()):
+            if ended.is_set() or not may_go_on():
                 return []
             found = outcomes_of(item, detector, later or corrector, pages=pages, sure=sure)
         found[0].timing_s["fetch"] = fetch_s
@@ -203,13 +204,14 @@ def work(
         except Exception as error:
             return _failed(found, error)
 
+    threads, most = workers + READERS, WAITING_PER_WORKER * workers + READERS
+    outcomes = spread(items, one, threads, most, ordered=ordered or bool(together), may_go_on=may_go_on)
     try:
-        outcomes = _spread(items, one, workers, ordered or bool(together), stop)
         if not together:
             yield from outcomes
         else:
             settled = decided_together(outcomes, detector.is_sure, taken=taken_by_key)
-            yield from _spread(_files(settled), correct, workers, True) if later else settled
+            yield from spread(_files(settled), correct, threads, most) if later else settled
     finally:
         ended.set()
         outcomes.close()
@@ -223,39 +225,6 @@ def _files(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
         if outcome.last:
             yield pages
             pages = []
-
-
-def _spread(
-    given: Iterable[T],
-    do: Callable[[T], list[Outcome]],
-    workers: int,
-    ordered: bool,
-    stop: threading.Event | None = None,
-) -> Generator[Outcome, None, None]:
-    """``do`` what is given in threads, and hand on what is answered; all of one file without another in between."""
-    remaining, under_way = iter(given), 0
-    futures: SimpleQueue[Future[list[Outcome]]] = SimpleQueue()
-    pool = ThreadPoolExecutor(workers + READERS, thread_name_prefix="upright")
-    try:
-        while True:
-            while (
-                under_way < READERS + WAITING_PER_WORKER * workers
-                and not (stop is not None and stop.is_set())
-                and (each := next(remaining, None)) is not None
-            ):
-                under_way += 1
-                future = pool.submit(do, each)
-                if ordered:
-                    futures.put(future)
-                else:
-                    future.add_done_callback(futures.put)
-            if not under_way:
-                return
-            found = futures.get().result()
-            under_way -= 1
-            yield from found
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _clocks() -> tuple[float, float]:
