@@ -48,7 +48,7 @@ def serving(answer: Callable[[str, str, Any, Any], Answer]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = do_DELETE = handle_any
+        do_GET = do_POST = do_PUT = handle_any
 
         def log_message(self, *_: object) -> None:
             pass
@@ -110,10 +110,6 @@ class FakeImmich:
         if method == "PUT":
             self.edits[asset] = checked(body)
             self.writes += 1
-        elif method == "DELETE":
-            self.edits[asset] = []
-            self.writes += 1
-            return None, {}
         rows = [{"id": f"{asset}-{number}", **edit} for number, edit in enumerate(self.edits[asset])]
         return {"assetId": asset, "edits": rows}, {}
 

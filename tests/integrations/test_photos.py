@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageOps
 
-from upright import Detector, SourceError, Turn, UsageError
+from upright import Detector, ExifOrientation, SourceError, Turn, UsageError
 from upright.cli import cli
-from upright.integrations.immich import Immich, merged
+from upright.integrations.immich import Asset, Immich
 from upright.integrations.photoprism import PhotoPrism
 from upright.integrations.photos import Said, Wanted, as_decided, set_right
 from upright.journal import Journal
@@ -25,6 +25,7 @@ from .standins import CLOCKWISE, KEY, Answer, FakeImmich, FakePhotoPrism, Refuse
 DEMO = Path(__file__).parents[2] / "testdata" / "demo"
 #: The demo's picture as a person would hold it: its file needs half a turn (testdata/demo-turns.csv).
 PAGE = Image.open(DEMO / "page.jpg").convert("RGB")
+ASSET = Asset("a", "a.jpg")
 
 
 @pytest.fixture(scope="module")
@@ -124,25 +125,41 @@ def test_what_is_no_address_of_a_server(address: str) -> None:
         Immich(address, KEY)
 
 
-def test_every_merge_shows_what_was_shown_and_then_the_turn() -> None:
+def test_edits_show_what_was_shown_and_then_what_is_wanted() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (7, 5, 3), np.uint8))
     crop = {"action": "crop", "parameters": {"x": 1, "y": 0, "width": 3, "height": 6}}
-    mirrors = [{"action": "mirror", "parameters": {"axis": axis}} for axis in ("horizontal", "vertical")]
-    rotations = [{"action": "rotate", "parameters": {"angle": angle}} for angle in (90, 180, 270)]
-    lists = [[], [crop], mirrors, *([m, r] for m, r in product(mirrors, rotations))]
-    lists += [*([r, m] for m, r in product(mirrors, rotations)), [rotations[0], crop, *mirrors]]
-    for edits, turn in product(lists, Turn):
+    for edits, turn, mirrored in product(([], [crop]), Turn, (False, True)):
+        if not turn and not mirrored:
+            continue
         fake = FakeImmich({"a": noise})
         fake.edits["a"] = edits
-        wanted = fake.shown("a").transpose(CLOCKWISE[turn]) if turn else fake.shown("a")
+        wanted = ImageOps.mirror(fake.shown("a")) if mirrored else fake.shown("a")
+        wanted = wanted.transpose(CLOCKWISE[turn]) if turn else wanted
         with serving(fake) as address:
-            Immich(address, KEY).put_edits("a", merged(edits, Wanted(turn)))
+            Immich(address, KEY).change(ASSET, ExifOrientation.TOP_LEFT, Wanted(turn, mirrored), dry_run=False)
         assert np.array_equal(np.asarray(fake.shown("a")), np.asarray(wanted))
 
 
 def test_an_edit_that_is_not_known_is_not_lost() -> None:
-    with pytest.raises(SourceError, match="an edit that upright does not know, 'adjust'; turn it in Immich"):
-        merged([{"action": "adjust", "parameters": {}}], Wanted(Turn.RIGHT))
+    fake = FakeImmich({"a": PAGE})
+    fake.edits["a"] = [{"action": "adjust", "parameters": {}}]
+    with serving(fake) as address:
+        said = Immich(address, KEY).change(ASSET, ExifOrientation.TOP_LEFT, Wanted(Turn.RIGHT), dry_run=False)
+    assert said == "stays as it was edited in Immich (it would be turned by 90°)" and not fake.writes
+
+
+@pytest.mark.parametrize(
+    ("program", "content"),
+    [
+        (Immich, {"assets": {"items": [], "nextPage": "the next"}}),
+        (Immich, {"assets": {"items": [], "nextPage": 9e999}}),
+        (PhotoPrism, [{"Files": ["a.jpg"]}]),
+    ],
+)
+def test_an_answer_of_another_shape_is_an_error(program: Any, content: Any) -> None:
+    said = "answered in a form that upright does not know"
+    with serving(lambda *_: (content, {})) as address, pytest.raises(SourceError, match=said):
+        list(program(address, KEY).pictures())
 
 
 @pytest.mark.parametrize("orientation", [1, 6])

@@ -55,16 +55,12 @@ class PhotoPrism:
         """The file's bytes."""
         return self._api.bytes("GET", f"/api/v1/dl/{file.hash}?t={self._download}")[0]
 
-    def put_orientation(self, file: PrimaryFile, orientation: ExifOrientation) -> None:
-        """Write the EXIF orientation into the file."""
-        path = f"/api/v1/photos/{file.photo}/files/{file.uid}/orientation"
-        self._api.json("PUT", path, {"Orientation": int(orientation)})
-
     def change(self, file: PrimaryFile, exif: ExifOrientation, wanted: Wanted, dry_run: bool) -> str:
         """By the EXIF orientation. What the file says counts: the index may be older."""
         after = wanted.after(exif)
         if not dry_run:
-            self.put_orientation(file, after)
+            path = f"/api/v1/photos/{file.photo}/files/{file.uid}/orientation"
+            self._api.json("PUT", path, {"Orientation": int(after)})
         return f"{'would be ' * dry_run}{wanted} (EXIF {int(exif)} to {int(after)})"
 
 
