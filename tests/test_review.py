@@ -373,6 +373,8 @@ def test_the_page_is_for_who_has_the_token_on_this_machine(server: Server, folde
     assert (
         asked(server, "POST", inside + "decide", {"choices": [{"id": 9, "version": 0, "turn": 90}]}).status_code == 409
     )
+    assert asked(server, "POST", inside + "decide", {"choices": [{"id": 9e999, "version": 0}]}).status_code == 400
+    assert asked(server, "GET", inside + f"state?since={'9' * 5000}").status_code == 400, "no number has so many digits"
     assert asked(server, "OPTIONS", inside).status_code == 501
     assert all((folder / name).read_bytes() == (DEMO / name).read_bytes() for name in NAMES)
     answer = asked(server, "GET", inside + "state", Origin=f"http://localhost:{server.server_address[1]}")

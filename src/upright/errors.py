@@ -26,6 +26,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+#: What values of JSON that are not what they should be may lead to where they are read.
+MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 #: The remedy for a picture that nothing here can read or change.
 AGAIN = "convert it, or fetch it again if it is damaged"
 

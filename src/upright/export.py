@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .engines import open_engine
-from .errors import ModelError, UprightError, UsageError, WriteFailed
+from .errors import MALFORMED, ModelError, UprightError, UsageError, WriteFailed
 from .extras import need
 from .pictures import open_picture
 from .steps import View, render
@@ -138,7 +138,7 @@ def _belongs(beside: Path, target: Path) -> bool:
             return b"<net " in target.read_bytes()[:1024]
         facts = json.loads(beside.read_bytes())
         return bool(facts["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest())
-    except (KeyError, OSError, RecursionError, TypeError, ValueError):
+    except (OSError, *MALFORMED):
         return False
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .drive import BLANK_RANGE
-from .errors import EngineError, ModelError
+from .errors import MALFORMED, EngineError, ModelError
 from .results import Orientation, Scores
 from .steps import View, render
 from .steps.close import CLOSE
@@ -87,7 +87,7 @@ def load_heads(model: Model) -> HeadsFacts | None:
                 raise ValueError(f"{name} is {value!r}, not a number")
         found = HeadsFacts(path, known["sha256"], *calibrations)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except (AttributeError, KeyError, OSError, RecursionError, TypeError, ValueError) as error:
+    except (OSError, *MALFORMED) as error:
         raise ModelError(f"heads.json or heads.onnx: {error}", source=model.folder, remedy=_REMEDY) from error
     if digest != found.sha256:
         raise ModelError(f"it has sha256 {digest}, heads.json says {found.sha256}", source=path, remedy=_REMEDY)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from . import atomic
-from .errors import JournalError, UprightError, UsageError, WriteFailed, printable
+from .errors import MALFORMED, JournalError, UprightError, UsageError, WriteFailed, printable
 from .extras import need
 from .journal import Intent, Journal, Rows, read_intended, sha256, taken_back
 from .results import COLUMNS, Group, Outcome, columns
@@ -27,8 +27,6 @@ from .sources import key_hash
 
 #: Every row begins so; a file that does not is never written to.
 _BEGINNING = b'{"source":'
-#: What values that are not those of a row lead to.
-_DAMAGE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 ENDINGS = (".jsonl", ".csv", ".parquet")
 _ROWS_AT_ONCE = 10_000
 
@@ -181,7 +179,7 @@ class ResultsFile:
             os.fsync(self._fd)
         except FileNotFoundError:
             return False
-        except (*_DAMAGE, RecursionError, UprightError) as error:
+        except (UprightError, *MALFORMED) as error:
             cause = f"what a killed run changed cannot be read ({error})"
             remedy = f"look at what it turned by `upright undo --list`, and remove {printable(place)} to go on without"
             raise JournalError(cause, source=place, remedy=remedy) from None
@@ -219,7 +217,7 @@ def read_outcomes(path: Path) -> Iterator[Outcome]:
     for row in read_rows(path):
         try:
             outcome = Outcome.from_dict(row)
-        except (*_DAMAGE, UprightError) as error:
+        except (UprightError, *MALFORMED) as error:
             raise _damaged(path, error) from error
         yield outcome
 
@@ -262,7 +260,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
         # Surrogates that are no bytes of a name are nobody's, and rows without an outcome another program's.
         os.fsencode(row["source"]), Group(row["outcome"])
         os.fsencode(row.get("correction", {}).get("target", ""))
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+    except MALFORMED:
         return None
     return row if line.endswith(b"\n") and isinstance(row, dict) else None
 
@@ -299,7 +297,7 @@ def write_table(rows: Iterable[dict[str, Any]], path: Path) -> int:
         part.replace(real)
     except OSError as error:
         raise WriteFailed(f"cannot be written: {error.strerror or error}", source=path) from error
-    except _DAMAGE as error:
+    except MALFORMED as error:
         raise _damaged(path, error) from error
     finally:
         part.unlink(missing_ok=True)

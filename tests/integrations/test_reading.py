@@ -188,5 +188,6 @@ def test_label_studio_and_back(detector: Detector) -> None:
     ]
     turns = [90, 270, None]
     assert list(decisions(export)) == [{"source": "a", "turn": turn} for turn in turns]
-    with pytest.raises(UsageError, match=r"task 1 is none of these tasks .*; export as JSON"):
-        list(decisions([exported("sideways")]))
+    for other in (exported("sideways"), {"annotations": ["upright"]}):
+        with pytest.raises(UsageError, match=r"task 1 is none of these tasks .*; export as JSON"):
+            list(decisions([other]))

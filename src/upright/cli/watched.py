@@ -15,7 +15,7 @@ from typing import BinaryIO, TypeAlias
 from .. import atomic
 from ..correction import Writer
 from ..correction.request import Change, Target
-from ..errors import UsageError
+from ..errors import MALFORMED, UsageError
 from ..machine import state_folder
 from ..results import Correction
 from ..sources import Item
@@ -31,7 +31,7 @@ class Record:
         self._file, self._known = path.open("ab", buffering=0), dict[str, Facts]()
         for line in path.read_bytes().split(b"\n"):
             # A line that a full disk or a crash cut short is nothing known.
-            with suppress(RecursionError, TypeError, ValueError):
+            with suppress(*MALFORMED):
                 name, *facts = json.loads(line)
                 self._known[str(name)] = tuple(facts)
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from upright import SourceError, SourceMissing, UsageError
+from upright.errors import MALFORMED
 
 #: A preview is rendered on demand by some servers.
 _TIMEOUT_S = 60
@@ -86,7 +87,7 @@ class Api:
         content, headers = self.bytes(method, path, body)
         try:
             return (json.loads(content) if content else None), headers
-        except (RecursionError, ValueError):
+        except MALFORMED:
             url = f"{self._base}{path}"
             raise SourceError(
                 f"this is not {self._program}'s interface", source=url, remedy="check the address"
@@ -97,7 +98,7 @@ class Api:
         """Raise SourceError where what is read from an answer is not in it."""
         try:
             yield
-        except (KeyError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             cause = f"{self._program} answered in a form that upright does not know ({error!r})"
             raise SourceError(cause, source=self._base, remedy="check the address and the version") from error
 

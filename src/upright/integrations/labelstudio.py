@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from upright import Turn, UsageError
+from upright.errors import MALFORMED
 
 #: The labelling interface that the tasks belong to: paste it under *Settings, Labeling Interface, Code*.
 INTERFACE = """\
@@ -62,7 +63,7 @@ def decisions(export: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             (word,) = next(each["value"]["choices"] for each in newest["result"] if each["from_name"] == "turn")
             turn = None if word == _NO_WAY_UP else int(_CHOICES[word])
             yield {"source": task["data"]["source"], "turn": turn}
-        except (KeyError, TypeError, ValueError, StopIteration) as error:
+        except (StopIteration, *MALFORMED) as error:
             cause = f"task {number} is none of these tasks ({error!r})"
             raise UsageError(
                 cause, remedy="export as JSON from the project that the tasks were imported into"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from .. import atomic
-from ..errors import JournalError, printable
+from ..errors import MALFORMED, JournalError, printable
 from ..formats import Edit
 
 #: Of one file, `Outcome.to_dict` of each of its pages.
@@ -143,7 +143,7 @@ def _read(name: str) -> Iterator[tuple[Intent, dict[str, Any]] | JournalError]:
                     line = json.loads(text)
                     if line["step"] == "intent":
                         yield Intent.from_line(line), line
-                except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
+                except MALFORMED as error:
                     yield JournalError(f"line {number} is not a line of a journal ({error})", source=name)
     except OSError as error:
         raise JournalError(f"the journal cannot be read ({error.strerror})", source=name) from None

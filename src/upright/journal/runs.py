@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import JournalError, WriteFailed, printable
+from ..errors import MALFORMED, JournalError, WriteFailed, printable
 from ..machine import state_folder
 from .intents import Intent, read_journal
 from .writing import Journal, backups_of
@@ -64,7 +64,7 @@ def journals_of(run: str) -> list[Path]:
 
 
 def _begins_with(path: Path, run: str) -> bool:
-    with suppress(AttributeError, OSError, RecursionError, ValueError), path.open("rb") as file:
+    with suppress(OSError, *MALFORMED), path.open("rb") as file:
         return bool(json.loads(file.readline()).get("run") == run)
     return False
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..carriers import sidecar
-from ..errors import SourceError, WriteFailed
+from ..errors import MALFORMED, SourceError, WriteFailed
 from ..journal import append_lines, sha256
 from ..turns import Turn
 
@@ -94,7 +94,7 @@ def read_decisions(path: Path) -> dict[tuple[str, int], Decision]:
     for number, line in enumerate(text.split(b"\n")[:-1], 1):
         try:
             decision = Decision.from_dict(json.loads(line))
-        except (KeyError, RecursionError, TypeError, ValueError) as error:
+        except MALFORMED as error:
             cause = f"line {number} is not a decision"
             raise SourceError(cause, source=path, remedy="name another file with --decisions") from error
         found.pop(decision.key, None)

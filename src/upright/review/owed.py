@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import JournalError
+from ..errors import MALFORMED, JournalError
 from ..journal import Intent, journals_of, read_intended, sha256
 from .decisions import Decision, digest
 
@@ -27,7 +27,7 @@ def owed(known: Iterable[Decision], journal: Path) -> list[Decision]:
     changes: dict[str, list[tuple[Intent, Decision]]] = {}
     for each in dict.fromkeys((*journals_of(RUN), journal)):
         # A line that is damaged ends what its journal tells.
-        with suppress(AttributeError, JournalError, KeyError, TypeError, ValueError):
+        with suppress(JournalError, *MALFORMED):
             for intent, rows in read_intended(each, RUN):
                 decision = Decision.from_dict(rows[0])
                 of_file = changes.setdefault(decision.path, [])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from ..errors import UprightError, UsageError, printable
+from ..errors import MALFORMED, UprightError, UsageError, printable
 from ..turns import Turn
 from .session import Choice, Session
 
@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise _Refused(HTTPStatus.BAD_REQUEST)
     return int(text)
 
@@ -168,5 +168,5 @@ def _choices(body: bytes) -> list[Choice]:
     try:
         rows = json.loads(body)["choices"]
         return [Choice(int(r["id"]), int(r["version"]), Turn(r["turn"]), r.get("mirrored") is True) for r in rows]
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+    except MALFORMED:
         raise _Refused(HTTPStatus.BAD_REQUEST) from None
