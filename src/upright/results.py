@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from . import errors
 from .errors import NotLossless, UprightError, UsageError, printable
@@ -77,8 +77,24 @@ class Scores:
         return max(self.values)
 
 
+class _Answer:
+    """A dataclass whose fields become JSON values and come back."""
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def _values(self) -> dict[str, Any]:
+        return {name: _json(getattr(self, name)) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of ``to_dict``. Raises KeyError, TypeError or ValueError for anything else."""
+        found = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+        return cls(**{name: _TYPES[name](v) if name in _TYPES and v is not None else v for name, v in found.items()})
+
+
 @dataclass(frozen=True, slots=True)
-class Together:
+class Together(_Answer):
     """What a picture was alone, and how its job lies: the ``pattern`` in words, and of how many ``pictures``."""
 
     pattern: str
@@ -95,16 +111,11 @@ class Together:
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
-        return _plain(self) | {"confidence": round(self.confidence, 6)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Together:
-        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
-        return cls(**_typed(cls, values))
+        return self._values() | {"confidence": round(self.confidence, 6)}
 
 
 @dataclass(frozen=True, slots=True)
-class Orientation:
+class Orientation(_Answer):
     """The answer of detection.
 
     ``turn`` is the clockwise turn that makes the picture, as shown, upright; ``None`` means *unsure: leave it alone*.
@@ -156,19 +167,14 @@ class Orientation:
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary of JSON values; sizes are of the picture as shown."""
-        values = _plain(self) | {"source": printable(self.source), "confidence": round(self.confidence, 6)}
+        values = self._values() | {"source": printable(self.source), "confidence": round(self.confidence, 6)}
         values["timing_s"] = {stage: round(s, 6) for stage, s in self.timing_s.items()}
         values |= {name: round(v, 3) for name in ("tilt", "tilt_error") if (v := values[name]) is not None}
         return {name: value for name, value in values.items() if value is not None or name not in _WHERE_ASKED}
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Orientation:
-        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
-        return cls(**_typed(cls, values))
-
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class Correction(_Answer):
     """The answer of writing: what was done, or with ``written=False`` what would be done.
 
     ``written`` says that the target holds these bytes now. ``remedy`` is what to do about a ``note`` that says why the
@@ -190,12 +196,7 @@ class Correction:
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
-        return _plain(self) | {"source": printable(self.source), "target": printable(self.target)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Correction:
-        """The inverse of `to_dict`. Raises KeyError, TypeError or ValueError for anything else."""
-        return cls(**_typed(cls, values))
+        return self._values() | {"source": printable(self.source), "target": printable(self.target)}
 
 
 #: Left out of JSON where they are `None`.
@@ -214,11 +215,6 @@ _TYPES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _plain(answer: Together | Orientation | Correction) -> dict[str, Any]:
-    """The fields of a dataclass as JSON has them."""
-    return {name: _json(getattr(answer, name)) for name in answer.__dataclass_fields__}
-
-
 def _json(value: Any) -> Any:
     if isinstance(value, Together):
         return value.to_dict()
@@ -227,12 +223,6 @@ def _json(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     return list(value) if isinstance(value, tuple) else value
-
-
-def _typed(cls: type[Any], values: dict[str, Any]) -> dict[str, Any]:
-    """The inverse of `_plain`."""
-    found = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
-    return {name: _TYPES[name](v) if name in _TYPES and v is not None else v for name, v in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
