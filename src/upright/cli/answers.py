@@ -35,17 +35,26 @@ def printer(form: str, options: dict[str, Any], *, err: bool = False) -> Printer
 
     A table has its errors on stderr; with ``err`` everything goes there.
     """
-    show: Printer
-    if form == "json":
-        show = partial(_print_json, err)
-    else:
-        show = _csv_printer(err) if form == "csv" else _table_printer(options["verbose"], options["tilt"], err)
+    head: Callable[[], object] = lambda: None  # noqa: E731
+    show: Callable[[Outcome], object] = partial(_print_json, err)
+    if form == "csv":
+        writer = csv.DictWriter(sys.stderr if err else sys.stdout, list(COLUMNS), lineterminator="\n")
+        head, show = writer.writeheader, lambda row: writer.writerow(columns(row.to_dict()))
+    elif form == "table":
+        head = partial(_print_head, options["tilt"], err)
+        show = partial(_print_line, options["verbose"], options["tilt"], err)
+    started = False
 
-    def show_trouble(row: Outcome) -> None:
-        if row.group in (Group.FAILED, Group.CANNOT):
-            show(row)
+    def show_row(row: Outcome) -> None:
+        nonlocal started
+        if options["quiet"] and row.group not in (Group.FAILED, Group.CANNOT):
+            return
+        if not started:
+            head()
+            started = True
+        show(row)
 
-    return show_trouble if options["quiet"] else show
+    return show_row
 
 
 def _print_json(err: bool, row: Outcome) -> None:
@@ -54,48 +63,29 @@ def _print_json(err: bool, row: Outcome) -> None:
     click.echo(json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace"), err=err)
 
 
-def _csv_printer(err: bool) -> Printer:
-    writer = csv.DictWriter(sys.stderr if err else sys.stdout, list(COLUMNS), lineterminator="\n")
-    started = False
-
-    def show(row: Outcome) -> None:
-        nonlocal started
-        if not started:
-            writer.writeheader()
-            started = True
-        writer.writerow(columns(row.to_dict()))
-
-    return show
+def _print_head(tilt: bool, err: bool) -> None:
+    middle = f"{'tilt':>16}  " * tilt
+    click.echo(f"{'turn':>7}  {'sure':>7}  {middle}{'outcome':<17} picture", err=err)
 
 
-def _table_printer(verbose: bool, tilt: bool, err: bool) -> Printer:
-    started = False
-
-    def show(row: Outcome) -> None:
-        nonlocal started
-        if not started:
-            head = f"{'tilt':>16}  " * tilt
-            click.echo(f"{'turn':>7}  {'sure':>7}  {head}{'outcome':<17} picture", err=err)
-            started = True
-        orientation, correction = row.orientation, row.correction
-        middle = f"{orientation.tilt_words if orientation else '':>16}  " * tilt
-        if row.error or not orientation:
-            answer = "" if not orientation else f"{100 * orientation.confidence:6.2f}%"
-            words = click.style(f"{row.group:<17}", fg=_COLOURS[row.group])
-            click.echo(f"{_turn(orientation):>7}  {answer:7}  {middle}{words} {row.error}", err=True)
-            return
-        words = row.group.value
-        if correction and correction.method is not Method.KEEP:
-            words += f" ({correction.method})"
-        notes = row.words if verbose else _notes(orientation, correction)
-        click.echo(
-            f"{_turn(orientation):>7}  {100 * orientation.confidence:6.2f}%  {middle}"
-            f"{click.style(f'{words:<17}', fg=_COLOURS.get(row.group))} "
-            f"{printable(row.name)}{f'  ({notes})' if notes else ''}",
-            err=err,
-        )
-
-    return show
+def _print_line(verbose: bool, tilt: bool, err: bool, row: Outcome) -> None:
+    orientation, correction = row.orientation, row.correction
+    middle = f"{orientation.tilt_words if orientation else '':>16}  " * tilt
+    if row.error or not orientation:
+        answer = "" if not orientation else f"{100 * orientation.confidence:6.2f}%"
+        words = click.style(f"{row.group:<17}", fg=_COLOURS[row.group])
+        click.echo(f"{_turn(orientation):>7}  {answer:7}  {middle}{words} {row.error}", err=True)
+        return
+    words = row.group.value
+    if correction and correction.method is not Method.KEEP:
+        words += f" ({correction.method})"
+    notes = row.words if verbose else _notes(orientation, correction)
+    click.echo(
+        f"{_turn(orientation):>7}  {100 * orientation.confidence:6.2f}%  {middle}"
+        f"{click.style(f'{words:<17}', fg=_COLOURS.get(row.group))} "
+        f"{printable(row.name)}{f'  ({notes})' if notes else ''}",
+        err=err,
+    )
 
 
 def _turn(orientation: Orientation | None) -> str:
