@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import h11
-from h11._connection import DEFAULT_MAX_INCOMPLETE_EVENT_SIZE
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .admission import Phase, Visit
 from .problems import BadFraming, problem_response
 
+#: Of the head of a request.
+MAX_HEAD_BYTES = 16 << 10
 #: Before the path of a target in absolute form.
 _AUTHORITY = re.compile(rb"https?://[^/]*", re.IGNORECASE)
 
@@ -86,7 +87,7 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is refused like anything else, and the connection closed."""
-        remedy = f"send HTTP/1.1, with a head of at most {DEFAULT_MAX_INCOMPLETE_EVENT_SIZE:,} bytes"
+        remedy = f"send HTTP/1.1, with a head of at most {MAX_HEAD_BYTES:,} bytes"
         answer = problem_response(BadFraming(msg.rstrip("."), remedy=remedy))
         headers = [*answer.raw_headers, (b"x-content-type-options", b"nosniff")]
         for event in (

@@ -127,7 +127,7 @@ class StorageFull(Refused):
 
 def title(status: int) -> str:
     """The reason phrase of a status."""
-    return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Client Closed Request"
+    return next((each.phrase for each in HTTPStatus if each == status), "Client Closed Request")
 
 
 def by_request(remedy: str) -> str:

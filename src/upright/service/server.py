@@ -22,7 +22,7 @@ from uvicorn.supervisors import Multiprocess
 
 from ..errors import UprightError, UsageError
 from . import log
-from .connection import Connection, room_for
+from .connection import MAX_HEAD_BYTES, Connection, room_for
 from .metrics import DIRECTORY_VARIABLE, FOLDER_PREFIX, folder_locked, sweep_folders
 from .settings import Settings
 
@@ -74,6 +74,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> None:
         date_header=False,
         proxy_headers=False,
         timeout_keep_alive=30,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         timeout_graceful_shutdown=int(settings.request_timeout_s) + 1,
         backlog=room_for(settings.max_connections)[1],
     )
