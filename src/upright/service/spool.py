@@ -73,28 +73,25 @@ class Spool:
 
     def index_tar(self) -> None:
         """Find the pictures of an uncompressed tar. Nothing is unpacked: names are only labels."""
-        with self._at_work():
-            self._index_tar()
-
-    def _index_tar(self) -> None:
-        self.file.seek(0)
         entries, places = 0, dict[str, tuple[int, int]]()
-        try:
-            heads = _Heads(self.file.fileno(), closefd=False)
-            with tarfile.open(fileobj=heads, mode="r:") as tar:
-                while (member := tar.next()) is not None:
-                    heads.left = _MAX_HEAD_BYTES
-                    tar.members.clear()  # type: ignore[attr-defined] # which it would keep, all of them
-                    self._check_open()
-                    entries += 1
-                    self._check_count(entries)
-                    self._add_member(member, places)
-                self._check_end(tar.offset)
-        except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
-            raise Refused(f"the tar cannot be read: {error}", remedy="send an uncompressed tar") from error
-        end = self.file.seek(0, os.SEEK_END)
-        if any(start + size > end for _, start, size in self._pictures):
-            raise Refused("the tar ends within a picture", remedy="send all of it")
+        with self._at_work():
+            self.file.seek(0)
+            try:
+                heads = _Heads(self.file.fileno(), closefd=False)
+                with tarfile.open(fileobj=heads, mode="r:") as tar:
+                    while (member := tar.next()) is not None:
+                        heads.left = _MAX_HEAD_BYTES
+                        tar.members.clear()  # type: ignore[attr-defined] # which it would keep, all of them
+                        self._check_open()
+                        entries += 1
+                        self._check_count(entries)
+                        self._add_member(member, places)
+                    self._check_end(tar.offset)
+            except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
+                raise Refused(f"the tar cannot be read: {error}", remedy="send an uncompressed tar") from error
+            end = self.file.seek(0, os.SEEK_END)
+            if any(start + size > end for _, start, size in self._pictures):
+                raise Refused("the tar ends within a picture", remedy="send all of it")
 
     @contextlib.contextmanager
     def _at_work(self) -> Iterator[None]:
