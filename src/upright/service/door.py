@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from fastapi.routing import APIRoute
@@ -17,15 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import Overloaded
 from .access import Access, Lane, access_of, route_of
+from .admission import Admission
+from .keys import Keys
+from .metrics import Metrics
 from .problems import BadFraming, DeadlinePassed, Refused, WrongType
+from .rates import Rates
+from .settings import Settings
 from .transfer import ENCODINGS, Incoming, Outgoing, Pace, Unpacker
-
-if TYPE_CHECKING:
-    from .admission import Admission
-    from .keys import Keys
-    from .metrics import Metrics
-    from .rates import Rates
-    from .settings import Settings
 
 #: Milliseconds that a client gives its request, counted from when its head has arrived.
 DEADLINE_HEADER = "X-Request-Timeout-Ms"

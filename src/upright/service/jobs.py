@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ..correction import Request, method_named
 from ..correction.corrector import Corrector
@@ -19,13 +19,11 @@ from ..errors import EngineError, Overloaded, UprightError
 from ..results import Group, Outcome, Promise
 from ..sources import Item
 from .jobs_store import MAX_TRIES, JobsStore, Leased
+from .metrics import Metrics
 from .problems import Refused, StorageFull, by_request, problem
 from .runner import Ask, Runner
+from .settings import Settings
 from .trace import Trace
-
-if TYPE_CHECKING:
-    from .metrics import Metrics
-    from .settings import Settings
 
 T = TypeVar("T")
 logger = logging.getLogger("upright.service")

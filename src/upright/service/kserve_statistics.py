@@ -8,13 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from .kserve_models import Duration, InferenceStatistics, ModelStatistics
-
-if TYPE_CHECKING:
-    from .metrics import Metrics
-    from .trace import Trace
+from .metrics import Metrics
+from .trace import Trace
 
 #: The stages of a request that belong to each part of the protocol's statistics.
 _PARTS = {

@@ -8,7 +8,6 @@ import re
 import time
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,11 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import Overloaded
 from .log import access_log
+from .metrics import Metrics
 from .problems import ClientGone, Refused, problem_response
 from .trace import Trace
-
-if TYPE_CHECKING:
-    from .metrics import Metrics
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _HEADERS = {

@@ -9,28 +9,25 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from starlette.types import Receive
 
 from .. import drive
+from ..correction.corrector import Corrector
+from ..detector import Detector
 from ..engines.batcher import Answer, Batcher
 from ..errors import Overloaded, UprightError
 from ..pictures import open_picture
 from ..results import Orientation, Outcome, Promise
 from ..run import outcomes_of
 from ..sources import Item
+from .metrics import Metrics
 from .problems import ClientGone, Refused
 from .slots import Slots
 from .trace import Trace
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from ..correction.corrector import Corrector
-    from ..detector import Detector
-    from .metrics import Metrics
 
 T = TypeVar("T")
 
