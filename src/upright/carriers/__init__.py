@@ -109,7 +109,7 @@ def _raw_edits(window: Window, orientation: ExifOrientation) -> list[Edit]:
     """The edit of a raw photograph's own tag: only where its file is a TIFF whose first directory has one."""
     plain = window.at(0, 4) in (b"II*\0", b"MM\0*")
     found = directory(window, Span(0, window.size)) if plain else None
-    value = exif.read(found) if found else None
+    value = exif.read(window, found) if found else None
     if found is None or value is None or value.raw is None:
         remedy = "leave --method out: a sidecar is written then"
         raise NotLossless("this raw photograph has no tag that can be changed", remedy=remedy)
@@ -121,7 +121,7 @@ def _read(window: Window, form: str, blocks: Blocks, page: int) -> ExifTag:
     tag = ExifTag(form, xmp=copy, xmp_offset=copy_offset)
     try:
         found = directory(window, blocks.tiff, page) if blocks.tiff else None
-        value = exif.read(found) if found else None
+        value = exif.read(window, found) if found else None
     except Damaged as error:
         return replace(tag, warning=error.cause)
     if found is None or value is None:
@@ -175,7 +175,7 @@ def _block_edits(window: Window, moved: Moved) -> list[Edit]:
     """The edits of an EXIF block that a program keeps beside the leading one."""
     span = Span(0, window.size)
     found = directory(window, span)
-    value = exif.read(found)
+    value = exif.read(window, found)
     edits = exif.change(window, found, moved.after) if value and value.raw != moved.after else []
     return edits + exif.follow(window, span, moved) + thumbnail.follow(window, span, moved)
 
@@ -207,7 +207,7 @@ def _headers(window: Window, row: Format, wanted: Mapping[int, ExifOrientation])
         copies = []
         try:
             found = directory(window, blocks.tiff) if blocks.tiff else None
-            value = exif.read(found) if found else None
+            value = exif.read(window, found) if found else None
         except Damaged:
             found = value = None
         if found is not None and value is not None and value.raw == before:
@@ -226,7 +226,7 @@ def _lead(window: Window, container: Container, blocks: Blocks, orientation: Exi
         if orientation == ExifOrientation.TOP_LEFT:
             return []
         raise
-    value = exif.read(found) if found else None
+    value = exif.read(window, found) if found else None
     if value is not None and found is not None:
         return [] if value.raw == orientation else exif.change(window, found, orientation)
     if orientation == ExifOrientation.TOP_LEFT:

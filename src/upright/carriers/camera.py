@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 
 from ..errors import Damaged
 from ..formats import Window, format_in
-from ..formats.tiff import Directory, directory, directory_at
+from ..formats.tiff import Directory, directory
 
 _MAKE, _MODEL, _EXIF_IFD, _TAKEN = 0x010F, 0x0110, 0x8769, 0x9003
 #: The longest text that is read; EXIF has none of a camera that is longer.
@@ -32,11 +32,10 @@ def read_taken(file: BinaryIO) -> Taken | None:
         if span is None:
             return None
         first = directory(window, span)
-        at = first.find(_EXIF_IFD)
-        if at is None:
+        if (entry := first.find(_EXIF_IFD)) is None:
             return None
-        inner = directory_at(window, span, first.order, first.big, first.absolute(first.value_at(at)))
-        when = datetime.strptime(_text(window, inner, _TAKEN), "%Y:%m:%d %H:%M:%S")
+        taken = _text(window, first.inner(window, span, entry), _TAKEN)
+        when = datetime.strptime(taken, "%Y:%m:%d %H:%M:%S")
     except (Damaged, ValueError):
         return None
     device = f"{_text(window, first, _MAKE)} {_text(window, first, _MODEL)}".strip()
@@ -44,10 +43,7 @@ def read_taken(file: BinaryIO) -> Taken | None:
 
 
 def _text(window: Window, found: Directory, tag: int) -> str:
-    at = found.find(tag)
-    kind, count = found.kind(at) if at is not None else (0, 0)
-    if at is None or kind != 2 or count > _MOST_BYTES:
+    field = found.find(tag)
+    if field is None or field.kind != 2 or field.number > _MOST_BYTES:
         return ""
-    inside = count <= (8 if found.big else 4)
-    place = found.absolute(found.value_at(at)) if inside else found.start + found.offset(at)
-    return window.at(place, count).split(b"\0")[0].decode("ascii", "replace").strip()
+    return window.at(field.value.start, field.number).split(b"\0")[0].decode("ascii", "replace").strip()

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ..formats import Edit, Span, Window
-from ..formats.tiff import HEIGHT, WIDTH, Directory, directory, directory_at, grow
+from ..formats.tiff import HEIGHT, WIDTH, Directory, directory, grow
 from ..turns import ExifOrientation, show_point
 from .moved import Moved
 
@@ -29,26 +29,21 @@ class Value(NamedTuple):
     offset: int
 
 
-def read(found: Directory) -> Value | None:
+def read(window: Window, found: Directory) -> Value | None:
     """The orientation of a directory, if it has one."""
-    at = found.find(ORIENTATION)
-    if at is None:
+    if (field := found.find(ORIENTATION)) is None:
         return None
-    kind, count = found.kind(at)
-    within = found.value_at(at)
-    usable = kind in _WIDTHS and count == 1
-    raw = struct.unpack_from(found.order + _WIDTHS[kind], found.entries, within)[0] if usable else None
-    return Value(raw, found.absolute(within))
+    usable = field.kind in _WIDTHS and field.number == 1
+    return Value(found.numbers(window, ORIENTATION)[0] if usable else None, field.value.start)
 
 
 def change(window: Window, found: Directory, value: int) -> list[Edit]:
     """The edits that set an existing tag: its value bytes, or the whole entry where its type was wrong."""
-    at = found.find(ORIENTATION)
-    assert at is not None
-    kind, count = found.kind(at)
-    if kind in _WIDTHS and count == 1:
-        return [window.edit(found.absolute(found.value_at(at)), struct.pack(found.order + _WIDTHS[kind], value))]
-    return [window.edit(found.absolute(at), _entry(found.order, found.big, value))]
+    field = found.find(ORIENTATION)
+    assert field is not None
+    if field.kind in _WIDTHS and field.number == 1:
+        return [window.edit(field.value.start, struct.pack(found.order + _WIDTHS[field.kind], value))]
+    return [window.edit(field.at, _entry(found.order, found.big, value))]
 
 
 def add(window: Window, found: Directory, end: int, value: int) -> tuple[list[Edit], bytes]:
@@ -65,41 +60,32 @@ def _entry(order: str, big: bool, value: int) -> bytes:
     return struct.pack(order + ("HHQH6x" if big else "HHIH2x"), ORIENTATION, 3, 1, value)
 
 
-def _swap_sides(window: Window, span: Span) -> list[Edit]:
-    """The edits that exchange what the block says of width and height: sizes and resolutions."""
-    first = directory(window, span)
-    edits = _swap(first, _SIDES)
-    at = first.find(_EXIF_IFD)
-    if at is not None and not first.big:
-        inner = directory_at(window, span, first.order, False, first.absolute(first.value_at(at)))
-        edits += _swap(inner, _EXIF_SIDES)
-    return edits
+def _inner(window: Window, span: Span, first: Directory) -> Directory | None:
+    """The directory of EXIF that the first one of a block leads to."""
+    field = first.find(_EXIF_IFD)
+    return None if field is None or first.big else first.inner(window, span, field)
 
 
 def follow(window: Window, span: Span, moved: Moved, sides: bool = True) -> list[Edit]:
     """The edits of what the block says of pixels that move: where the subject is, and their sizes, where these do."""
     if moved.pixels == ExifOrientation.TOP_LEFT:
         return []
-    edits = _swap_sides(window, span) if sides and moved.pixels.swaps_sides else []
-    return edits + list(_move_subject(window, span, moved.pixels, moved.size))
-
-
-def _move_subject(window: Window, span: Span, pixels: ExifOrientation, size: tuple[int, int]) -> Iterator[Edit]:
-    """The edits that move the subject's place along with the stored pixels of a picture of this size."""
     first = directory(window, span)
-    at = first.find(_EXIF_IFD)
-    if at is None or first.big:
-        return
-    inner = directory_at(window, span, first.order, False, first.absolute(first.value_at(at)))
+    inner, edits = _inner(window, span, first), list[Edit]()
+    if sides and moved.pixels.swaps_sides:
+        edits = swapped(window, first) + (_swap(window, inner, _EXIF_SIDES) if inner else [])
+    return edits + (list(_move_subject(window, inner, moved)) if inner else [])
+
+
+def _move_subject(window: Window, inner: Directory, moved: Moved) -> Iterator[Edit]:
+    """The edits that move the subject's place along with the stored pixels."""
     for tag in _SUBJECTS:
-        place, numbers = inner.find(tag), inner.numbers(window, tag)
-        kind, count = inner.kind(place) if place is not None else (0, 0)
-        if place is None or kind not in (3, 4) or (moved := moved_subject(numbers, pixels, size)) is None:
+        field, numbers = inner.find(tag), inner.numbers(window, tag)
+        if field is None or field.kind not in (3, 4):
             continue
-        code = f"{inner.order}{count}{_WIDTHS[kind]}"
-        inside = struct.calcsize(code) <= 4
-        start = inner.absolute(inner.value_at(place)) if inside else inner.start + inner.offset(place)
-        yield window.edit(start, struct.pack(code, *moved))
+        if (new := moved_subject(numbers, moved.pixels, moved.size)) is not None:
+            code = f"{inner.order}{field.number}{_WIDTHS[field.kind]}"
+            yield window.edit(field.value.start, struct.pack(code, *new))
 
 
 def moved_subject(numbers: tuple[int, ...], pixels: ExifOrientation, size: tuple[int, int]) -> tuple[int, ...] | None:
@@ -112,31 +98,25 @@ def moved_subject(numbers: tuple[int, ...], pixels: ExifOrientation, size: tuple
 
 def set_sides(window: Window, span: Span, size: tuple[int, int]) -> list[Edit]:
     """The edits of what the block says of the picture's width and height in pixels, where it says so."""
-    first, edits = directory(window, span), list[Edit]()
-    at = first.find(_EXIF_IFD)
-    if at is None or first.big:
-        return []
-    inner = directory_at(window, span, first.order, False, first.absolute(first.value_at(at)))
+    inner, edits = _inner(window, span, directory(window, span)), list[Edit]()
     for tag, side in zip(_EXIF_SIDES[0], size, strict=True):
-        place = inner.find(tag)
-        kind, count = inner.kind(place) if place is not None else (0, 0)
-        if place is not None and count == 1 and kind in (3, 4) and side < 1 << 16:
-            value = struct.pack(inner.order + _WIDTHS[kind], side)
-            edits.append(window.edit(inner.absolute(inner.value_at(place)), value))
+        field = inner.find(tag) if inner else None
+        if inner and field and field.number == 1 and field.kind in (3, 4) and side < 1 << 16:
+            edits.append(window.edit(field.value.start, struct.pack(inner.order + _WIDTHS[field.kind], side)))
     return edits
 
 
-def swapped(found: Directory) -> list[Edit]:
+def swapped(window: Window, found: Directory) -> list[Edit]:
     """The edits that exchange what one directory says of width and height."""
-    return _swap(found, _SIDES)
+    return _swap(window, found, _SIDES)
 
 
-def _swap(found: Directory, pairs: tuple[tuple[int, int], ...]) -> list[Edit]:
+def _swap(window: Window, found: Directory, pairs: tuple[tuple[int, int], ...]) -> list[Edit]:
     edits = []
     for across, down in ((found.find(a), found.find(b)) for a, b in pairs):
         if across is None or down is None:
             continue
         # All of an entry but its tag: type, count and value (or where the value lies).
-        x, y = (found.entries[at + 2 : at + found.entry_size] for at in (across, down))
-        edits += [Edit(found.absolute(across + 2), x, y), Edit(found.absolute(down + 2), y, x)] if x != y else []
+        x, y = (window.at(field.at + 2, found.entry_size - 2) for field in (across, down))
+        edits += [Edit(across.at + 2, x, y), Edit(down.at + 2, y, x)] if x != y else []
     return edits

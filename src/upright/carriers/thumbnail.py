@@ -23,7 +23,7 @@ def follow(window: Window, span: Span, moved: Moved) -> list[Edit]:
         return []
     if first is None or found is None:
         return []
-    value = exif.read(found)
+    value = exif.read(window, found)
     known = ExifOrientation(value.raw) if value and value.raw in range(1, 9) else None
     if moved.pixels == ExifOrientation.TOP_LEFT:
         after = moved.of(known) if known else None
@@ -54,11 +54,10 @@ def _pixels(
     old = window.at(start, size) if start + size <= span.end else b""
     new = moved.thumbnail(old, shown, size) if moved.thumbnail and old[:2] == b"\xff\xd8" else None
     if new is not None:
-        at = found.find(_LENGTH)
-        assert at is not None
-        code = found.order + ("H" if found.kind(at)[0] == 3 else "I")
-        length = window.edit(found.absolute(found.value_at(at)), struct.pack(code, len(new)))
-        sides = exif.swapped(found) if shown.swaps_sides else []
+        field = found.find(_LENGTH)
+        assert field is not None
+        length = window.edit(field.value.start, struct.pack(found.order + ("H" if field.kind == 3 else "I"), len(new)))
+        sides = exif.swapped(window, found) if shown.swaps_sides else []
         return [length, Edit(start, old, new.ljust(size, b"\0")), *sides]
     gone = window.edit(first.next_pointer, b"\0" * (8 if first.big else 4))
     # Bytes that nothing points to any more must not show what was cut away.

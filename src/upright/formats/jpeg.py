@@ -226,10 +226,9 @@ def _index(window: Window, blocks: Blocks, at: int, by: int) -> list[Edit]:
         if at <= span.start:
             return []
         raise Damaged("a multi-picture index (MPF) that cannot be read precedes the EXIF segment")
-    _, size = found.kind(entry)
-    start, edits = span.start + found.offset(entry), []
-    for number in range(min(size // 16, _MAX_SEGMENTS)):
-        place = start + 16 * number
+    edits = []
+    for number in range(min(entry.number // 16, _MAX_SEGMENTS)):
+        place = entry.value.start + 16 * number
         length, offset = struct.unpack(found.order + "II", window.exactly(place + 4, 8))
         if number == 0:
             edits.append(window.edit(place + 4, struct.pack(found.order + "I", length + by)))

@@ -92,4 +92,4 @@ class Raw(Container):
         order = "<" if block.at(span.start, 2) == b"II" else ">"
         # Olympus and Panasonic have numbers of their own where TIFF has 42.
         first = directory_at(block, span, order, False, span.start + 4)
-        return next(iter(first.numbers(block, 0x0112)), 1)
+        return first.number(block, 0x0112, 1)

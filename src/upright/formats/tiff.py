@@ -35,12 +35,12 @@ _MAX_NUMBERS = 4_000_000
 
 
 class Field(NamedTuple):
-    """An entry of a directory: where it is in ``entries``, and the bytes of its value in the file."""
+    """An entry of a directory: its type, how many values it has, and where it and the bytes of its value are."""
 
-    at: int
     tag: int
     kind: int
     number: int
+    at: int
     value: Span
 
 
@@ -67,55 +67,42 @@ class Directory:
         """`struct` code of an offset."""
         return self.order + ("Q" if self.big else "I")
 
-    def find(self, tag: int) -> int | None:
-        """Where in ``entries`` the first entry with this tag begins."""
+    def find(self, tag: int) -> Field | None:
+        """The first entry with this tag."""
         wanted = struct.pack(self.order + "H", tag)
-        return next((at for at in self._starts() if self.entries[at : at + 2] == wanted), None)
+        return next((self._field(at) for at in self._starts() if self.entries[at : at + 2] == wanted), None)
 
     def tags(self) -> set[int]:
         """The numbers of all tags."""
-        return {struct.unpack_from(self.order + "H", self.entries, at)[0] for at in self._starts()}
+        return {self._field(at).tag for at in self._starts()}
 
     def _starts(self) -> range:
         return range(0, len(self.entries) - self.entry_size + 1, self.entry_size)
 
-    def kind(self, at: int) -> tuple[int, int]:
-        """Type and count of the entry at ``at``."""
-        kind, count = struct.unpack_from(self.order + ("HQ" if self.big else "HI"), self.entries, at + 2)
-        return kind, count
-
-    def value_at(self, at: int) -> int:
-        """Where in ``entries`` the value (or its offset) of the entry at ``at`` begins."""
-        return at + (12 if self.big else 8)
-
-    def absolute(self, within: int) -> int:
-        """The absolute position of a byte of ``entries``."""
-        return self.position + (8 if self.big else 2) + within
-
-    def offset(self, at: int) -> int:
-        """The offset that the entry at ``at`` holds, from the start of the block."""
-        offset: int = struct.unpack_from(self.offset_code, self.entries, self.value_at(at))[0]
-        return offset
+    def _field(self, at: int) -> Field:
+        """The entry that begins there in ``entries``; values of an unknown type count as bytes."""
+        tag, kind, count = struct.unpack_from(self.order + ("HHQ" if self.big else "HHI"), self.entries, at)
+        place, width = self.position + (8 if self.big else 2) + at, 8 if self.big else 4
+        start, size = place + self.entry_size - width, UNITS.get(kind, 1) * count * (2 if kind in _FRACTIONS else 1)
+        if size > width:
+            start = self.start + struct.unpack_from(self.offset_code, self.entries, at + self.entry_size - width)[0]
+        return Field(tag, kind, count, place, Span(start, start + size))
 
     def fields(self) -> Iterator[Field]:
         """All entries. `Damaged` for one of an unknown type, or where they are cut short."""
         if len(self.entries) != self.count * self.entry_size:
             raise Damaged("a TIFF directory is cut short")
-        for at in self._starts():
-            tag = struct.unpack_from(self.order + "H", self.entries, at)[0]
-            kind, count = self.kind(at)
-            if kind not in UNITS:
-                raise Damaged(f"its tag {tag:#x} is of the unknown type {kind}")
-            size = UNITS[kind] * count * (2 if kind in _FRACTIONS else 1)
-            inside = size <= (8 if self.big else 4)
-            place = self.absolute(self.value_at(at)) if inside else self.start + self.offset(at)
-            yield Field(at, tag, kind, count, Span(place, place + size))
+        for found in map(self._field, self._starts()):
+            if found.kind not in UNITS:
+                raise Damaged(f"its tag {found.tag:#x} is of the unknown type {found.kind}")
+            yield found
 
-    def inner(self, window: Window, span: Span, at: int, depth: int) -> Directory:
-        """The directory that the entry at ``at`` of one ``depth`` levels down leads to."""
+    def inner(self, window: Window, span: Span, field: Field, depth: int = 0) -> Directory:
+        """The directory that an entry of one ``depth`` levels down leads to."""
         if depth == _MAX_DEPTH:
             raise Damaged("the TIFF directories form a loop")
-        return directory_at(window, span, self.order, self.big, self.absolute(self.value_at(at)))
+        pointer = field.at + self.entry_size - (8 if self.big else 4)
+        return directory_at(window, span, self.order, self.big, pointer)
 
     def end(self, window: Window, span: Span, depth: int = 0) -> int:
         """Behind the last byte that this directory or one in it leads to."""
@@ -123,7 +110,7 @@ class Directory:
         for field in self.fields():
             ends.append(field.value.end)
             if field.tag in DIRECTORIES:
-                ends.append(self.inner(window, span, field.at, depth).end(window, span, depth + 1))
+                ends.append(self.inner(window, span, field, depth).end(window, span, depth + 1))
         for places, sizes in _PLACES:
             parts = zip(self.numbers(window, places), self.numbers(window, sizes), strict=False)
             ends += [self.start + place + size for place, size in parts]
@@ -131,15 +118,15 @@ class Directory:
 
     def numbers(self, window: Window, tag: int) -> tuple[int, ...]:
         """The values of an entry; none where it is absent or of a type that is no whole number."""
-        at = self.find(tag)
-        kind, count = self.kind(at) if at is not None else (0, 0)
-        if at is None or kind not in _CODES or count > _MAX_NUMBERS:
+        found = self.find(tag)
+        if found is None or found.kind not in _CODES or found.number > _MAX_NUMBERS:
             return ()
-        code = f"{self.order}{count}{_CODES[kind]}"
-        size = struct.calcsize(code)
-        inside = size <= (8 if self.big else 4)
-        place = self.absolute(self.value_at(at)) if inside else self.start + self.offset(at)
-        return struct.unpack(code, window.exactly(place, size))
+        start, end = found.value
+        return struct.unpack(f"{self.order}{found.number}{_CODES[found.kind]}", window.exactly(start, end - start))
+
+    def number(self, window: Window, tag: int, default: int) -> int:
+        """The first of them, or ``default`` where there is none."""
+        return next(iter(self.numbers(window, tag)), default)
 
 
 def directories(window: Window, span: Span) -> Iterator[Directory]:
@@ -217,20 +204,19 @@ class Tiff(Container):
     def size_px(self, window: Window, page: int = 0) -> tuple[int, int]:
         """From the page's directory."""
         found = directory(window, Span(0, window.size), page)
-        width, height = (next(iter(found.numbers(window, tag)), 0) for tag in (WIDTH, HEIGHT))
-        return width, height
+        return found.number(window, WIDTH, 0), found.number(window, HEIGHT, 0)
 
     def pixel_bytes(self, window: Window, page: int = 0) -> float:
         """Bits and number of samples."""
         found = directory(window, Span(0, window.size), page)
-        samples = next(iter(found.numbers(window, SAMPLES_OF_PIXEL)), 1)
-        return samples * max(1, max(found.numbers(window, BITS) or (1,)) // 8)
+        bits = max(found.numbers(window, BITS), default=1)
+        return found.number(window, SAMPLES_OF_PIXEL, 1) * max(1, bits // 8)
 
     def rows_together(self, window: Window, page: int = 0) -> int:
         """How many lines are decoded at once: those of a tile, or of a strip."""
         found = directory(window, Span(0, window.size), page)
         _, height = self.size_px(window, page)
-        tile, strip = (next(iter(found.numbers(window, tag)), 0) for tag in (TILE_HEIGHT, STRIP_HEIGHT))
+        tile, strip = (found.number(window, tag, 0) for tag in (TILE_HEIGHT, STRIP_HEIGHT))
         return tile or min(strip or height, height)
 
     def pages(self, window: Window) -> int:
@@ -253,17 +239,12 @@ class Tiff(Container):
         """The whole file; XMP is an entry of the page."""
         span = Span(0, window.size)
         try:
-            found = directory(window, span, page)
+            packet = directory(window, span, page).find(XMP)
         except Damaged:
+            packet = None
+        if packet is None or packet.kind not in (1, 2, 7) or packet.number <= 8 or packet.value.end > window.size:
             return Blocks(span)
-        at = found.find(XMP)
-        if at is None:
-            return Blocks(span)
-        kind, count = found.kind(at)
-        offset = found.offset(at)
-        if kind not in (1, 2, 7) or count <= 8 or offset + count > window.size:
-            return Blocks(span)
-        return Blocks(span, Span(offset, offset + count))
+        return Blocks(span, packet.value)
 
     def enlarge(self, window: Window, blocks: Blocks, edits: list[Edit], addition: bytes) -> list[Edit]:
         """The file grows at its end."""

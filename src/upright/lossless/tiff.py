@@ -40,7 +40,7 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     window = Window(data)
     found = directory(window, Span(0, window.size))
     check_movable(found, exif)
-    compression = next(iter(found.numbers(window, _COMPRESSION)), 1)
+    compression = found.number(window, _COMPRESSION, 1)
     if compression not in _EXACT:
         raise NotLossless(
             f"its pixels are compressed with loss or in a way that cannot be written (TIFF {compression})"
@@ -65,7 +65,7 @@ def straightened(data: bytes, exif: ExifOrientation, how: Straighten) -> bytes:
     window = Window(data)
     found = directory(window, Span(0, window.size))
     check_movable(found, exif, how.tilt)
-    compression = next(iter(found.numbers(window, _COMPRESSION)), 1)
+    compression = found.number(window, _COMPRESSION, 1)
     result = _by_vips(data, exif, _EXACT.get(compression), how)
     return described_as(result, data, exif.swaps_sides, SAMPLES)
 

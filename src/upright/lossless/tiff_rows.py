@@ -54,7 +54,7 @@ def _lines(data: bytes, found: Directory, exif: ExifOrientation) -> NDArray[np.u
     import numpy as np
 
     window = Window(data)
-    width, depth, channels = ((found.numbers(window, t) or (1,))[0] for t in (WIDTH, BITS, SAMPLES_OF_PIXEL))
+    width, depth, channels = (found.number(window, t, 1) for t in (WIDTH, BITS, SAMPLES_OF_PIXEL))
     planes = _planes(window, found)
     samples, *others = (
         _samples(_rows(data, found, plane, planes, channels // planes * depth), width, channels // planes, depth)

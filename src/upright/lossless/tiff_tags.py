@@ -98,9 +98,10 @@ def _tags(data: bytes, page: int = 0) -> Tags:
 
 def _inside(window: Window, found: Directory, depth: int) -> Tags:
     span, tags = Span(0, window.size), Tags()
-    for at, tag, kind, count, value in found.fields():
+    for field in found.fields():
+        tag, kind, count, _, value = field
         if tag in DIRECTORIES:
-            tags[tag] = kind, count, _inside(window, found.inner(window, span, at, depth), depth + 1)
+            tags[tag] = kind, count, _inside(window, found.inner(window, span, field, depth), depth + 1)
             continue
         if kind in _PLACES:
             raise Damaged(f"its tag {tag:#x} leads to something unknown")
