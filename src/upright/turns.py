@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+Number = TypeVar("Number", int, "Decimal")
 
 #: What is where the straightened picture leaves corners: "white", its own "edge", or nothing, since they are cut off.
 Fill: TypeAlias = Literal["crop", "white", "edge"]
@@ -141,8 +142,7 @@ def tilt_matrix(tilt: float) -> tuple[float, float, float, float]:
 
 def pdf_tilt_matrix(tilt: float) -> tuple[float, float, float, float]:
     """The same for a PDF, whose y counts up and whose ``a b c d`` are those of (a x + c y, b x + d y)."""
-    sin, cos = math.sin(math.radians(tilt)), math.cos(math.radians(tilt))
-    return cos, -sin, sin, cos
+    return tilt_matrix(tilt)
 
 
 def ocrmypdf_deskew(tilt: float) -> float:
@@ -165,15 +165,21 @@ def straightened_size(size: tuple[float, float], tilt: float, fill: Fill) -> tup
     return (width * cos - height * sin) / twice, (height * cos - width * sin) / twice
 
 
-def show_point(
-    x: Decimal, y: Decimal, exif: ExifOrientation, sides: tuple[int, int] = (1, 1)
-) -> tuple[Decimal, Decimal]:
+def show_point(x: Number, y: Number, exif: ExifOrientation, sides: tuple[int, int] = (1, 1)) -> tuple[Number, Number]:
     """A place on the stored picture where the tag shows it, in shares of width and height, or of these ``sides``."""
     across, down = sides
     x = across - x if exif.mirrored else x
     for _ in range(exif.turn.index):
         x, y, across, down = down - y, x, down, across
     return x, y
+
+
+def show_box(
+    box: tuple[Number, Number, Number, Number], exif: ExifOrientation, sides: tuple[int, int] = (1, 1)
+) -> tuple[Number, Number, Number, Number]:
+    """A box (left, top, right, bottom) of the stored picture where the tag shows it, as `show_point` counts."""
+    (x, y), (x_end, y_end) = show_point(*box[:2], exif, sides), show_point(*box[2:], exif, sides)
+    return min(x, x_end), min(y, y_end), max(x, x_end), max(y, y_end)
 
 
 def turn_array(pixels: NDArray[np.uint8], turn: Turn) -> NDArray[np.uint8]:

@@ -68,7 +68,7 @@ def _shown(steps: list[_Step]) -> ExifOrientation:
         else:
             # Axis 0 exchanges top and bottom, 1 left and right; a mirror reverses the turns made before it.
             half = Turn.NONE if value & 1 else Turn.HALF
-            shown = ExifOrientation.compose(not shown.mirrored, shown.turn.inverse.then(half))
+            shown = shown.mirror().then(half)
     return shown
 
 

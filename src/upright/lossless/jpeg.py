@@ -39,8 +39,7 @@ def check_alone(data: bytes) -> int:
 
 def _prove(data: bytes, result: bytes, exif: ExifOrientation, edge: str) -> None:
     """Turned back, the coefficients must give the very bytes that the original's give."""
-    inverse = exif if exif.mirrored else ExifOrientation.compose(False, exif.turn.inverse)
-    back = turbojpeg.transform(result, inverse, turbojpeg.COPY_NONE)
+    back = turbojpeg.transform(result, exif.inverse, turbojpeg.COPY_NONE)
     size = Jpeg().size_px(Window(back)) if edge == "trim" else None
     plain = turbojpeg.transform(data, ExifOrientation.TOP_LEFT, turbojpeg.COPY_NONE, size)
     if plain != back:

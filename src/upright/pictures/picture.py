@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import BrokenPicture, UsageError
-from ..turns import ExifOrientation, show_pillow
+from ..turns import ExifOrientation, show_box, show_pillow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,15 +193,7 @@ def reduced(image: Image.Image, factor: int) -> Image.Image:
 
 def stored_box(box: Box, stored_size: tuple[int, int], exif: ExifOrientation) -> Box:
     """Where a box of shown pixels lies among the stored ones."""
-    left, top, right, bottom = box
-    width, height = stored_size[::-1] if exif.swaps_sides else stored_size
-    for _ in range(exif.turn.index):
-        # One clockwise quarter turn taken back: what is at x from the left was at x from the top.
-        left, top, right, bottom = top, width - right, bottom, width - left
-        width, height = height, width
-    if exif.mirrored:
-        left, right = width - right, width - left
-    return left, top, right, bottom
+    return show_box(box, exif.inverse, stored_size[::-1] if exif.swaps_sides else stored_size)
 
 
 def _pair(size_px: int | tuple[int, int]) -> tuple[int, int]:
