@@ -1,4 +1,4 @@
-"""HEIC and AVIF: boxes (ISO/IEC 14496-12), and the items with their properties (ISO/IEC 23008-12)."""
+"""HEIC and AVIF: items in boxes, with their properties (ISO/IEC 23008-12)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import Damaged
+from .boxes import Box, boxes, enlarged, exif_in, raised
 from .container import Blocks, Container
 from .edits import MAX_BLOCK, Edit, Span, Window
 
-#: A grid of 512-pixel tiles for 8 gigapixels has this many properties at most.
-_MAX_BOXES = 1 << 16
 #: Codings of pictures, and pictures that are made of others.
 _PICTURES = {b"hvc1", b"hev1", b"lhv1", b"av01", b"avc1", b"vvc1", b"jpeg", b"j2k1", b"unci", b"grid", b"iovl", b"iden"}
 #: Boxes of a file that hold a sequence of frames, alone or beside a still picture.
@@ -18,15 +17,6 @@ _SEQUENCE = {b"moov", b"moof", b"mfra"}
 _OWN = _SEQUENCE | {b"ftyp", b"styp", b"meta", b"mdat", b"idat", b"free", b"skip", b"uuid"}
 #: The types of references by which a picture belongs to another one: as its thumbnail, or as its depth or gain map.
 _PARTS = (b"thmb", b"auxl")
-
-
-class Box(NamedTuple):
-    """A box: its type, and where it starts, its body begins and it ends."""
-
-    kind: bytes
-    start: int
-    body: int
-    end: int
 
 
 class Link(NamedTuple):
@@ -39,22 +29,6 @@ class Link(NamedTuple):
 def pages_of(images: Iterable[Any]) -> list[Any]:
     """The pictures that pi_heif finds, in the order of `Meta.masters`: the primary one first."""
     return sorted(images, key=lambda image: not image.info["primary"])
-
-
-def boxes(window: Window, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """The boxes of a stretch of the file, one after the other. Ends quietly where they make no sense."""
-    end = window.size if end is None else end
-    for _ in range(_MAX_BOXES):
-        head = window.at(start, min(16, end - start))
-        size, body = int.from_bytes(head[:4], "big"), 8
-        if size == 1 and len(head) == 16:
-            size, body = int.from_bytes(head[8:], "big"), 16
-        if len(head) < 8 or 0 < size < body:
-            return
-        yield Box(head[4:8], start, start + body, min(start + size, end) if size else end)
-        if not size:
-            return
-        start += size
 
 
 class _Reader:
@@ -196,7 +170,7 @@ class Meta:
         meta = self._parents[0]
         if growth[meta] and any(box.kind in (b"meta", b"meco") for box in self._file if box != meta):
             raise Damaged("it has further items, whose offsets would be wrong")
-        edits += [edit for box, by in growth.items() for edit in self._resized(box, by)]
+        edits += [edit for box, by in growth.items() for edit in enlarged(self.window, box.start, by)]
         return edits + self._moved(meta.end, growth[meta])
 
     def _box(self, kind: bytes) -> Box:
@@ -266,24 +240,11 @@ class Meta:
             if extents.method != 0 or not any(moved):
                 continue
             if all(moved) and base.size and base.value:
-                edits.append(self._raised(base, by))
+                late = [base]
             else:
-                edits += [
-                    self._raised(offset, by) for (offset, _), late in zip(extents.parts, moved, strict=True) if late
-                ]
+                late = [offset for (offset, _), moves in zip(extents.parts, moved, strict=True) if moves]
+            edits += [raised(self.window, place.at, place.size, by) for place in late]
         return edits
-
-    def _raised(self, place: _Place, by: int) -> Edit:
-        if place.value + by >= 1 << 8 * place.size:
-            raise Damaged("its offsets have no room for more")
-        return self.window.edit(place.at, (place.value + by).to_bytes(place.size, "big"))
-
-    def _resized(self, box: Box, by: int) -> list[Edit]:
-        size = int.from_bytes(self.window.exactly(box.start, 4), "big")
-        if not by or not size:  # without a size it goes on to the end of the file
-            return []
-        at, width = (box.start + 8, 8) if size == 1 else (box.start, 4)
-        return [self._raised(_Place(at, width, int.from_bytes(self.window.exactly(at, width), "big")), by)]
 
 
 def _links(reader: _Reader) -> list[tuple[int, list[Link]]]:
@@ -364,10 +325,7 @@ class Heif(Container):
                 item,
                 lambda kind, entry: kind == b"mime" and b"rdf+xml" in window.at(entry.body, entry.end - entry.body),
             )
-            tiff = meta.span(exif) if exif is not None else None
-            if tiff is not None:
-                # Before the block stands how far it is.
-                tiff = Span(tiff.start + 4 + int.from_bytes(window.exactly(tiff.start, 4), "big"), tiff.end)
-            return Blocks(tiff, meta.span(xmp) if xmp is not None else None)
+            span = meta.span(exif) if exif is not None else None
+            return Blocks(exif_in(window, span) if span else None, meta.span(xmp) if xmp is not None else None)
         except Damaged:
             return Blocks()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .boxes import Box, boxes
 from .edits import Window
-from .heif import Box, boxes
 
 #: Boxes without which the picture is the same, and those that are written anew.
 _OWN = (b"jP  ", b"ftyp", b"rreq", b"jp2h", b"jp2c", b"free")

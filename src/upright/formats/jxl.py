@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import Damaged
+from .boxes import Box, boxes, enlarged, exif_in
 from .container import Blocks, Container
 from .edits import Edit, Span, Window
-from .heif import Box, boxes
 
 _BARE = b"\xff\x0a"
 #: A header has some ten bytes; names of extra channels make it longer.
@@ -59,9 +59,7 @@ class Jxl(Container):
         tiff = xmp = None
         for box in boxes(window) if window.at(0, 2) != _BARE else ():
             if box.kind == b"Exif" and tiff is None and box.end - box.body > 4:
-                # Before the block stands how far it is.
-                start = box.body + 4 + int.from_bytes(window.exactly(box.body, 4), "big")
-                tiff = Span(start, box.end) if start < box.end else None
+                tiff = exif_in(window, Span(box.body, box.end))
             elif box.kind == b"xml " and xmp is None:
                 xmp = Span(box.body, box.end)
         return Blocks(tiff, xmp)
@@ -120,12 +118,7 @@ def _rewritten(window: Window, stream: Box, start: int, end: int, new: str) -> l
     text = kept.text(0, start - 8 * first) + new + kept.text(end - 8 * first, 8 * len(old))
     made = bytes(int(text[at : at + 8][::-1], 2) for at in range(0, len(text), 8))
     edits = [Edit(stream.start + first, old, made)]
-    size = int.from_bytes(window.exactly(stream.body, 4), "big") if stream.kind else 0
-    if len(made) == len(old) or not size:  # a bare one, or one that goes on to the end of the file
-        return edits
-    at, width = (stream.body + 8, 8) if size == 1 else (stream.body, 4)
-    grown = int.from_bytes(window.exactly(at, width), "big") + len(made) - len(old)
-    return [window.edit(at, grown.to_bytes(width, "big")), *edits]
+    return [*(enlarged(window, stream.body, len(made) - len(old)) if stream.kind else ()), *edits]
 
 
 def _codestream(window: Window) -> Box:
