@@ -100,3 +100,34 @@ thread.join()
 """,
         DEMO / "page.jpg",
     )
+
+
+def test_a_fork_while_another_thread_loads_a_pillow_image() -> None:
+    run(
+        """
+import threading
+from PIL import Image
+from upright.pictures import open_picture
+loading, forked_off = threading.Event(), threading.Event()
+image = Image.open(sys.argv[1])
+load = image.load
+def slow():
+    loading.set()
+    forked_off.wait()
+    return load()
+def looked_at():
+    image.load = load
+    with open_picture(image) as picture:
+        picture.squashed(64)
+def first():
+    with open_picture(image) as picture:
+        picture.squashed(64)
+image.load, thread = slow, threading.Thread(target=first)
+thread.start()
+loading.wait()
+forked(looked_at)
+forked_off.set()
+thread.join()
+""",
+        DEMO / "page.jpg",
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
@@ -256,16 +255,7 @@ def _checked(effort: int) -> int:
 
 
 _shared: dict[str, Detector] = {}
-_shared_lock = threading.Lock()
-
-
-def _begin_anew() -> None:
-    """In a forked process: nobody has the lock."""
-    global _shared_lock
-    _shared_lock = threading.Lock()
-
-
-forks.in_child(_begin_anew)
+_shared_lock = forks.Lock()
 
 
 def detect(

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 import weakref
 from collections.abc import Callable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
+
+Thing = TypeVar("Thing")
 
 
 class BeginsAnew(Protocol):
@@ -34,9 +37,51 @@ def in_child(call: Callable[[], object]) -> None:
         os.register_at_fork(after_in_child=call)
 
 
-def never_freed(thing: object) -> None:
-    """Keep an object that a forked process inherited, also when the process ends."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+class Lock:
+    """A lock that is free in a forked process: whoever holds it does not live on there."""
+
+    def __init__(self) -> None:
+        self.begin_anew()
+        watch(self)
+
+    def begin_anew(self) -> None:
+        """Nobody has it."""
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self._lock.release()
+
+
+class Own(Generic[Thing]):
+    """What ``open`` gives, with threads of its own: a forked process gets another, opened at the first use."""
+
+    def __init__(self, open: Callable[[], Thing]) -> None:
+        self._open, self._opening = open, Lock()
+        self._there: Thing | None = open()
+        self._forked = False
+        watch(self)
+
+    def get(self) -> Thing:
+        """That of this process; not to be asked for once it is closed."""
+        if self._forked:
+            with self._opening:
+                if self._forked:
+                    self._there, self._forked = self._open(), False
+        assert self._there is not None, "it is closed"
+        return self._there
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._there, self._forked = None, False
+
+    def begin_anew(self) -> None:
+        """Keep the parent's, also when this process ends: to free it would wait for threads that are not here."""
+        if self._there is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._there))
+            self._there, self._forked = None, True
 
 
 def _begin_anew() -> None:

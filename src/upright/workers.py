@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -129,17 +128,8 @@ class Worker:
 
 
 _idle: list[Worker] = []
-_lock = threading.Lock()
-
-
-def _begin_anew() -> None:
-    """In a forked process: those that there are are its parent's."""
-    global _lock
-    _lock = threading.Lock()
-    _idle.clear()
-
-
-forks.in_child(_begin_anew)
+_lock = forks.Lock()
+forks.in_child(_idle.clear)  # those that there are are its parent's
 
 
 def take() -> Worker:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import platform
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import EngineError, ExtraMissing, ModelError
+from .. import atomic
+from ..errors import EngineError, ExtraMissing, ModelError, WriteFailed
 from ..extras import install_line
 from ..machine import cache_folder, processor
 from . import ENGINES, Engine, open_engine
@@ -38,11 +38,9 @@ def measured(model: Model) -> dict[str, Any]:
     kept, key = kept if isinstance(kept, dict) else {}, _key(model)
     if key not in kept:
         kept[key] = _measure(model)
-        with contextlib.suppress(OSError):  # an unwritable folder costs a second at each start, no more
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"engines.{os.getpid()}.part")
-            part.write_text(json.dumps(kept, indent=1), "utf-8")
-            part.replace(path)
+        with contextlib.suppress(WriteFailed):  # an unwritable folder costs a second at each start, no more
+            atomic.make_folder(path.parent)
+            atomic.write(str(path), [json.dumps(kept, indent=1).encode()])
     found: dict[str, Any] = kept[key]
     return found
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .. import forks
 from ..atomic import make_folder
@@ -53,28 +53,22 @@ class OnnxEngine:
                 f"this onnxruntime has no {missing[0]}",
                 remedy=f"{gpu_line()}, or use --engine onnx:cpu",
             )
-        self._path = path or (model.int8_path if wanted == "int8" else model.onnx_path)
-        self._model, self._threads, self._session = model, threads, cast(Any, None)
-        self._providers = [(p, _provider_options(p)) for p in PROVIDERS[wanted] if p in there]
-        self._open()
-        self._opening = threading.Lock()
-        forks.watch(self)
-        self._input = _only_input(self._session, self._path, model.input_size_px, outputs)
-        on_gpu = self._session.get_providers()[0] != PROVIDERS["cpu"][0]
+        path = path or (model.int8_path if wanted == "int8" else model.onnx_path)
+        providers = [(p, _provider_options(p)) for p in PROVIDERS[wanted] if p in there]
+        self._session = forks.Own(partial(_opened, path, threads, providers))
+        session = self._session.get()
+        self._input = _only_input(session, path, model.input_size_px, outputs)
+        on_gpu = session.get_providers()[0] != PROVIDERS["cpu"][0]
         if wanted not in ("int8", "cpu") and not on_gpu:
-            log.warning("onnx: %s did not start; running on the CPU. `upright doctor` says why", self._providers[0][0])
+            log.warning("onnx: %s did not start; running on the CPU. `upright doctor` says why", providers[0][0])
         #: Measured on two cores: a batch of 8 costs 17 % more for each picture than 8 batches of 1.
         self.batch_size = 256 if on_gpu else 1
         cpu = f"CPU, {threads} thread{'s' if threads > 1 else ''}{', int8' if wanted == 'int8' else ''}"
-        self.device = self._session.get_providers()[0].removesuffix("ExecutionProvider") if on_gpu else cpu
+        self.device = session.get_providers()[0].removesuffix("ExecutionProvider") if on_gpu else cpu
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the model's order for views ``[n, S, S, 3]``."""
-        if self._forked:
-            with self._opening:
-                if self._forked:
-                    self._open()
-        logits: NDArray[np.float32] = self._session.run(None, {self._input: pixels})[0]
+        logits: NDArray[np.float32] = self._session.get().run(None, {self._input: pixels})[0]
         return logits
 
     def is_out_of_memory(self, error: Exception) -> bool:
@@ -83,33 +77,26 @@ class OnnxEngine:
 
     def close(self) -> None:
         """Free the session's memory."""
-        self._session, self._forked = None, False
+        self._session.close()
 
-    def begin_anew(self) -> None:
-        """Open it again at the next call, in a process of its own."""
-        if self._session is not None:
-            forks.never_freed(self._session)
-            self._session, self._forked = None, True
-        self._opening = threading.Lock()
 
-    def _open(self) -> None:
-        ort = need("onnxruntime", "")
+def _opened(path: Path, threads: int, providers: list[tuple[str, dict[str, str]]]) -> Any:
+    ort = need("onnxruntime", "")
 
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        # Threads that spin for work burn a core between pictures, and gain nothing beside a decoder that is busy.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = ort.InferenceSession(str(self._path), options, providers=self._providers)
-        except Exception as error:
-            raise ModelError(
-                f"ONNX Runtime {ort.__version__} cannot load it: {error}",
-                source=self._path,
-                remedy="export the model again, or install a newer onnxruntime",
-            ) from error
-        self._forked = False
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # Threads that spin for work burn a core between pictures, and gain nothing beside a decoder that is busy.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:
+        raise ModelError(
+            f"ONNX Runtime {ort.__version__} cannot load it: {error}",
+            source=path,
+            remedy="export the model again, or install a newer onnxruntime",
+        ) from error
 
 
 def _provider_options(provider: str) -> dict[str, str]:

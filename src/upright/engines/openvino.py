@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import forks
@@ -28,43 +29,16 @@ class OpenvinoEngine:
 
     def __init__(self, model: Model, threads: int = 1, precision: str = "") -> None:
         precision = precision or "fp32"
-        self._path = model.int8_path if precision == "int8" else model.onnx_path
-        self._hint = "bf16" if precision == "bf16" else "f32"
-        self._threads, self._opening = threads, threading.Lock()
-        self._open()
-        forks.watch(self)
+        path = model.int8_path if precision == "int8" else model.onnx_path
+        hint = "bf16" if precision == "bf16" else "f32"
+        self._compiled = forks.Own(partial(_opened, path, threads, hint))
         self.device = f"CPU, {threads} thread{'s' if threads > 1 else ''}, {precision}"
-
-    def _open(self) -> None:
-        ov = need("openvino", "openvino")
-        core: Any = ov.Core()
-        options = {
-            "INFERENCE_PRECISION_HINT": self._hint,
-            "INFERENCE_NUM_THREADS": self._threads,
-            # Threads of a run share the compiled model; more than one stream lets them run side by side.
-            "NUM_STREAMS": core.get_property("CPU", "RANGE_FOR_STREAMS")[1] if self._threads == 1 else 1,
-        }
-        if self._threads == 1:
-            options["INFERENCE_NUM_THREADS"] = options["NUM_STREAMS"]
-        try:
-            self._compiled: Any = core.compile_model(core.read_model(self._path), "CPU", options)
-        except Exception as error:
-            raise ModelError(
-                f"OpenVINO {ov.__version__} cannot load it: {error}", source=self._path, remedy="use --engine onnx"
-            ) from error
-        #: Requests that no call uses.
-        self._requests: list[Any] = []
-        self._forked = False
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits ``[n, 4]`` in the model's order for views ``[n, S, S, 3]``."""
         import numpy as np
 
-        if self._forked:
-            with self._opening:
-                if self._forked:
-                    self._open()
-        compiled, requests = self._compiled, self._requests
+        compiled, requests = self._compiled.get()
         try:
             request = requests.pop()
         except IndexError:
@@ -75,11 +49,24 @@ class OpenvinoEngine:
 
     def close(self) -> None:
         """Free the compiled model."""
-        self._compiled, self._requests, self._forked = None, [], False
+        self._compiled.close()
 
-    def begin_anew(self) -> None:
-        """Compile it again at the next call, in a process of its own."""
-        if self._compiled is not None:
-            forks.never_freed((self._compiled, self._requests))
-            self._compiled, self._forked = None, True
-        self._opening = threading.Lock()
+
+def _opened(path: Path, threads: int, hint: str) -> tuple[Any, list[Any]]:
+    """The compiled model, and requests that no call uses."""
+    ov = need("openvino", "openvino")
+    core: Any = ov.Core()
+    options = {
+        "INFERENCE_PRECISION_HINT": hint,
+        "INFERENCE_NUM_THREADS": threads,
+        # Threads of a run share the compiled model; more than one stream lets them run side by side.
+        "NUM_STREAMS": core.get_property("CPU", "RANGE_FOR_STREAMS")[1] if threads == 1 else 1,
+    }
+    if threads == 1:
+        options["INFERENCE_NUM_THREADS"] = options["NUM_STREAMS"]
+    try:
+        return core.compile_model(core.read_model(path), "CPU", options), []
+    except Exception as error:
+        raise ModelError(
+            f"OpenVINO {ov.__version__} cannot load it: {error}", source=path, remedy="use --engine onnx"
+        ) from error

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..atomic import make_folder
+from .. import atomic
 from ..errors import EngineError, ModelError
 from ..extras import need
 from ..machine import cache_folder
@@ -107,10 +107,8 @@ def build(onnx_path: Path, target: Path, size_px: int, *, fp16: bool = True) -> 
         raise ModelError(
             f"TensorRT {trt.__version__} could not build an engine", source=onnx_path, remedy="--engine onnx"
         )
-    make_folder(target.parent)
-    part = target.with_suffix(".part")
-    part.write_bytes(plan)
-    part.replace(target)
+    atomic.make_folder(target.parent)
+    atomic.write(str(target), [bytes(plan)])
 
 
 def _runtime() -> tuple[Any, Any]:

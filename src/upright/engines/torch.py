@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from .. import forks
@@ -49,7 +48,7 @@ class TorchEngine:
         self._size = model.input_size_px
         #: By batch size: the captured graph, its input and its output, which all threads share under the lock.
         self._captured: dict[int, tuple[Any, Any, Any]] = {}
-        self._lock = threading.Lock()
+        self._lock = forks.Lock()
         forks.watch(self)
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -68,7 +67,6 @@ class TorchEngine:
 
     def begin_anew(self) -> None:
         """With one thread from now on: OpenMP waits for those that a forked process does not have."""
-        self._lock = threading.Lock()
         if not self._cuda:
             self._torch.set_num_threads(1)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from .. import forks
 from ..carriers import jxl
 from ..errors import BrokenPicture, Damaged, UsageError
 from ..extras import need
@@ -172,10 +172,10 @@ def _in_memory(name: str, form: str, limits: Limits) -> OpenSource:
 
 
 #: Pillow reads the file of an image when it is first asked for pixels: threads that were given the same one take turns.
-_TURNS = tuple(threading.Lock() for _ in range(64))
+_TURNS = tuple(forks.Lock() for _ in range(64))
 
 
-def _turn_of(image: Image.Image) -> threading.Lock:
+def _turn_of(image: Image.Image) -> forks.Lock:
     return _TURNS[id(image) // 64 % len(_TURNS)]
 
 
