@@ -28,8 +28,30 @@ from typing import ClassVar
 
 #: What values of JSON that are not what they should be may lead to where they are read.
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+class Remedy(str):
+    """What to do. ``method`` is the method of correction that it names, ``otherwise`` what else helps."""
+
+    method: str
+    otherwise: str
+
+    def __new__(cls, text: str, method: str = "", otherwise: str = "") -> Remedy:
+        """The text, which has all of it."""
+        remedy = super().__new__(cls, text)
+        remedy.method, remedy.otherwise = method, otherwise
+        return remedy
+
+    def or_else(self, otherwise: str) -> Remedy:
+        """This one, or another that is no method."""
+        return Remedy(f"{self}, or {otherwise}", self.method, otherwise)
+
+
 #: The remedy for a picture that nothing here can read or change.
-AGAIN = "convert it, or fetch it again if it is damaged"
+AGAIN = Remedy("convert it, or fetch it again if it is damaged")
+#: The remedies that are other methods.
+TAG, TURN, REENCODE = (Remedy(f"use --method {method}", method) for method in ("tag", "turn", "reencode"))
+TURN_INSTEAD = Remedy("turn the pixels instead (--method turn)", "turn")
 
 
 def printable(name: object) -> str:
@@ -47,7 +69,7 @@ class UprightError(Exception):
     def __init__(self, cause: str, *, source: object = None, remedy: str = "") -> None:
         self.cause = cause
         self.source = None if source is None else printable(source)
-        self.remedy = remedy
+        self.remedy = remedy if isinstance(remedy, Remedy) else Remedy(remedy)
         super().__init__(cause)
 
     def __str__(self) -> str:
@@ -88,9 +110,7 @@ class BrokenPicture(SourceError):
 class Damaged(BrokenPicture):
     """The structure of a file contradicts itself: a warning where it is read, an error where it is changed."""
 
-    def __init__(
-        self, cause: str, *, source: object = None, remedy: str = "turn the pixels instead (--method turn)"
-    ) -> None:
+    def __init__(self, cause: str, *, source: object = None, remedy: str = TURN_INSTEAD) -> None:
         super().__init__(cause, source=source, remedy=remedy)
 
 
@@ -129,6 +149,9 @@ class CorrectionError(UprightError):
 
 class NotLossless(CorrectionError):
     """The pixels cannot be turned without loss in the way that was asked for."""
+
+    #: Whether that is because of the blocks at the picture's edge alone, which are not whole.
+    at_edge = False
 
 
 class WriteFailed(CorrectionError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import TooLarge, UsageError
+from .errors import Remedy, TooLarge, UsageError
 
 #: What is asked for at once after the first piece of a stream.
 _PIECE_BYTES = 1 << 20
@@ -55,7 +55,7 @@ class Limits:
         )
 
     def check_memory(
-        self, size: tuple[int, int], needed_bytes: float, source: str | None = None, instead: str = ""
+        self, size: tuple[int, int], needed_bytes: float, source: str | None = None, instead: Remedy | None = None
     ) -> None:
         """Raise `TooLarge` if a picture of this size needs more memory. ``instead``: the other remedy."""
         needed_mb = needed_bytes / (1 << 20)
@@ -65,7 +65,7 @@ class Limits:
                 f"{size[0]} x {size[1]} needs about {needed_mb:,.0f} MB of memory; the limit max_memory_mb is"
                 f" {self.max_memory_mb:g}",
                 source=source,
-                remedy=f"{instead}, or {raising}" if instead else raising,
+                remedy=instead.or_else(raising) if instead else raising,
             )
             error.needed_mb = needed_mb
             raise error

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import BinaryIO
 
-from ..errors import BrokenPicture, CorrectionError, Damaged, NotLossless
+from ..errors import TAG, TURN_INSTEAD, BrokenPicture, CorrectionError, Damaged, NotLossless
 from ..formats import Blocks, Bytes, Container, Edit, Format, Overlay, Span, Window, applied, format_in, format_of
 from ..formats.raw import Raw
 from ..formats.tiff import directory
@@ -270,7 +270,7 @@ def with_pixels_moved(data: bytes, pixels: ExifOrientation, turned: Thumbnail) -
     edits += _beside(window, form, container, blocks, moved)
     result = b"".join(applied(window, [*edits, *container.seal(window, blocks, edits)]))
     if read_exif_orientation(result).orientation != ExifOrientation.TOP_LEFT:
-        raise BrokenPicture("the tag cannot be read back", remedy="use --method tag")
+        raise BrokenPicture("the tag cannot be read back", remedy=TAG)
     return result
 
 
@@ -301,5 +301,5 @@ def patch_exif_orientation(data: Bytes, orientation: ExifOrientation, *, page: i
     """The same file with its orientation tag set; see :func:`exif_edits` for what changes and what is raised."""
     patched = b"".join(applied(Window(data), exif_edits(data, orientation, page=page)))
     if read_exif_orientation(patched, page=page).orientation != orientation:
-        raise BrokenPicture("the tag cannot be read back", remedy="turn the pixels instead (--method turn)")
+        raise BrokenPicture("the tag cannot be read back", remedy=TURN_INSTEAD)
     return patched

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
-from ..errors import NotLossless
+from ..errors import TAG, NotLossless
 from ..turns import ExifOrientation, show_box, show_point
 from .exif import moved_subject
 from .moved import Moved
@@ -83,7 +83,7 @@ def _crop(packet: bytes, moved: Moved) -> Iterator[Change]:
         return
     found = {match[1].removeprefix(b"crs:Crop"): match for match in _CROP.finditer(packet)}
     if any(_number(match) for match in _TURNED.finditer(packet)) or len(found) != 4:
-        raise NotLossless("its Camera Raw crop is at an angle", remedy="use --method tag")
+        raise NotLossless("its Camera Raw crop is at an angle", remedy=TAG)
     sides = [found[side] for side in (b"Left", b"Top", b"Right", b"Bottom")]
     left, top, right, bottom = map(_number, sides)
     yield from map(_changed, sides, show_box((left, top, right, bottom), moved.pixels))
@@ -104,7 +104,7 @@ def _boundaries(packet: bytes, moved: Moved) -> Iterator[Change]:
         cause = (
             "its XMP has IPTC regions, which some programs take for places of the shown picture, others of the stored"
         )
-        raise NotLossless(cause, remedy="use --method tag")
+        raise NotLossless(cause, remedy=TAG)
     for boundary in _BOUNDARY.finditer(packet):
         yield from _boundary(packet, boundary.span(), moved)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from decimal import InvalidOperation
 
-from ..errors import Damaged, NotLossless
+from ..errors import TAG, Damaged, NotLossless
 from ..formats import Blocks, Edit, Window
 from ..formats.edits import MAX_BLOCK
 from ..turns import ExifOrientation
@@ -56,7 +56,7 @@ def follow(window: Window, blocks: Blocks, moved: Moved) -> list[Edit]:
     packet = window.at(span.start, min(span.end - span.start, MAX_BLOCK))
     new = _squeezed(rewritten(packet, moved), len(packet))
     if len(new) != len(packet):
-        raise Damaged("the XMP packet has no room for its regions", remedy="use --method tag")
+        raise Damaged("the XMP packet has no room for its regions", remedy=TAG)
     changed = [at for at, (old, now) in enumerate(zip(packet, new, strict=True)) if old != now]
     if not changed:
         return []
@@ -72,7 +72,7 @@ def rewritten(packet: bytes, moved: Moved) -> bytes:
         try:
             changes += moved_places(packet, moved)
         except InvalidOperation:
-            raise NotLossless("its XMP regions are no numbers", remedy="use --method tag") from None
+            raise NotLossless("its XMP regions are no numbers", remedy=TAG) from None
         if moved.pixels.swaps_sides:
             changes += _sides(packet)
     parts, position = [], 0
@@ -86,7 +86,7 @@ def _check_movable(packet: bytes) -> None:
     applied = APPLIED.search(packet)  # how it was made of another picture
     for name, pattern in _UNMOVED.items():
         if pattern.search(packet) and not (applied and "Camera Raw" in name):
-            raise NotLossless(f"{name} would be elsewhere", remedy="use --method tag")
+            raise NotLossless(f"{name} would be elsewhere", remedy=TAG)
 
 
 def _padded(packet: bytes, size: int) -> bytes:

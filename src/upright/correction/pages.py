@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from ..carriers import page_edits, read_exif_orientation
 from ..carriers.rotate import crooked_pages, rotated
-from ..errors import CorrectionError, NotLossless
+from ..errors import TAG, CorrectionError, NotLossless
 from ..formats import Edit, Window, format_in
 from ..results import Correction, Method, Orientation
 from ..turns import Turn
@@ -36,7 +36,7 @@ def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -
     if turns and request.sidecar:
         raise NotLossless("a sidecar says nothing of pages", remedy=NO_SIDECAR)
     if turns and (request.method == Method.REENCODE or (request.method == Method.TURN and request.edge == "refuse")):
-        remedy = "use --method tag" if "rotate" in carriers else _REMEDY
+        remedy = TAG if "rotate" in carriers else _REMEDY
         raise NotLossless(f"it has {len(answers)} pages, which stay together", remedy=remedy)
     note = "the tag was changed, not the pixels" * (request.method == Method.TURN)
     edits: list[Edit] = []

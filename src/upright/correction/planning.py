@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,11 +14,15 @@ from ..carriers import ExifTag, exif_edits, has_page, has_thumbnail, read_exif_o
 from ..carriers.rotate import crooked_pages, rotated
 from ..errors import (
     AGAIN,
+    REENCODE,
+    TAG,
+    TURN,
     BrokenPicture,
     CorrectionError,
     Damaged,
     NotAPicture,
     NotLossless,
+    Remedy,
     TooLarge,
     UprightError,
     UsageError,
@@ -30,7 +33,6 @@ from ..formats.heif import has_frames
 from ..formats.jpeg import Jpeg
 from ..formats.jxl import gives_a_jpeg_back
 from ..lossless import Straighten, parted, reencoded, turned
-from ..lossless.proof import TAG
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
 from .opening import Opened
@@ -38,7 +40,6 @@ from .request import Change, Request, Target
 from .shown import check_shown
 from .sidecars import plan_sidecar, with_sidecar
 
-_NAMES_A_METHOD = re.compile(r"--method (\w+)\b(?! -o)")
 _THUMBNAIL = "its thumbnail could not be turned and was taken out"
 #: Formats whose pixels are never compressed with loss.
 _EXACT = {"BMP", "GIF", "PNG"}
@@ -198,7 +199,7 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
             return _kept(kept, reason, _fitting(error, row, window, turn))
     remedy = _remedy(row, window, turn)
     if row and row.turner and not _moves(row, window):
-        remedy = "leave --method out: its pixels are turned without loss then"
+        remedy = Remedy("leave --method out: its pixels are turned without loss then")
     return _kept(kept, f"no orientation can be written into {form}", remedy)
 
 
@@ -206,38 +207,37 @@ def _kept(kept: Correction, note: str = "", remedy: str = "") -> _New:
     return _New(replace(kept, turn=Turn.NONE, note=note, remedy=remedy))
 
 
-def _remedy(row: Format | None, window: Window, turn: Turn) -> str:
+def _remedy(row: Format | None, window: Window, turn: Turn) -> Remedy:
     """What sets a picture right that neither a tag nor a turn without loss can."""
     if row and _moves(row, window):
         if row.name == "GIF":
-            return f"turn its frames with another program: gifsicle --rotate-{turn.value or 90}"
-        return TAG if "exif" in row.carriers else "use --sidecar"
+            return Remedy(f"turn its frames with another program: gifsicle --rotate-{turn.value or 90}")
+        return TAG if "exif" in row.carriers else Remedy("use --sidecar")
     if row and row.extra:
-        return "use --sidecar, or convert it to PNG and correct that"
+        return Remedy("use --sidecar, or convert it to PNG and correct that")
     if row and row.written:
-        return "use --method reencode"
-    return "correct it alone, with --method reencode -o and a name that ends in .png, or use --sidecar"
+        return REENCODE
+    return Remedy("correct it alone, with --method reencode -o and a name that ends in .png, or use --sidecar")
 
 
-def _fitting(error: UprightError, row: Format | None, window: Window, turn: Turn) -> str:
+def _fitting(error: UprightError, row: Format | None, window: Window, turn: Turn) -> Remedy:
     """The remedy of an error, where the format has what it names; what pixels cannot do, a tag may."""
     tags = {"exif", "codestream", "rotate"} | ({"irot"} if row and not _moves(row, window) else set())
     tagged = row is not None and bool(tags & {*row.carriers})
-    if error.remedy and (tagged or TAG not in error.remedy):
+    if error.remedy and (tagged or error.remedy.method != TAG.method):
         return error.remedy
     if isinstance(error, TooLarge):
-        return error.remedy.removeprefix(f"{TAG}, or ")
+        return Remedy(error.remedy.otherwise or error.remedy)
     return TAG if tagged else _remedy(row, window, turn)
 
 
-def _working(remedy: str, file: Opened, request: Request, target: str | None) -> str:
+def _working(remedy: Remedy, file: Opened, request: Request, target: str | None) -> Remedy:
     """That remedy; where the method that it names refuses this picture, too, the first one that does not."""
-    again = remedy.partition(f"{TAG}, or ")[2]
-    for each in (remedy, TAG, "use --method turn", "use --method reencode"):
-        named = _NAMES_A_METHOD.search(each)
-        if named is None:
+    again = remedy.otherwise
+    for each in (remedy, TAG, TURN, REENCODE):
+        if not each.method:
             return each
-        method = Method(named[1])
+        method = Method(each.method)
         straighten = request.straighten if method is Method.REENCODE else None
         tilt = request.tilt if straighten else 0.0
         other = replace(request, method=method, pixels=False, straighten=straighten, tilt=tilt)
@@ -246,12 +246,12 @@ def _working(remedy: str, file: Opened, request: Request, target: str | None) ->
             to = target if other.method is Method.REENCODE else None
             if other != request and _planned(file.window, file.name, other, to).correction.method != Method.KEEP:
                 out = ["--pixels"] * request.pixels + ["--straighten"] * (request.straighten != straighten)
-                return f"leave {' and '.join(out)} out: its tag changes then" if out else each
+                return Remedy(f"leave {' and '.join(out)} out: its tag changes then") if out else each
         except TooLarge as error:
-            again = again or f"{each}, and {error.remedy.removeprefix(f'{TAG}, or ')}"
+            again = again or f"{each}, and {error.remedy.otherwise or error.remedy}"
         except UprightError:
             continue
-    return again or AGAIN
+    return Remedy(again) or AGAIN
 
 
 def _moves(row: Format, window: Window) -> bool:
@@ -275,7 +275,7 @@ def _by_tag(window: Window, kept: Correction, request: Request, note: str = "") 
 
     def check(written: BinaryIO) -> None:
         if read_exif_orientation(written, page=page).orientation != after:
-            raise CorrectionError("the tag cannot be read back", remedy="use --method turn")
+            raise CorrectionError("the tag cannot be read back", remedy=TURN)
 
     done = replace(kept, method=Method.TAG, exif_after=after, note=note)
     return _New(done, tuple(edits), check=check)
@@ -355,7 +355,7 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
             assert new.data is not None
             return replace(new, correction=replace(new.correction, method=Method.REENCODE), data=new.data + behind)
         except (NotLossless, TooLarge) as error:
-            if form == "JPEG" and isinstance(error, NotLossless) and "blocks" not in error.cause:
+            if form == "JPEG" and isinstance(error, NotLossless) and not error.at_edge:
                 raise  # several pictures, or something behind it: they would be lost
             cheaper = [error] if isinstance(error, TooLarge) and form in _EXACT else []
     exif = tag.to_apply.mirror() if request.mirrored else tag.to_apply

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import NotLossless
+from ..errors import TAG, NotLossless
 from ..formats import Bytes
 from ..limits import Limits
 from ..lossless import Straighten
-from ..lossless.proof import TAG
 from ..lossless.straighten import straightened_pillow
 from ..pictures import open_picture, squash
 from ..turns import ExifOrientation

@@ -92,5 +92,5 @@ def open_engine(model: Model, name: str = "onnx", *, threads: int = 1) -> Engine
     try:
         return cast(Engine, getattr(import_module(f".{name}", __name__), runtime.engine)(model, threads, precision))
     except ExtraMissing as error:
-        error.remedy += ", or use --engine onnx" if name != "onnx" else ""
+        error.remedy = error.remedy.or_else("use --engine onnx") if name != "onnx" else error.remedy
         raise

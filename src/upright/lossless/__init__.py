@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..carriers import with_pixels_moved
-from ..errors import Damaged, NotLossless, UprightError
+from ..errors import TAG, Damaged, NotLossless, UprightError
 from ..formats import Container, Window, cost, format_in, named
 from ..formats.jpeg import EOI, Jpeg, segments
 from ..limits import Limits
 from ..turns import ExifOrientation
 from . import turbojpeg
-from .proof import TAG, decoding
+from .proof import decoding
 from .reencode import reencoded, smaller
 from .straighten import LEAST_TILT, Straighten
 

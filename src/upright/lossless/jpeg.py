@@ -6,12 +6,11 @@ then: "refuse", or "trim" them off (the picture loses up to 15 rows or columns).
 
 from __future__ import annotations
 
-from ..errors import NotLossless
+from ..errors import TAG, NotLossless
 from ..formats import Window
 from ..formats.jpeg import EOI, Jpeg, segments
 from ..turns import ExifOrientation
 from . import turbojpeg
-from .proof import TAG
 
 
 def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:

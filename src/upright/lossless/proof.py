@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from .. import workers
-from ..errors import BrokenPicture, NotLossless, TooLarge, UprightError
+from ..errors import TAG, BrokenPicture, NotLossless, TooLarge, UprightError
 from ..formats import Window, format_in
 from ..machine import libvips, opened_by_pillow
 from ..turns import ExifOrientation, show_array, show_pillow
 
-TAG = "use --method tag"
 #: Compared at once.
 _ROWS = 256
 
@@ -46,7 +45,7 @@ def decoding() -> Iterator[None]:
             elif workers.bounded():
                 cause = "turning it needs more memory than the limit max_memory_mb"
                 instead = "raise it with --max-memory-mb if you trust the file"
-            raise TooLarge(cause, remedy=f"{TAG}, or {instead}") from None
+            raise TooLarge(cause, remedy=TAG.or_else(instead)) from None
         # libvips names the operation first, and its cause below where it has one.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [repr(error)]
         cause = next((line for line in lines if not line.startswith("unable to ")), "their encoder gives no reason")

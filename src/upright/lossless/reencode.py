@@ -10,7 +10,7 @@ from typing import Any
 from .. import workers
 from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixels_moved, with_sides, xmp
 from ..carriers.moved import Moved
-from ..errors import NotLossless, UprightError
+from ..errors import TAG, TURN, NotLossless, Remedy, UprightError
 from ..formats import Format, Span, Window, cost, format_in, format_of
 from ..formats.bmp import has_profile
 from ..formats.heif import pages_of
@@ -49,7 +49,7 @@ def reencoded(
     """
     source, target = format_in(Window(data)), format_of(form)
     if source and source.extra:
-        remedy = "use --method tag" if source.carriers else "use --sidecar, or convert it to PNG first"
+        remedy = TAG if source.carriers else "use --sidecar, or convert it to PNG first"
         raise NotLossless(f"{source.name} pixels cannot be re-encoded", remedy=remedy)
     if not target or not target.written:
         raise NotLossless(f"pictures cannot be encoded as {form}", remedy="name a .jpg or .png target")
@@ -181,7 +181,8 @@ def _check_depth(data: bytes, source: str, form: str, mode: str) -> None:
         and source in ("PNG", "TIFF")
         and _is_deep(data, source)
     ):
-        raise NotLossless("its 16 bits would become 8", remedy="use --method turn, which keeps its format")
+        remedy = Remedy(f"{TURN}, which keeps its format", TURN.method)
+        raise NotLossless("its 16 bits would become 8", remedy=remedy)
 
 
 def _is_deep(data: bytes, form: str) -> bool:

@@ -9,12 +9,11 @@ import io
 import struct
 from typing import TYPE_CHECKING
 
-from ..errors import NotLossless
+from ..errors import TAG, NotLossless
 from ..formats import Window
 from ..formats.tiff import BITS, HEIGHT, SAMPLES_OF_PIXEL, STRIP_HEIGHT, TILE_HEIGHT, TILE_WIDTH, WIDTH, Directory
 from ..machine import libvips
 from ..turns import ExifOrientation, show_array
-from .proof import TAG
 from .tiff_tags import OF_WRITER, Tags, described_as, written_with
 
 if TYPE_CHECKING:

@@ -11,11 +11,10 @@ from array import array
 from collections.abc import Collection
 from typing import TypeAlias, Union
 
-from ..errors import Damaged, NotLossless
+from ..errors import TAG, Damaged, NotLossless
 from ..formats import Span, Window
 from ..formats.tiff import DIRECTORIES, SUB_PICTURES, UNITS, Directory, directory
 from ..turns import ExifOrientation
-from .proof import TAG
 
 #: Type, count, and value with the least byte first, or the directory that the tag leads to.
 Tags: TypeAlias = dict[int, tuple[int, int, Union[bytes, "Tags"]]]

@@ -6,11 +6,10 @@ import ctypes
 import ctypes.util
 from functools import cache
 
-from ..errors import EngineError, NotLossless
+from ..errors import TAG, EngineError, NotLossless, Remedy
 from ..formats import Window
 from ..formats.jpeg import frame
 from ..turns import TURBOJPEG_OPERATION, ExifOrientation
-from .proof import TAG
 
 # turbojpeg.h
 PERFECT, TRIM, CROP, _PROGRESSIVE, COPY_NONE, _ARITHMETIC = 1, 2, 4, 32, 64, 128
@@ -104,5 +103,7 @@ def transform(
 def _explained(words: str) -> NotLossless:
     if "not perfect" in words:
         cause = "its sides are not whole numbers of blocks, and the blocks at the edge cannot move"
-        return NotLossless(cause, remedy="use --edge trim or --method tag")
+        error = NotLossless(cause, remedy=Remedy("use --edge trim or --method tag", "tag"))
+        error.at_edge = True
+        return error
     return NotLossless(f"libturbojpeg says: {words}", remedy=TAG)
