@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..errors import NotLossless
-from ..formats import format_of_suffix
+from ..formats import Format, format_of_suffix
 from ..turns import ExifOrientation
 from . import xmp
 from .moved import Moved
@@ -52,17 +52,17 @@ def existing(picture: str) -> Path | None:
 
 def leading(picture: str) -> Path | None:
     """The sidecar that says how a picture is shown, as that of a raw photograph does."""
-    return existing(picture) if _is_raw(Path(picture)) else None
+    return existing(picture) if is_raw(format_of_suffix(picture)) else None
 
 
 def _beside_raw(picture: str) -> bool:
     """Whether a picture that is no raw photograph has the name of one beside it, but for the suffix."""
-    path = Path(picture)
-    return not _is_raw(path) and any(_is_raw(each) for each in path.parent.glob(f"{escape(path.stem)}.*"))
+    path, raw = Path(picture), is_raw(format_of_suffix(picture))
+    return not raw and any(is_raw(format_of_suffix(each)) for each in path.parent.glob(f"{escape(path.stem)}.*"))
 
 
-def _is_raw(path: Path) -> bool:
-    row = format_of_suffix(path)
+def is_raw(row: Format | None) -> bool:
+    """Whether a format is one of raw photographs, whose sidecar leads."""
     return row is not None and "raw" in row.carriers
 
 

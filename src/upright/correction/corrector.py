@@ -15,9 +15,9 @@ from ..errors import CorrectionError, UsageError
 from ..formats import format_of_suffix
 from ..results import Correction, Outcome
 from ..sources import Item, key_hash
-from .opening import Seen, opened
+from .opening import Opened, Seen, opened
 from .pages import plan_pages
-from .request import Request
+from .request import Request, noted
 from .writer import Writer
 
 #: Sets the pages of a file right that have an answer and no error, by one change; answers with what was done to each.
@@ -47,15 +47,11 @@ class Corrector:
 
         What was ``seen`` before has to be the same, too.
         """
-        if self.request.in_place and item.path is None:
-            raise UsageError("only files can be set right in place", source=item.key, remedy="name a folder for copies")
-        with opened(item.open()) as file:
+        with self.held(item, looked=seen is None and item.path is not None) as file:
             if seen:
                 file.facts, file.content = seen
                 if item.path is None:  # files are compared when they are written
                     file.check_unchanged()
-            elif not self.writer.dry_run and item.path is not None:
-                file.look()
             request = replace(self.request, target=self.target(item))
 
             def set_right(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -67,6 +63,16 @@ class Corrector:
                 return _corrected(outcomes, pages, self.writer.write(change))
 
             yield set_right
+
+    @contextmanager
+    def held(self, item: Item, looked: bool) -> Iterator[Opened]:
+        """An item open; where it is to be ``looked`` at, its content is recorded."""
+        if self.request.in_place and item.path is None:
+            raise UsageError("only files can be set right in place", source=item.key, remedy="name a folder for copies")
+        with opened(item.open()) as file:
+            if looked and not self.writer.dry_run:
+                file.look()
+            yield file
 
     def later(self) -> Later:
         """The same for items that are decided first, and corrected when others are decided too."""
@@ -113,9 +119,7 @@ class Corrector:
 
     def _sidecar(self, item: Item, target: str | None) -> str | None:
         """The sidecar that an item has, or gets."""
-        row = format_of_suffix(item.path) if item.path is not None else None
-        raw = row is not None and "raw" in row.carriers
-        if item.path is None or not (raw or self.request.sidecar):
+        if item.path is None or not (sidecar.is_raw(format_of_suffix(item.path)) or self.request.sidecar):
             return None
         there = sidecar.existing(item.path) if target is None else None
         new = sidecar.place(item.path, target or item.path, self.request.sidecar or "full")
@@ -152,8 +156,7 @@ def _corrected(outcomes: Sequence[Outcome], pages: Sequence[Correction], file: C
 
 
 def _of_page(page: Correction, file: Correction) -> Correction:
-    said = "; ".join(filter(None, (page.note, file.note)))
-    return replace(page, target=file.target, written=file.written, note=said)
+    return replace(page, target=file.target, written=file.written, note=noted(page.note, file.note))
 
 
 @dataclass(frozen=True)
@@ -167,11 +170,7 @@ class Later:
     @contextmanager
     def looking_at(self, item: Item) -> Iterator[SetRight | None]:
         """In the place of `Corrector.looking_at`; corrects nothing yet."""
-        if self.corrector.request.in_place and item.path is None:
-            raise UsageError("only files can be set right in place", source=item.key, remedy="name a folder for copies")
-        with opened(item.open()) as file:
-            if not self.corrector.writer.dry_run:
-                file.look()
+        with self.corrector.held(item, looked=True) as file:
             # A thousand pictures of a shard are fetched once more rather than held in memory.
             self._noted.setdefault(item.key, deque()).append((item.forgotten(), (file.facts, file.content)))
             yield None

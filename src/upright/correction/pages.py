@@ -14,7 +14,7 @@ from ..results import Correction, Method, Orientation
 from ..turns import Turn
 from .opening import Opened
 from .planning import NO_MIRROR, NO_SIDECAR, STAYS, changed, check_names, plan
-from .request import Change, Request
+from .request import Change, Request, noted
 
 _REMEDY = "name one page with --page, and a target"
 
@@ -74,6 +74,6 @@ def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -
         remedy = cannot.remedy if cannot and moves else ""
         if page in mirrored:
             said, remedy = NO_MIRROR
-        corrections.append(replace(done, note="; ".join(filter(None, (each.note, said))), remedy=remedy))
+        corrections.append(replace(done, note=noted(each.note, said), remedy=remedy))
     whole = next((each for each in corrections if each.method == Method.TAG), corrections[0])
     return changed(file, request, replace(whole, note=""), tuple(edits), check=check), corrections

@@ -36,7 +36,7 @@ from ..lossless import Straighten, parted, reencoded, turned
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
 from .opening import Opened
-from .request import Change, Request, Target
+from .request import Change, Request, Target, noted
 from .shown import check_shown
 from .sidecars import plan_sidecar, with_sidecar
 
@@ -56,7 +56,7 @@ def plan(file: Opened, request: Request) -> Change:
         _check_target(file, request.target)
     target = file.path if request.in_place else request.target
     row = format_in(file.window)
-    raw = row is not None and "raw" in row.carriers
+    raw = sidecar.is_raw(row)
     if raw and request.tilt:
         raise NotLossless("a raw photograph cannot be straightened", remedy="straighten what it is developed to")
     if request.page:
@@ -65,8 +65,7 @@ def plan(file: Opened, request: Request) -> Change:
         return _beside(file, request, row, raw)
     try:
         new = _planned(file.window, file.name, request, target)
-        done = replace(new.correction, note="; ".join(filter(None, (request.note, new.correction.note))))
-        return with_sidecar(file, request, changed(file, request, done, new.edits, new.data, new.check))
+        return with_sidecar(file, request, changed(file, request, new.correction, new.edits, new.data, new.check))
     except (NotLossless, BrokenPicture, TooLarge) as error:
         error.remedy = _working(_fitting(error, row, file.window, request.turn), file, request, target)
         raise
@@ -104,8 +103,7 @@ def _by_raw_tag(file: Opened, request: Request, kept: Correction) -> Change:
         cause = f"its sidecar {there.name} says how it is shown"
         raise NotLossless(cause, remedy="leave --method out: the sidecar is changed then")
     new = _by_tag(file.window, replace(kept, turn=request.turn), replace(request, page=0))
-    note = "; ".join(filter(None, (request.note, new.correction.note)))
-    return changed(file, request, replace(new.correction, note=note), new.edits, check=new.check)
+    return changed(file, request, new.correction, new.edits, check=new.check)
 
 
 def check_names(file: Opened, request: Request, form: str) -> None:
@@ -124,11 +122,11 @@ def changed(
     check: Callable[[BinaryIO], None] | None = None,
 ) -> Change:
     """The change of a file: none in place where it is kept."""
-    target, notes = file.path if request.in_place else request.target, [done.note]
-    if request.in_place and file.facts is not None and file.facts.st_nlink > 1 and done.method != Method.KEEP:
-        notes.append(f"{file.facts.st_nlink - 1} other hard links keep the old bytes")
-    correction = replace(done, target=target or "", note="; ".join(filter(None, notes)))
-    if request.in_place and done.method == Method.KEEP:
+    target, kept, links = file.path if request.in_place else request.target, done.method == Method.KEEP, ""
+    if request.in_place and file.facts is not None and file.facts.st_nlink > 1 and not kept:
+        links = f"{file.facts.st_nlink - 1} other hard links keep the old bytes"
+    correction = replace(done, target=target or "", note=noted(request.note, done.note, links))
+    if request.in_place and kept:
         return Change(correction)
     return Change(correction, (Target(target, file, edits, data, check),))
 
@@ -142,12 +140,10 @@ class _New:
 
 
 def _planned(window: Window, name: str, request: Request, target: str | None) -> _New:
-    row = format_in(window)
+    row, method = format_in(window), request.method
     form, carriers = (row.name, row.carriers) if row else ("", ())
-    turn, method, page = request.turn, request.method, request.page
-    headed = bool({"irot", "codestream"} & {*carriers})
-    tag = read_exif_orientation(window, page=page) if form else ExifTag()
-    kept = Correction(name, "", Method.KEEP, turn, tag.orientation, tag.orientation, True, False)
+    tag = read_exif_orientation(window, page=request.page) if form else ExifTag()
+    kept = Correction(name, "", Method.KEEP, request.turn, tag.orientation, tag.orientation, True, False)
     if request.tilt and method != Method.KEEP and "rotate" not in carriers:
         method = Method.REENCODE
         if not form or (row and row.extra):
@@ -167,40 +163,44 @@ def _planned(window: Window, name: str, request: Request, target: str | None) ->
         and (request.moves or tag.orientation != ExifOrientation.TOP_LEFT)
     ):
         request = replace(request, edge="trim" if request.edge == "trim" else "reencode")
-        return _by_turn_or(window, kept, form, tag, request, target or name, False)
+        return _by_turn_or(window, kept, tag, request, target or name, False)
     if not request.moves and not request.tilt:
         # An upright picture is not compressed again, unless its target asks for another format.
         if method == Method.REENCODE and target is not None and _promised(target) not in (None, form):
             return _by_reencoding(window, kept, tag, request, target)
         return _kept(kept)
-    if "rotate" in carriers and method != Method.REENCODE:
-        if request.mirrored:
-            return _kept(kept, *NO_MIRROR)
-        return _by_rotate(window, kept, request)
-    if not form:
+    if row is None:
         cause = "not a picture in a format that upright knows" if window.size else "the file is empty"
         raise NotAPicture(cause, remedy="see `upright doctor` for the formats, or convert it")
     if method == Method.REENCODE:
         return _by_reencoding(window, kept, tag, request, target or name)
-    if method == Method.TURN:
-        return _by_turn_or(window, kept, form, tag, request, target or name, headed or "exif" in carriers)
+    return _moved(window, row, kept, tag, request, target or name)
+
+
+def _moved(window: Window, row: Format, kept: Correction, tag: ExifTag, request: Request, target: str) -> _New:
+    """What shows a picture otherwise: its tag, or its pixels where they are asked for, or it has no tag."""
+    headed, tagged = bool({"irot", "codestream"} & {*row.carriers}), "exif" in row.carriers
+    if "rotate" in row.carriers:
+        return _kept(kept, *NO_MIRROR) if request.mirrored else _by_rotate(window, kept, request)
+    if request.method == Method.TURN:
+        return _by_turn_or(window, kept, tag, request, target, headed or tagged)
     if headed:
         try:
             return _by_tag(window, kept, request)
         except NotLossless as error:
             return _kept(kept, error.cause, error.remedy)
-    if "exif" in carriers:
+    if tagged:
         return _by_tag(window, kept, request)
-    if method is None and row and row.turner:
+    if request.method is None and row.turner:
         try:
-            return _by_turn(window, kept, form, request)
+            return _by_turn(window, kept, request)
         except (NotLossless, TooLarge) as error:
-            reason = f"{form} has no tag, and its pixels cannot be turned without loss: {error.cause}"
-            return _kept(kept, reason, _fitting(error, row, window, turn))
-    remedy = _remedy(row, window, turn)
-    if row and row.turner and not _moves(row, window):
+            reason = f"{row.name} has no tag, and its pixels cannot be turned without loss: {error.cause}"
+            return _kept(kept, reason, _fitting(error, row, window, request.turn))
+    remedy = _remedy(row, window, request.turn)
+    if row.turner and not _moves(row, window):
         remedy = Remedy("leave --method out: its pixels are turned without loss then")
-    return _kept(kept, f"no orientation can be written into {form}", remedy)
+    return _kept(kept, f"no orientation can be written into {row.name}", remedy)
 
 
 def _kept(kept: Correction, note: str = "", remedy: str = "") -> _New:
@@ -293,18 +293,17 @@ def _by_rotate(window: Window, kept: Correction, request: Request) -> _New:
     except NotLossless as error:
         return _kept(kept, error.cause, error.remedy)
     others = ", the others stay as they are" if len(rotates) > 1 else ""
-    note = f"/Rotate of page {page + 1} is {rotates[page]} now{others}" * bool(kept.turn)
-    note = "; ".join(filter(None, (note, crooked)))
+    note = noted(f"/Rotate of page {page + 1} is {rotates[page]} now{others}" * bool(kept.turn), crooked)
     done = replace(kept, method=Method.TAG, tilt=tilts.get(page, 0.0), note=note)
     return _New(done, (Edit(window.size, b"", added),))
 
 
-def _by_turn(window: Window, kept: Correction, form: str, request: Request) -> _New:
+def _by_turn(window: Window, kept: Correction, request: Request) -> _New:
     after, edge = request.after(kept.exif_before), "trim" if request.edge == "trim" else "refuse"
     data = turned(window.at(0, window.size), after, edge, request.limits)
     note = _THUMBNAIL * (has_thumbnail(window) and not has_thumbnail(data))
     done = replace(kept, method=Method.TURN, exif_after=ExifOrientation.TOP_LEFT, note=note)
-    if edge == "trim" and form == "JPEG":
+    if edge == "trim" and data[:2] == b"\xff\xd8":
         before, now = (Jpeg().size_px(each) for each in (window, Window(data)))
         lost = [b - n for b, n in zip(before[:: -1 if after.swaps_sides else 1], now, strict=True)]
         if any(lost):
@@ -312,11 +311,9 @@ def _by_turn(window: Window, kept: Correction, form: str, request: Request) -> _
     return _New(done, data=data)
 
 
-def _by_turn_or(
-    window: Window, kept: Correction, form: str, tag: ExifTag, request: Request, target: str, tagged: bool
-) -> _New:
+def _by_turn_or(window: Window, kept: Correction, tag: ExifTag, request: Request, target: str, tagged: bool) -> _New:
     try:
-        return _by_turn(window, kept, form, request)
+        return _by_turn(window, kept, request)
     except (NotLossless, BrokenPicture, TooLarge) as error:
         if request.edge == "reencode":
             return _by_reencoding(window, kept, tag, request, target)
@@ -343,7 +340,7 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
     old, behind, foreign = parted(window)
     if row is None or form != row.name:
         said = f"the {len(behind):,} bytes that follow the picture are left out" * bool(behind.strip(b"\0\r\n"))
-        note, behind = "; ".join(filter(None, (note, said, f"{foreign} is left out" * bool(foreign)))), b""
+        note, behind = noted(note, said, f"{foreign} is left out" * bool(foreign)), b""
     elif form == "JPEG":
         old, behind = old + behind, b""  # which is refused: several pictures have an index
     elif foreign:
@@ -351,7 +348,7 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
     cheaper: list[TooLarge] = []
     if row and row.turner and form == row.name and not request.tilt:
         try:
-            new = _by_turn(Window(old), kept, form, replace(request, edge="tag"))
+            new = _by_turn(Window(old), kept, replace(request, edge="tag"))
             assert new.data is not None
             return replace(new, correction=replace(new.correction, method=Method.REENCODE), data=new.data + behind)
         except (NotLossless, TooLarge) as error:
@@ -367,9 +364,8 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
         raise min([error, *cheaper], key=lambda each: each.needed_mb) from error
     check_shown(old, data, request.page, request.after(ExifOrientation.TOP_LEFT), how, request.limits)
     lost = _THUMBNAIL * (has_thumbnail(window) and not has_thumbnail(data))
-    note = "; ".join(filter(None, (note, lost)))
-    done = replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False, note=note)
-    return _New(replace(done, tilt=request.tilt), data=data + behind)
+    done = replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False)
+    return _New(replace(done, tilt=request.tilt, note=noted(note, lost)), data=data + behind)
 
 
 def _promised(name: str) -> str | None:

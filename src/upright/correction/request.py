@@ -103,6 +103,11 @@ class Request:
         return replace(self, turn=Turn(turn))
 
 
+def noted(*notes: str) -> str:
+    """Remarks on a correction as one."""
+    return "; ".join(filter(None, notes))
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One file as a change leaves it: the bytes of ``base`` with ``edits``, or ``data`` in their place.

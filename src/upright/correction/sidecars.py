@@ -15,7 +15,7 @@ from ..pictures.source import reading
 from ..results import Correction, Method
 from ..turns import ExifOrientation
 from .opening import Opened
-from .request import Change, Request, Target
+from .request import Change, Request, Target, noted
 
 
 def plan_sidecar(file: Opened, request: Request, kept: Correction, leads: bool) -> Change:
@@ -43,7 +43,7 @@ def plan_sidecar(file: Opened, request: Request, kept: Correction, leads: bool) 
     copy = () if request.in_place else (Target(request.target, file),)
     if not request.moves:
         note = _otherwise(there, said) if there and said and not leads and said != before else ""
-        done = replace(done, method=Method.KEEP, note="; ".join(filter(None, (done.note, note))))
+        done = replace(done, method=Method.KEEP, note=noted(done.note, note))
         if not copy:
             return Change(done)
         copied = (_target(file, goal, request, None, old.window.at(0, old.window.size)),) if old else ()
@@ -57,7 +57,7 @@ def plan_sidecar(file: Opened, request: Request, kept: Correction, leads: bool) 
         return Change(replace(done, method=Method.TAG, note="its sidecar says so already", written=True))
     target = _target(file, goal, request, old, new)
     how = "was changed" if old and request.in_place else "was written"
-    note = "; ".join(filter(None, (done.note, f"the sidecar {Path(target.path or '').name} {how}")))
+    note = noted(done.note, f"the sidecar {Path(target.path or '').name} {how}")
     return Change(replace(done, method=Method.TAG, note=note), (*copy, target))
 
 
@@ -105,7 +105,7 @@ def _of_another(goal: str, shown: ExifOrientation) -> Iterator[Target]:
 
 def _noted(change: Change, note: str) -> Change:
     done = change.correction
-    return replace(change, correction=replace(done, note="; ".join(filter(None, (done.note, note)))))
+    return replace(change, correction=replace(done, note=noted(done.note, note)))
 
 
 def _target(file: Opened, goal: str, request: Request, old: Opened | None, data: bytes) -> Target:

@@ -11,7 +11,7 @@ from .. import atomic
 from ..errors import CorrectionError, JournalError, UsageError, WriteFailed
 from ..journal import Intent, Journal, Rows
 from ..results import Correction
-from .request import Change, Target
+from .request import Change, Target, noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Writer:
             return change.correction
         todo = [target for target in change.targets if not self._is_there(target)]
         if not todo:
-            note = "; ".join(filter(None, (change.correction.note, "the target was there already")))
+            note = noted(change.correction.note, "the target was there already")
             return replace(change.correction, note=note, written=True)
-        note = "; ".join(dict.fromkeys(filter(None, (change.correction.note, *self._write(todo, change.rows)))))
+        note = noted(*dict.fromkeys((change.correction.note, *self._write(todo, change.rows))))
         return replace(change.correction, note=note, written=True)
 
     def _is_there(self, target: Target) -> bool:
