@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,6 +59,25 @@ def test_what_needs_too_much_memory_fails_alone(worker):
     with pytest.raises(MemoryError):
         worker.call("builtins:bytearray", 300 << 20, limits=little)
     assert len(worker.call("builtins:bytearray", 300 << 20, limits=much)) == 300 << 20
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_it_ends_with_the_one_that_calls(how):
+    """Which is killed alone, as by `timeout`: it runs no handler, and the call would go on until its time is over."""
+    code = (
+        "from upright import workers\nfrom upright.limits import Limits\n"
+        "w = workers.take()\nprint(w.call('os:getpid', limits=Limits()), flush=True)\n"
+        "w.call('time:sleep', 60, limits=Limits())"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as caller:
+        child = Path(f"/proc/{caller.stdout.readline().strip()}")
+        time.sleep(0.2)  # the call has begun
+        assert child.exists()
+        caller.send_signal(how)
+    until = time.monotonic() + 5
+    while child.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not child.exists()
 
 
 def test_it_tells_how_much_is_done(worker):

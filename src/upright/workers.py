@@ -9,10 +9,12 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -29,10 +31,8 @@ from .machine import processors
 _SPARE_BYTES = 64 << 20
 #: A process is let go of after so many calls; decoders fragment its memory.
 _MOST_CALLS = 1_000
-#: Seconds after its time in which a process whose parent is gone ends itself.
+#: Seconds after its time in which a process ends itself that its parent has not ended.
 _GRACE_S = 5
-
-
 #: What takes a second gives way to what takes milliseconds.
 _NICENESS = 10
 #: Whether there can be such processes here.
@@ -190,6 +190,7 @@ def serve(descriptor: int) -> None:
     os.nice(_NICENESS)
     pipe = Connection(descriptor)
     _pipes.append(pipe)
+    threading.Thread(target=_end_with_caller, args=[descriptor], daemon=True).start()
     # What every picture needs is there before the first one.
     import_module("upright.pictures")
     # Its limit of pixels is a process's own; what is called here has limits of memory and time.
@@ -209,6 +210,14 @@ def serve(descriptor: int) -> None:
         _bound(None)
         pipe.send(answer)
         signal.alarm(0)
+
+
+def _end_with_caller(descriptor: int) -> None:
+    """End this process, at work or not, when the one that calls is gone, even killed."""
+    caller = select.poll()
+    caller.register(descriptor, 0)  # no event but the hang-up
+    caller.poll()
+    os._exit(1)
 
 
 def _bound(memory_bytes: int | None) -> None:
