@@ -24,6 +24,8 @@ pytestmark = pytest.mark.slow
 WATCH = [sys.executable, "-m", "upright", "watch"]
 #: The same, with short intervals.
 SOON = "from upright.cli import main, watch; watch.EVERY_S = 0.1; watch.AGAIN_AFTER_S = 0.5; main()"
+#: The same, killed when its first file has its name and is not noted yet.
+KILLED = f"import os; from upright.cli import watched; watched._is = lambda *_: os.kill(os.getpid(), 9); {SOON}"
 
 
 @contextlib.contextmanager
@@ -193,6 +195,32 @@ def test_a_writer_that_pauses_has_its_half_picture_replaced(folder: Path, tmp_pa
         assert process.stderr is not None
         until(lambda: "another file is at the target" in process.stderr.readline(), process)
         assert ended(process)[0] == 1
+    assert out.read_bytes() == b"precious"
+
+
+def test_a_watch_that_was_killed_as_it_wrote_knows_its_file(folder: Path, tmp_path: Path) -> None:
+    """Between the file's having its name and the note of what it then is."""
+    out, whole = tmp_path / "out" / "page.jpg", (folder / "page.jpg").read_bytes()
+    (folder / "page.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    with watching(folder, out.parent, start=(sys.executable, "-c", KILLED, "watch"), settle_s=0.3) as process:
+        assert process.wait(60) == -signal.SIGKILL
+    half = out.read_bytes()
+    with (folder / "page.jpg").open("ab") as file:
+        file.write(whole[len(whole) * 2 // 3 :])
+    with watching_closely(folder, out.parent) as process:
+        until(lambda: out.stat().st_size >= len(whole), process)
+        assert ended(process)[0] == 0
+    assert is_turned(out) and len(half) < len(whole)
+
+
+def test_what_somebody_put_in_place_of_a_file_of_a_killed_watch_stays(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out" / "page.jpg"
+    with watching(folder, out.parent, start=(sys.executable, "-c", KILLED, "watch"), settle_s=0.3) as process:
+        assert process.wait(60) == -signal.SIGKILL
+    out.write_bytes(b"precious")
+    with watching_closely(folder, out.parent) as process:
+        assert process.stderr is not None
+        until(lambda: "another file is at the target" in process.stderr.readline(), process)
     assert out.read_bytes() == b"precious"
 
 

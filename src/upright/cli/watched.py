@@ -10,12 +10,13 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from .. import atomic
 from ..correction import Writer
 from ..correction.request import Change, Target
 from ..errors import MALFORMED, UsageError
+from ..journal import sha256
 from ..machine import state_folder
 from ..results import Correction
 from ..sources import Item
@@ -28,12 +29,19 @@ class Record:
     """What the pictures were that were set right, and what was written, by path; a later watch reads it again."""
 
     def __init__(self, path: Path) -> None:
-        self._file, self._known = path.open("ab", buffering=0), dict[str, Facts]()
+        self._file, self._known, self._intended = path.open("ab", buffering=0), dict[str, Facts](), dict[str, str]()
         for line in path.read_bytes().split(b"\n"):
             # A line that a full disk or a crash cut short is nothing known.
             with suppress(*MALFORMED):
                 name, *facts = json.loads(line)
-                self._known[str(name)] = tuple(facts)
+                self._take(str(name), facts)
+
+    def _take(self, name: str, facts: list[Any]) -> None:
+        if len(facts) == 1:
+            self._intended[name] = str(facts[0])
+        else:
+            self._known[name] = tuple(facts)
+            self._intended.pop(name, None)
 
     def has(self, item: Item, found: dict[str, Facts], target: str | None) -> bool:
         """Whether an item was set right as it is now, and its target is still there."""
@@ -44,11 +52,27 @@ class Record:
         """What a file was when it was noted."""
         return self._known.get(os.path.abspath(path))  # noqa: PTH100 -- a link is not followed
 
+    def wrote(self, path: str, facts: Facts) -> bool:
+        """Whether a file, which is this now, was written by a watch and is as that left it."""
+        if self.get(path) == facts:
+            return True
+        intended = self._intended.get(os.path.abspath(path))  # noqa: PTH100
+        with suppress(OSError):
+            return intended is not None and sha256(path) == intended
+        return False
+
     def note(self, path: str, facts: Facts) -> None:
         """Note what a file is."""
+        self._add(path, *facts)
+
+    def intend(self, path: str, digest: str) -> None:
+        """Note the sha256 of a file that will have this path: by it a watch that is killed meanwhile knows the file."""
+        self._add(path, digest)
+
+    def _add(self, path: str, *facts: int | str) -> None:
         name = os.path.abspath(path)  # noqa: PTH100
-        if self._known.get(name) != facts:
-            self._known[name] = facts
+        if self._known.get(name) != facts or name in self._intended:
+            self._take(name, list(facts))
             # Without its line a picture is only looked at once more. It begins with the end of one that was cut short.
             with suppress(OSError):
                 self._file.write(b"\n" + json.dumps([name, *facts]).encode())
@@ -69,9 +93,10 @@ class OwnWriter(Writer):
         paths = [target.path for target in change.targets if target.path is not None]
         before = {path: facts_of(path) for path in paths}
         there = [path for path in paths if os.path.lexists(path)]
-        own = bool(there) and all(self.record.get(path) == before[path] for path in there)
+        own = bool(there) and all(self.record.wrote(path, before[path]) for path in there)
         written = dict[str | None, os.stat_result]()
-        targets = tuple(replace(target, check=partial(_seen, target, written)) for target in change.targets)
+        check = partial(_seen, self.record, written)
+        targets = tuple(replace(target, check=partial(check, target)) for target in change.targets)
         try:
             return Writer(None, self.overwrite or own, self.keep_times).write(replace(change, targets=targets))
         finally:
@@ -81,11 +106,13 @@ class OwnWriter(Writer):
                     self.record.note(path, facts)
 
 
-def _seen(target: Target, written: dict[str | None, os.stat_result], file: BinaryIO) -> None:
+def _seen(record: Record, written: dict[str | None, os.stat_result], target: Target, file: BinaryIO) -> None:
     """Note what a new file is, before it has its name."""
     if target.check is not None:
         target.check(file)
     written[target.path] = os.fstat(file.fileno())
+    if target.path is not None:
+        record.intend(target.path, sha256(file.name))
 
 
 def _is(path: str, facts: os.stat_result) -> bool:
