@@ -105,8 +105,10 @@ def test_worker_processes_end_when_their_parent_is_killed(serve, tmp_path):
     metrics.sweep_folders(tmp_path)
     assert left.exists(), "a process that counts in it lives"
     (left / f"counter_{os.getpid()}.db").unlink()
-    for name in ("just-made", "of-another-program"):
+    for name in ("just-made", "of-another-program", "empty"):
         (tmp_path / f"upright-metrics-{name}").mkdir()
+    hour_ago = time.time() - 3600  # of a service that was killed as it started
+    os.utime(tmp_path / "upright-metrics-empty", (hour_ago, hour_ago))
     (tmp_path / "upright-metrics-of-another-program" / "notes.txt").touch()
     (tmp_path / "upright-metrics-link").symlink_to(left)
     again = serve("--processes", "2", env={"TMPDIR": str(tmp_path)})

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 #: Of the folders that the variable names.
 FOLDER_PREFIX = "upright-metrics-"
+#: An empty folder this old is of no service that is just starting.
+_STARTING_S = 60.0
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _VIEWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
@@ -162,7 +165,8 @@ def sweep_folders(place: Path) -> None:
             facts = folder.lstat()
             if not ours or not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
                 continue
-            # A service that is just starting has not counted yet.
             counted = [re.fullmatch(r"\w+_(\d+)\.db", path.name) for path in folder.iterdir()]
-            if counted and not any(found is None or lives(int(found[1])) for found in counted):
+            # A service that is just starting has not counted yet, nor locked its folder.
+            starting = not counted and time.time() - facts.st_mtime < _STARTING_S
+            if not starting and not any(found is None or lives(int(found[1])) for found in counted):
                 shutil.rmtree(folder, ignore_errors=True)
