@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import random
 import sqlite3
 import tarfile
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -266,3 +268,45 @@ def test_an_answer_about_a_job_that_is_deleted_meanwhile_is_cut_off(serve, tmp_p
                 store.delete(job, "")
     assert service.client.get("/readyz").status_code == 200
     assert "Traceback" not in service.text
+
+
+@pytest.fixture
+def locked(tmp_path):
+    """A service with the connection of another program that can lock its jobs file: the last commit then takes long."""
+    service = Served("--jobs", str(tmp_path / "jobs.sqlite"))
+    with contextlib.closing(
+        sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None, check_same_thread=False)
+    ) as other:
+        yield service, other
+    service.kill()
+
+
+def told_late(service: Served, other: sqlite3.Connection, **headers: str) -> httpx.Response:
+    """What a client is told whose time passes while its job is committed."""
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(1.5, other.rollback).start()
+    headers |= {"x-request-timeout-ms": "500"}
+    return service.client.post("/v1/jobs", files={"files": ("a.jpg", jpeg())}, headers=headers)
+
+
+def test_a_job_whose_time_passes_in_its_last_commit_is_withdrawn(locked):
+    service, other = locked
+    problem_of(answer := told_late(service, other))
+    assert answer.status_code == 504
+    time.sleep(2)  # the lock is given back, and the commit done
+    assert other.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
+    assert service.client.post("/v1/jobs", files={"files": ("a.jpg", jpeg())}).status_code == 202
+
+
+def test_by_its_key_a_client_learns_of_the_job_that_it_was_not_told_of(locked):
+    service, other = locked
+    key = {"idempotency-key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+    assert told_late(service, other, **key).status_code == 504
+    again = service.client.post("/v1/jobs", files={"files": ("a.jpg", jpeg())}, headers=key)
+    assert again.status_code == 202 and again.headers["location"] == f"/v1/jobs/{again.json()['id']}"
+    assert other.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+    assert finished(service, again.json()["id"])["pictures"] == 1
+    asked = {"files": {"files": ("a.jpg", jpeg())}, "params": {"correct": "true"}, "headers": key}
+    assert "asks something else" in problem_of(service.client.post("/v1/jobs", **asked))["detail"]
+    asked["headers"] = {"idempotency-key": "short"}
+    assert "idempotency-key" in problem_of(service.client.post("/v1/jobs", **asked))["detail"]

@@ -165,6 +165,19 @@ def test_a_job_that_is_being_written_is_not_seen_and_lets_others_write(store):
     assert [each.name for each in store.lease(5, 10)] == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
 
 
+def test_of_two_that_ask_by_one_key_the_first_to_end_is_accepted(store):
+    def slow():
+        yield "a.jpg", bytes(17 << 20)
+        assert store.known("anna", {"key": "k"}) is None, "it is not accepted yet"
+        first.append(store.add("anna", {"key": "k"}, [("b.jpg", b"1")]))
+        yield "c.jpg", bytes(17 << 20)
+
+    first: list[str] = []
+    assert store.add("anna", {"key": "k"}, slow()) == first[0] == store.known("anna", {"key": "k"})
+    assert store.status(first[0], "anna")["pictures"] == store.waiting() == 1
+    assert store.known("bob", {"key": "k"}) is None and add(store, 1) != add(store, 1)
+
+
 def test_what_a_service_left_that_died_while_it_took_a_job_in_is_swept(store, clock, path):
     def pictures():
         yield "0.jpg", bytes(16 << 20)

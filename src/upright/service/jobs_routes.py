@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from starlette.responses import JSONResponse, StreamingResponse
 
 from ..correction import Edge
+from ..errors import UprightError
 from ..results import Method, Promise
 from ..turns import Fill
 from . import answers
@@ -26,6 +29,8 @@ from .state import state_of
 router = APIRouter(tags=["jobs"], responses=errors(404))
 
 JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+#: Long enough to be nobody else's by chance: without API keys all clients share them.
+IdempotencyKey = Annotated[str | None, Header(pattern=r"^[!-~]{16,100}$")]
 _TAR_TYPES = ("application/x-tar", "application/tar")
 
 
@@ -66,11 +71,13 @@ async def start_job(
     tilt: bool = False,
     mirror: bool = False,
     straighten: Fill | None = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Take a form of files, or an uncompressed tar (`application/x-tar`). With `correct` the files are set right.
 
     Of documents all pages are decided, and corrected by one change of the file. `pixels` and `straighten` are those of
-    `/v1/correct`.
+    `/v1/correct`. A client that got no answer sends the same again with the same `Idempotency-Key`: where the job was
+    accepted it is answered as then, and is not done twice.
     """
     jobs, settings = _jobs(request), state_of(request).settings
     state_of(request).runner.allowed(Ask(effort=effort))
@@ -83,20 +90,50 @@ async def start_job(
         await jobs.call(jobs.store.check)
     if jobs.store.trouble is not None:
         raise jobs.store.trouble
-    spool = Spool(jobs.store.folder, settings.job_pictures, settings.job_picture_mb, settings.job_mb)
+    ask = {
+        "promise": promise and promise.value, "effort": effort, "correct": correct,
+        "method": method and method.value, "edge": edge,
+        "pixels": pixels, "tilt": tilt or straighten is not None, "straighten": straighten, "mirror": mirror,
+        "key": idempotency_key,
+    }  # fmt: skip
+    owner = request.scope["key_name"]
+    if job := await jobs.call(jobs.store.known, owner, ask):
+        status = await jobs.call(jobs.store.status, job, owner)
+    else:
+        spool = Spool(jobs.store.folder, settings.job_pictures, settings.job_picture_mb, settings.job_mb)
+        try:
+            await _receive(request, jobs, spool, settings.job_pictures)
+            status = await _accepted(jobs, owner, ask, spool)
+        except BaseException:
+            await jobs.call(spool.close)
+            raise
+    return JSONResponse(status, 202, {"Location": f"/v1/jobs/{status['id']}"})
+
+
+async def _accepted(jobs: Jobs, owner: str, ask: dict[str, Any], spool: Spool) -> dict[str, Any]:
+    """The status of the job that is made of an upload, once it is accepted.
+
+    Of a request that ends meanwhile none is left, unless its client can ask for it by its key.
+    """
+
+    def added() -> dict[str, Any]:
+        try:
+            return jobs.store.status(jobs.store.add(owner, ask, spool.pictures()), owner)
+        finally:
+            spool.close()
+
+    adding = asyncio.ensure_future(jobs.call(added))
     try:
-        await _receive(request, jobs, spool, settings.job_pictures)
-        ask = {
-            "promise": promise and promise.value, "effort": effort, "correct": correct,
-            "method": method and method.value, "edge": edge,
-            "pixels": pixels, "tilt": tilt or straighten is not None, "straighten": straighten, "mirror": mirror,
-        }  # fmt: skip
-        job = await jobs.call(jobs.store.add, request.scope["key_name"], ask, spool.pictures())
-    finally:
-        await jobs.call(spool.close)
+        status = await asyncio.shield(adding)
+    except asyncio.CancelledError:
+        await jobs.call(spool.close)  # so that what is still read ends
+        with suppress(UprightError):
+            status = await adding
+            if not ask["key"]:
+                await jobs.call(jobs.store.delete, status["id"], owner)
+        raise
     jobs.wake()
-    status = await jobs.call(jobs.store.status, job, request.scope["key_name"])
-    return JSONResponse(status, 202, {"Location": f"/v1/jobs/{job}"})
+    return status
 
 
 async def _receive(request: Request, jobs: Jobs, spool: Spool, max_pictures: int) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from ..errors import UprightError
 from ..results import Group
 from .jobs_file import JobsFile
-from .problems import NotHere, StorageFull, problem
+from .problems import NotHere, Refused, StorageFull, problem
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -88,6 +88,7 @@ class JobsStore(JobsFile):
         """Accept a job, all of it or nothing; its id. What cannot be read is done. Raises `StorageFull`.
 
         A large one is written in several transactions, so that others write in between; nobody sees it before its end.
+        Of two that ask by the same ``key`` the first to end is accepted, and its id is that of both.
         """
         job, parts = secrets.token_urlsafe(16), _parts(pictures)
         part, following = next(parts, []), next(parts, None)
@@ -95,16 +96,23 @@ class JobsStore(JobsFile):
             with self.writing() as db:
                 row = (job, owner, json.dumps(ask), self._clock())
                 db.execute("INSERT INTO jobs VALUES (?, ?, ?, ?, NULL)", row)
-                self._insert(db, job, part, is_last=following is None)
+                self._insert(db, job, part)
+                accepted = job if following else self._accept(db, job, owner, ask)
             while following is not None:
                 part, following = following, next(parts, None)
                 with self.writing() as db:
-                    self._insert(db, job, part, is_last=following is None)
+                    self._insert(db, job, part)
+                    accepted = job if following else self._accept(db, job, owner, ask)
         except BaseException:
             with suppress(UprightError):
                 self._delete("id = ?", job)
             raise
-        return job
+        return accepted
+
+    def known(self, owner: str, ask: dict[str, Any]) -> str | None:
+        """The job that was accepted by the same ``key``. Raises `Refused` where that asks something else."""
+        with self.reading() as db:
+            return _known(db, owner, ask)
 
     def lease(self, count: int, lease_s: float, max_bytes: int = 1 << 40) -> list[Leased]:
         """Up to ``count`` pictures of ``max_bytes`` in all, at least one; those whose worker died come first.
@@ -174,8 +182,8 @@ class JobsStore(JobsFile):
             self._finish_job(db, leased.job)
             return True
 
-    def _insert(self, db: sqlite3.Connection, job: str, part: Part, *, is_last: bool) -> None:
-        """Write a part of a job; with the last one the job may be seen."""
+    def _insert(self, db: sqlite3.Connection, job: str, part: Part) -> None:
+        """Write a part of a job."""
         for number, name, data in part:
             known = None
             if isinstance(data, UprightError):
@@ -184,11 +192,17 @@ class JobsStore(JobsFile):
             picture = db.execute("INSERT INTO pictures (job, number, name, result) VALUES (?, ?, ?, ?)", row)
             if known is None:
                 db.execute("INSERT INTO blobs VALUES (?, ?)", (picture.lastrowid, data))
-        if is_last:
-            db.execute("UPDATE pictures SET state = iif(result IS NULL, 'waiting', 'done') WHERE job = ?", (job,))
-            failed = "SELECT job, ?, count(*) FROM pictures WHERE job = ? AND state = 'done' GROUP BY job"
-            db.execute(f"INSERT INTO outcomes {failed}", (Group.FAILED.value, job))
-            self._finish_job(db, job)
+
+    def _accept(self, db: sqlite3.Connection, job: str, owner: str, ask: dict[str, Any]) -> str:
+        """From now on a job may be seen, unless there is one by its key already; the id of the one that there is."""
+        if known := _known(db, owner, ask):
+            db.execute("DELETE FROM jobs WHERE id = ?", (job,))
+            return known
+        db.execute("UPDATE pictures SET state = iif(result IS NULL, 'waiting', 'done') WHERE job = ?", (job,))
+        failed = "SELECT job, ?, count(*) FROM pictures WHERE job = ? AND state = 'done' GROUP BY job"
+        db.execute(f"INSERT INTO outcomes {failed}", (Group.FAILED.value, job))
+        self._finish_job(db, job)
+        return job
 
     def _finish_job(self, db: sqlite3.Connection, job: str) -> None:
         db.execute(
@@ -295,6 +309,20 @@ class JobsStore(JobsFile):
             with suppress(UprightError):  # the rows are gone, and the next time may do
                 self.shrink()
         return deleted
+
+
+def _known(db: sqlite3.Connection, owner: str, ask: dict[str, Any]) -> str | None:
+    if not (key := ask.get("key")):
+        return None
+    # Jobs are few, and their pictures are elsewhere: to read all of them takes a millisecond for each thousand.
+    seen = "NOT EXISTS (SELECT 1 FROM pictures WHERE job = jobs.id AND state = 'coming')"
+    by_key = f"SELECT id, ask FROM jobs WHERE owner = ? AND json_extract(ask, '$.key') = ? AND {seen}"
+    if (found := db.execute(by_key, (owner, key)).fetchone()) is None:
+        return None
+    job, asked = found
+    if json.loads(asked) != ask:
+        raise Refused("the job of this Idempotency-Key asks something else", remedy="give each job a key of its own")
+    return str(job)
 
 
 def _gone() -> NotHere:
