@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 from ..errors import UsageError
-from ..sources.stores import is_remote
 
 COMMANDS = ("detect", "correct", "review", "undo", "batch", "watch", "serve", "doctor", "model", "consume", "photos")
 #: What paths without a command get.
@@ -64,6 +63,8 @@ class Lazy(click.Group):
 
 
 def _is_source(word: str) -> bool:
+    from ..sources.stores import is_remote
+
     try:
         return word == "-" or is_remote(word) or Path(word).exists()
     except (OSError, ValueError):
