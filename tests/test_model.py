@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from upright.detector import Detector
 from upright.errors import ModelError
 from upright.model import DEFAULT_MODEL, MODELS_FOLDER, load_model
 
@@ -54,8 +55,6 @@ STEP = {"temperature": 1.0, "careful": None, "balanced": 0.9, "best": 0.0}
         ({"calibration": {"glance": STEP | {"balanced": -0.1}}}, "threshold -0.1 for balanced"),
         ({"calibration": {"glance": STEP | {"best": None}}}, "glance has no threshold for best"),
         ({"calibration": 3}, "items"),
-        ({"sha256": "0" * 64}, "model.onnx has sha256 .*, model.json says 000"),
-        ({"int8_sha256": "0" * 64}, "model-int8.onnx has sha256 .*, model.json says 000"),
     ],
 )
 def test_facts_that_do_not_fit(folder: Path, facts: dict[str, object], message: str) -> None:
@@ -65,12 +64,27 @@ def test_facts_that_do_not_fit(folder: Path, facts: dict[str, object], message: 
     assert str(folder) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "model-int8.onnx"])
-def test_changed_weights_are_refused(folder: Path, name: str) -> None:
-    weights = folder / name
-    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
-    with pytest.raises(ModelError, match="sha256"):
-        load_model(folder)
+@pytest.mark.parametrize(
+    ("name", "fact", "engine"),
+    [("model.onnx", "sha256", "onnx:cpu"), ("model-int8.onnx", "int8_sha256", "onnx:int8")],
+)
+def test_changed_weights_are_refused(folder: Path, name: str, fact: str, engine: str) -> None:
+    def refused(message: str) -> None:
+        model = load_model(folder)
+        for use in (model.check, lambda: Detector(folder, engine=engine)):
+            with pytest.raises(ModelError, match=message) as caught:
+                use()
+            assert str(folder) in str(caught.value)
+
+    weights = (folder / name).read_bytes()
+    (folder / name).write_bytes(weights[:-1] + b"\0")
+    refused(f"{name} has sha256 .*, model.json says")
+    (folder / name).unlink()
+    refused("No such file")
+    (folder / name).write_bytes(weights)
+    load_model(folder).check()
+    edit(folder, **{fact: "0" * 64})
+    refused(f"{name} has sha256 .*, model.json says 000")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "\x00"])

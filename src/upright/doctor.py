@@ -152,6 +152,7 @@ def _formats() -> Iterator[Finding]:
 def _model(name: str | None) -> Iterator[Finding]:
     try:
         model = load_model(name)
+        model.check()
         ladder_of(model)
     except UprightError as error:
         yield Finding("model", "problem", f"{error.source}: {error.cause}", error.remedy)

@@ -62,17 +62,36 @@ class Model:
 
     @property
     def onnx_path(self) -> Path:
-        """Path of the weights."""
-        return self.folder / "model.onnx"
+        """Path of the weights. Raises ModelError where they are not those of the facts."""
+        return self._weights("model.onnx", self.sha256)
 
     @property
     def int8_path(self) -> Path:
-        """Path of the form in int8. Raises ModelError where the facts name none."""
+        """Path of the form in int8. Raises ModelError where the facts name none, or another one."""
         if not self.int8_sha256:
             raise ModelError(
                 f"{self.name} has no form in int8", source=self.folder, remedy="docs/models.md says how to add one"
             )
-        return self.folder / "model-int8.onnx"
+        return self._weights("model-int8.onnx", self.int8_sha256)
+
+    def check(self) -> None:
+        """Raise ModelError where any weights are not those of the facts."""
+        _ = self.onnx_path, self.int8_sha256 and self.int8_path
+
+    def _weights(self, name: str, digest: str) -> Path:
+        # 10 MB take 40 ms: an engine has the form that it runs checked, and no other.
+        path = self.folder / name
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise _missing(error) from error
+        if found != digest:
+            raise ModelError(
+                f"{name} has sha256 {found}, model.json says {digest}",
+                source=self.folder,
+                remedy="copy the folder again, or correct model.json if the weights are meant to be new",
+            )
+        return path
 
     def to_dict(self) -> dict[str, Any]:
         """What ``model.json`` says, as a dictionary of JSON values."""
@@ -82,10 +101,12 @@ class Model:
 
 
 def load_model(name_or_folder: str | Path | None = None) -> Model:
-    """Read a model folder, or a model of that name that comes with upright, and check that it is whole.
+    """Read the facts of a model folder, or of a model of that name that comes with upright.
+
+    Weights are checked where they are used, and by `Model.check`.
 
     Raises:
-        ModelError: a file is missing, a fact is missing or unknown, or the weights are not those of the facts.
+        ModelError: there is no such folder, or a fact is missing, unknown or wrong.
     """
     name_or_folder = name_or_folder or DEFAULT_MODEL
     folder = MODELS_FOLDER / name_or_folder
@@ -93,22 +114,15 @@ def load_model(name_or_folder: str | Path | None = None) -> Model:
         folder = Path(name_or_folder)
     try:
         facts = json.loads((folder / "model.json").read_text("utf-8"))
-        model = _from_facts(facts, folder)
-        digests = {model.onnx_path: model.sha256}
-        digests |= {model.int8_path: model.int8_sha256} if model.int8_sha256 else {}
-        found = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in digests}
     except OSError as error:
-        raise ModelError(f"no model here: {error.strerror}", source=error.filename, remedy=_REMEDY) from error
+        raise _missing(error) from error
     except (RecursionError, ValueError) as error:
         raise ModelError(f"model.json is not JSON: {error}", source=folder, remedy=_REMEDY) from error
-    for path, digest in found.items():
-        if digest != digests[path]:
-            raise ModelError(
-                f"{path.name} has sha256 {digest}, model.json says {digests[path]}",
-                source=folder,
-                remedy="copy the folder again, or correct model.json if the weights are meant to be new",
-            )
-    return model
+    return _from_facts(facts, folder)
+
+
+def _missing(error: OSError) -> ModelError:
+    return ModelError(f"no model here: {error.strerror}", source=error.filename, remedy=_REMEDY)
 
 
 def _from_facts(facts: Any, folder: Path) -> Model:
