@@ -81,6 +81,11 @@ class ApartPicture(Picture):
         pixels, warnings = self._call("decoded_here", width_px, height_px)
         return self._received(pixels, warnings)
 
+    def squash(self, size: tuple[int, int]) -> Image.Image:
+        """There, too: a page is drawn in twice the size, or more, and a view takes less to hand over."""
+        pixels, warnings = self._call("squashed_here", size)
+        return self._received(pixels, warnings)
+
     def _decode_parts(self, boxes: list[Box], width_px: int, height_px: int) -> dict[Box, Image.Image]:
         parts, warnings = self._call("parts_here", boxes, width_px, height_px)
         return {box: self._received(pixels, warnings) for box, pixels in parts.items()}
@@ -115,6 +120,12 @@ def open_here(
 def decoded_here(width_px: int, height_px: int) -> tuple[Pixels, tuple[str, ...]]:
     """In a worker: all of it, as `Picture.stored` gives it, and the warnings so far."""
     image = _here[0].stored(width_px, height_px)
+    return (image.size, image.tobytes()), _here[0].warnings
+
+
+def squashed_here(size: tuple[int, int]) -> tuple[Pixels, tuple[str, ...]]:
+    """In a worker: all of it as shown, as `Picture.squash` gives it, and the warnings so far."""
+    image = _here[0].squash(size)
     return (image.size, image.tobytes()), _here[0].warnings
 
 

@@ -43,6 +43,8 @@ def open_pdf(source: OpenSource) -> Picture:
 class PdfPicture(Picture):
     """One page of a PDF."""
 
+    has_pixels = False
+
     def __init__(self, source: OpenSource, size: tuple[int, int], document: Any, sheet: Any, pages: int) -> None:
         super().__init__(source, size, pages)
         self._document, self._sheet = document, sheet

@@ -38,6 +38,8 @@ class Picture(ABC):
     """
 
     progress: Callable[[float], object] | None = None
+    #: Whether it has pixels of its own, and is not drawn in any size that is asked for.
+    has_pixels = True
 
     def __init__(self, source: OpenSource, size: tuple[int, int], pages: int = 1) -> None:
         self._source = source
@@ -48,6 +50,7 @@ class Picture(ABC):
         self._expected: list[Box] = []
         self._parts: dict[Box, Image.Image] = {}
         self._squashed: dict[tuple[int, int], NDArray[np.uint8]] = {}
+        self._decoded: tuple[tuple[int, int], Image.Image] | None = None
         if min(size) < 1:
             raise BrokenPicture(f"its size is {size[0]} x {size[1]}", source=self.name, remedy="fetch it again")
         source.check_claim(size)
@@ -81,11 +84,8 @@ class Picture(ABC):
         Raises:
             BrokenPicture, TooLarge: it cannot be decoded; see `upright.errors`.
         """
-        shown = _pair(side_px)
-        wanted = shown[::-1] if self.exif.swaps_sides else shown
-        width, height = map(min, self._stored_size, wanted)
         with self._source.decoding():
-            return show_pillow(self._decode(width, height), self.exif)
+            return show_pillow(self._decode(*self._stored_side(_pair(side_px))), self.exif)
 
     def squashed(self, size_px: int | tuple[int, int]) -> NDArray[np.uint8]:
         """The whole picture as shown, squashed to ``[S, S, 3]`` (or to width and height); kept: turned views are free.
@@ -94,8 +94,32 @@ class Picture(ABC):
         """
         key = _pair(size_px)
         if key not in self._squashed:
-            self._squashed[key] = squash(self.image(size_px), size_px)
+            import numpy as np
+
+            with self._source.decoding():
+                self._squashed[key] = np.asarray(self.squash(key))
         return self._squashed[key]
+
+    def squash(self, size: tuple[int, int]) -> Image.Image:
+        """The whole picture as shown, squashed to this width and height; not kept. Raises what decoders do.
+
+        What it was decoded to for the view before is used again where this one would be cut from the same.
+        """
+        wanted = self._stored_side(size)
+        if not (self._decoded and self._gives_as_much(*self._decoded, wanted)):
+            self._decoded = None
+            self._decoded = wanted, show_pillow(self._decode(*wanted), self.exif)
+        return _resized(self._decoded[1], size)
+
+    def _stored_side(self, shown: tuple[int, int]) -> tuple[int, int]:
+        """How many stored pixels a view of this width and height asks for."""
+        wanted = shown[::-1] if self.exif.swaps_sides else shown
+        return min(self._stored_size[0], wanted[0]), min(self._stored_size[1], wanted[1])
+
+    def _gives_as_much(self, asked: tuple[int, int], image: Image.Image, wanted: tuple[int, int]) -> bool:
+        """Whether what was decoded for one size is what would be decoded for another: all pixels that there are."""
+        complete = self.has_pixels and image.size == (self.width_px, self.height_px)
+        return wanted == asked or (complete and wanted[0] >= asked[0] and wanted[1] >= asked[1])
 
     def small(self, size_px: int) -> NDArray[np.uint8]:
         """Any squashed view that is kept already, else one of this size: to look for detail at no further cost."""
@@ -146,6 +170,7 @@ class Picture(ABC):
         """Close the file and free what was cached."""
         self._squashed.clear()
         self._parts.clear()
+        self._decoded = None
         self._source.file.close()
 
     def __enter__(self) -> Picture:
@@ -172,9 +197,14 @@ class Picture(ABC):
 def squash(image: Image.Image, size_px: int | tuple[int, int]) -> NDArray[np.uint8]:
     """An RGB image squashed to ``[S, S, 3]``, or to width and height, by the one resampler of training and browser."""
     import numpy as np
-    from PIL import Image
 
-    return np.asarray(image.resize(_pair(size_px), Image.Resampling.BILINEAR))
+    return np.asarray(_resized(image, _pair(size_px)))
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    from PIL.Image import Resampling
+
+    return image.resize(size, Resampling.BILINEAR)
 
 
 def reduced(image: Image.Image, factor: int) -> Image.Image:
