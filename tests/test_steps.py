@@ -119,3 +119,41 @@ def test_expected_boxes_are_read_together(form, monkeypatch):
         # Means of 8 x 8: the bars are so fine that each shrinking renders them in its own way.
         means = [each.reshape(8, 8, 8, 8, 3).mean(axis=(1, 3)) for each in (pixels.astype(int), wanted)]
         assert np.abs(means[0] - means[1]).mean() < 6
+
+
+_KINDS = {
+    "JPEG": {},
+    "progressive": {"format": "JPEG", "progressive": True},
+    "tagged": {"format": "JPEG", "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"},
+    "PNG": {},
+    "TIFF": {},
+    "WEBP": {"quality": 80},
+    "BMP": {},
+    "AVIF": {},
+    "PDF": {"resolution": 150},
+}
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_views_after_others_are_those_of_a_picture_that_was_just_opened(kind, tmp_path):
+    """Views in the order of the ladder, and smaller ones after larger: what was decoded before counts for nothing."""
+    path = tmp_path / "picture"
+    image = page(900, 700, [(40, 40, 860, 300), (300, 400, 500, 660)])
+    path.write_bytes(
+        encoded(image, **{"form": kind} | {k.replace("format", "form"): v for k, v in _KINDS[kind].items()})
+    )
+    sizes = [
+        (100, 100),
+        (224, 224),
+        (448, 448),
+        (700, 450),
+        (900, 700),
+        (1200, 933),
+        (1350, 1050),
+        (500, 380),
+        (64, 64),
+    ]
+    with open_picture(path) as picture:
+        for size in sizes:
+            with open_picture(path) as another:
+                assert np.array_equal(picture.squashed(size), another.squashed(size)), size
