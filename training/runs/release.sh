@@ -3,7 +3,7 @@
 #
 #   training/runs/release.sh WEIGHTS POOLS NATIVE EVAL BUILD OUT NAME VERSION
 #
-# WEIGHTS  best.safetensors of a run, or a .pt (a checkpoint, the first model's state.pt)
+# WEIGHTS  best.safetensors of a run, or its checkpoint.pt
 # POOLS    held-out pictures: python -m training.data pools --data SHARDS --part tune --part calibrate \
 #          --drop training/mislabelled.txt --drop training/no-up.txt --out POOLS
 # NATIVE   the files of training/native.csv of part calibrate, <kind>/<source>/<name>, for the last step's figures
