@@ -6,7 +6,6 @@ undo is made by `training.augment`. `eval.tar` is the judge's and is refused her
     python -m training.data count --data FOLDER
     python -m training.data pools --data FOLDER --part calibrate --out POOLS
     python -m training.data doubt --data FOLDER --model WEIGHTS --out drop.txt
-    python -m training.data shard --synth POOL.npy --out train-synth.tar
 """
 
 from __future__ import annotations
@@ -30,12 +29,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from training.measures import Floats, scores
+
 Pixels = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]  # [n, 2]: difference hash along rows, along columns
 
 KINDS = ("photo", "doc", "screen", "scene")
 READ = "read"  # windows of text at reading size, of any kind: sources whose name ends in "-read"
-SYNTH = "synth"  # rendered pages, packed as a shard
+SYNTH = "synth"  # rendered pages
 SYNTH_READ = "synth-read"  # rendered windows at reading size
 PARTS = ("train", "tune", "calibrate")
 
@@ -134,7 +135,7 @@ def _parts(name: str) -> tuple[str, str, str]:
     """Kind, source and id of a shard's member; a user's path keeps its folder as source and has no kind of ours."""
     stem = name.rsplit(".", 1)[0]
     kind, _, rest = stem.partition("/")
-    if kind in (*KINDS, SYNTH) and rest.count("/") == 1:
+    if kind in KINDS and rest.count("/") == 1:
         source, _, identity = rest.partition("/")
         return kind, source, identity
     folder, _, identity = stem.rpartition("/")
@@ -242,7 +243,7 @@ def read_shards(sources: Sequence[Path], photo_px: int, text_px: int) -> dict[st
     Raises FileNotFoundError where a source holds no shard, ValueError where it is the judge's.
     """
     shards = shards_in(sources)
-    sides = {kind: photo_px if kind == "photo" else text_px for kind in (*KINDS, SYNTH)} | {READ: READ_PX}
+    sides = {kind: photo_px if kind == "photo" else text_px for kind in KINDS} | {READ: READ_PX}
     found: dict[str, list[tuple[str, Pixels, tuple[int, int]]]] = {kind: [] for kind in sides}
     with ThreadPoolExecutor(os.cpu_count()) as executor:  # Pillow decodes without the interpreter's lock
         for rows in executor.map(_read_shard, shards, [sides] * len(shards)):
@@ -281,18 +282,6 @@ def _read(name: str, file: IO[bytes], side_px: int) -> tuple[str, Pixels, tuple[
         return name, squash(image, side_px), difference_hash(image)
 
 
-def write_shard(pixels: Pixels, shard: Path) -> None:
-    """Rendered pages, uint8 [n, s, s, 3], as a shard of WebP: a tenth of the bytes, for machines that cannot render."""
-    with tarfile.open(shard, "w") as tar:
-        for number, page in enumerate(pixels):
-            buffer = io.BytesIO()
-            Image.fromarray(page).save(buffer, "WEBP", quality=90, method=2)
-            member = tarfile.TarInfo(f"{SYNTH}/rendered/{number:07d}.webp")
-            member.size = buffer.tell()
-            buffer.seek(0)
-            tar.addfile(member, buffer)
-
-
 def read_folder(folder: Path, side_px: int) -> Pool:
     """A user's upright pictures, as shown (EXIF applied), in the order of their names below the folder.
 
@@ -327,10 +316,9 @@ def _fraction(text: str) -> float:
 DOUBT_AT = {"photo": 0.85, "doc": 0.95, "screen": 0.95, "scene": 0.95}
 
 
-def doubtful(pool: Pool, kind: str, logits: NDArray[np.float32]) -> list[str]:
+def doubtful(pool: Pool, kind: str, logits: Floats) -> list[str]:
     """Names of pictures that a trained model, seeing them as they lie, confidently calls turned."""
-    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
-    turned = (exponents / exponents.sum(axis=1, keepdims=True))[:, 1:].max(axis=1)
+    turned = scores(logits, 1.0)[:, 1:].max(axis=1)
     return [pool.names[row] for row in np.flatnonzero(turned >= DOUBT_AT.get(kind, 1.0))]
 
 
@@ -342,13 +330,13 @@ def read_drop(path: Path | None) -> set[str]:
 def write_pools(
     pools: Mapping[str, Pool], parts: Collection[str], folder: Path, drop: Collection[str] = (), most: int | None = None
 ) -> None:
-    """`val_<kind>.npy` and the names in `val_<kind>.json`, as `training.heldout` reads them; no rendered pages.
+    """`val_<kind>.npy` and the names in `val_<kind>.json`, as `training.heldout` reads them.
 
     Names in `drop` are left out. With `most`, at most that many of each kind, from the whole length of the pool.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for kind in [kind for kind in pools if kind != SYNTH]:
-        pixels, names, split = pools[kind].pixels, pools[kind].names, Split.by_rule(pools[kind])
+    for kind, pool in pools.items():
+        pixels, names, split = pool.pixels, pool.names, Split.by_rule(pool)
         kept = sorted(row for part in parts for row in getattr(split, part) if names[row] not in drop)
         rows = np.array(kept[:: -(-len(kept) // most)] if most and kept else kept, np.intp)
         np.save(folder / f"val_{kind}.npy", pixels[rows])
@@ -371,12 +359,12 @@ def write_doubtful(pools: Mapping[str, Pool], weights: Path, drop: Path) -> None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    each = {name: commands.add_parser(name) for name in ("count", "pools", "doubt", "shard")}
-    for name in ("count", "pools", "doubt"):
-        each[name].add_argument("--data", required=True, type=Path, action="append", help="shard or folder of shards")
-        each[name].add_argument("--photo-px", type=int, default=144)
-        each[name].add_argument("--text-px", type=int, default=288)
-    for name in ("pools", "doubt", "shard"):
+    each = {name: commands.add_parser(name) for name in ("count", "pools", "doubt")}
+    for command in each.values():
+        command.add_argument("--data", required=True, type=Path, action="append", help="shard or folder of shards")
+        command.add_argument("--photo-px", type=int, default=144)
+        command.add_argument("--text-px", type=int, default=288)
+    for name in ("pools", "doubt"):
         each[name].add_argument("--out", required=True, type=Path)
     each["pools"].add_argument("--part", choices=PARTS, action="append", required=True, help="may be given again")
     each["pools"].add_argument(
@@ -385,11 +373,7 @@ def main() -> None:
     each["pools"].add_argument("--kind", action="append", help="only this kind of pictures")
     each["pools"].add_argument("--most", type=int, help="most pictures of each kind")
     each["doubt"].add_argument("--model", required=True, type=Path, help="weights of the model that doubts")
-    each["shard"].add_argument("--synth", required=True, type=Path, help=".npy that training.synth wrote")
     options = parser.parse_args()
-    if options.command == "shard":
-        write_shard(np.load(options.synth, mmap_mode="r"), options.out)
-        return
     pools = read_shards(options.data, options.photo_px, options.text_px)
     if options.command == "pools":
         wanted = {kind: pool for kind, pool in pools.items() if not options.kind or kind in options.kind}

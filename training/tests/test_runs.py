@@ -104,14 +104,6 @@ def test_a_sitting_is_made_ready_by_one_command(tmp_path: Path) -> None:
     assert made == {path: path.stat().st_mtime_ns for path in work.rglob("*.*") if path.name != "code.tar"}
 
 
-def test_pages_packed_as_a_shard_come_back(tmp_path: Path) -> None:
-    pages = np.stack([np.asarray(landscape(n, 96)) for n in range(5)])
-    data.write_shard(pages, tmp_path / "train-synth.tar")
-    pool = data.read_shards([tmp_path], 64, 96)["synth"]
-    assert pool.pixels.shape == pages.shape
-    assert abs(pool.pixels.astype(int) - pages).mean() < 8
-
-
 def test_the_miniature_learns(tmp_path: Path) -> None:
     """A minute on two cores: rendered pages, ImageNet, and far more right answers than chance gives."""
     assert "never saw" in script("miniature.sh", tmp_path, timeout_s=900)
