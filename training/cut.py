@@ -17,7 +17,7 @@ from PIL import Image
 
 from training.data import Pixels
 from training.heldout import Picture, read
-from training.synth.pool import contact_sheet
+from training.sheets import contact_sheet
 from training.synth.windows import SIZE_PX
 from upright import Detector
 from upright.pictures import open_picture
@@ -68,7 +68,7 @@ def main() -> None:
     np.save(options.out, pool)
     print(f"{len(pool)} windows")
     if options.sheet:
-        contact_sheet(list(pool[:SHEET_WINDOWS])).save(options.sheet)
+        contact_sheet([(window, "") for window in pool[:SHEET_WINDOWS]], 8, SIZE_PX).save(options.sheet)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,19 @@ from PIL import Image, ImageDraw
 
 from training.data import Pixels
 
-TILE_PX = 180
 LINE_PX = 14
 
 
-def contact_sheet(tiles: Sequence[tuple[Pixels, str]], columns: int = 10) -> Image.Image:
-    """Pictures [h, w, 3] with their captions, row by row; each fits a square of 180 px."""
+def contact_sheet(tiles: Sequence[tuple[Pixels, str]], columns: int = 10, side_px: int = 176) -> Image.Image:
+    """Pictures [h, w, 3] with their captions, row by row; each fits a square of `side_px`."""
+    tile_px = side_px + 4
     rows = max(1, -(-len(tiles) // columns))
-    sheet = Image.new("RGB", (columns * TILE_PX, rows * (TILE_PX + LINE_PX)), "white")
+    sheet = Image.new("RGB", (columns * tile_px, rows * (tile_px + LINE_PX)), "white")
     draw = ImageDraw.Draw(sheet)
     for index, (pixels, caption) in enumerate(tiles):
-        left, top = index % columns * TILE_PX, index // columns * (TILE_PX + LINE_PX)
+        left, top = index % columns * tile_px, index // columns * (tile_px + LINE_PX)
         picture = Image.fromarray(pixels)
-        picture.thumbnail((TILE_PX - 4, TILE_PX - 4))
+        picture.thumbnail((side_px, side_px))
         sheet.paste(picture, (left + 2, top + 2))
-        draw.text((left + 2, top + TILE_PX), caption[:29], "black")
+        draw.text((left + 2, top + tile_px), caption[:29], "black")
     return sheet

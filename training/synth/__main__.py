@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from training.sheets import contact_sheet
 from training.synth import KINDS
 from training.synth.degrade import SIZE_PX
-from training.synth.pool import contact_sheet, rendered
+from training.synth.pool import rendered
 from training.synth.scripts import BY_NAME
 from training.synth.windows import SIZE_PX as WINDOW_PX
 
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     if pool is not None:
         pool.flush()
     if a.sheet:
-        contact_sheet(shown).save(a.sheet)
+        contact_sheet([(picture, "") for picture in shown], 8, side).save(a.sheet)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from PIL import Image
 
 from training.synth import render
 from training.synth.windows import render_window
@@ -42,11 +41,3 @@ def rendered(
     tasks = [(seed, kind, script, windows) for seed, kind, script in turns]
     with multiprocessing.get_context("spawn").Pool(workers, _open_photos, (photos,)) as pool:
         yield from pool.imap(_render, tasks, chunksize=8)
-
-
-def contact_sheet(pictures: Sequence[np.ndarray], across: int = 8) -> Image.Image:
-    """uint8 [s, s, 3] pictures side by side in rows of `across`; an incomplete last row is filled with black."""
-    blank = np.zeros_like(pictures[0])
-    full = [*pictures, *[blank] * (-len(pictures) % across)]
-    rows = [np.concatenate(full[i : i + across], axis=1) for i in range(0, len(full), across)]
-    return Image.fromarray(np.concatenate(rows))
