@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .engines import open_engine
+from .engines.onnx import OnnxEngine
 from .errors import MALFORMED, ModelError, UprightError, UsageError, WriteFailed
 from .extras import need
 from .pictures import open_picture
@@ -189,20 +190,13 @@ def _in_parts(infer: Infer, pixels: Pixels) -> NDArray[np.float32]:
     return np.concatenate([infer(pixels[i : i + 8]) for i in range(0, len(pixels), 8)])
 
 
-def _session(path: Path) -> Infer:
-    ort = need("onnxruntime", "")
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda pixels: session.run(None, {name: pixels})[0]
-
-
 def _write_onnx(model: Model, target: Path, pixels: Pixels) -> Infer:
     """The file as it is, with the facts that a user of the bare file needs in a ``.json`` beside it."""
     shutil.copyfile(model.onnx_path, target)
     if hashlib.sha256(target.read_bytes()).hexdigest() != model.sha256:
         raise ModelError("the copy is not the model", source=target, remedy="check the disk and export again")
     target.with_suffix(".json").write_text(json.dumps(model.to_dict(), indent=2) + "\n", "utf-8")
-    return _session(target)
+    return OnnxEngine(model, precision="cpu", path=target).infer
 
 
 def quantise(path: Path, target: Path, views: Pixels, float_convolutions: int = FLOAT_CONVOLUTIONS) -> None:
@@ -250,7 +244,7 @@ def quantise(path: Path, target: Path, views: Pixels, float_convolutions: int = 
 
 def _write_int8(model: Model, target: Path, pixels: Pixels) -> Infer:
     quantise(model.onnx_path, target, pixels)
-    return _session(target)
+    return OnnxEngine(model, precision="cpu", path=target).infer
 
 
 def _write_torchscript(model: Model, target: Path, pixels: Pixels) -> Infer:

@@ -71,6 +71,10 @@ class Limits:
             raise error
 
 
+#: For whoever names none.
+DEFAULT_LIMITS = Limits()
+
+
 def text_stream(source: str | None) -> UsageError:
     """The error that says that a stream gives text."""
     remedy = "open it in binary mode, as by open(path, 'rb')"

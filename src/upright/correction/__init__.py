@@ -14,7 +14,7 @@ from ..carriers.sidecar import Naming
 from ..errors import UsageError
 from ..formats import Bytes
 from ..journal import Journal, undo
-from ..limits import Limits
+from ..limits import DEFAULT_LIMITS, Limits
 from ..pictures.source import read_stream
 from ..results import Correction, Method, Orientation, Promise
 from ..turns import Fill, Turn
@@ -42,9 +42,6 @@ __all__ = [
 ]
 
 
-_NO_LIMITS = Limits()
-
-
 def corrected_bytes(
     source: Bytes | PathLike,
     turn: Turn | Orientation | int,
@@ -54,7 +51,7 @@ def corrected_bytes(
     page: int | None = None,
     pixels: bool = False,
     straighten: Fill | None = None,
-    limits: Limits = _NO_LIMITS,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> tuple[bytes, Correction]:
     """The corrected file as bytes, and what was done. Raises as :func:`correct` does."""
     with opened(source) as file:
@@ -83,7 +80,7 @@ def correct(
     dry_run: bool = False,
     overwrite: bool = False,
     page: int | None = None,
-    limits: Limits = _NO_LIMITS,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Correction:
     """Set a picture upright, into ``target`` or in place.
 

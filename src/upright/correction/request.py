@@ -10,14 +10,12 @@ from ..carriers.sidecar import Naming
 from ..errors import UsageError
 from ..formats import Edit, Window, applied
 from ..journal import Rows
-from ..limits import Limits
+from ..limits import DEFAULT_LIMITS, Limits
 from ..lossless import LEAST_TILT
 from ..results import Correction, Method, Orientation
 from ..tilt import MOST_ERROR
 from ..turns import ExifOrientation, Fill, Turn
 from .opening import Opened
-
-_NO_LIMITS = Limits()
 
 Edge: TypeAlias = Literal["tag", "trim", "refuse", "reencode"]
 
@@ -55,7 +53,7 @@ class Request:
     pixels: bool = False
     straighten: Fill | None = None
     tilt: float = 0.0
-    limits: Limits = _NO_LIMITS
+    limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
         if self.edge not in get_args(Edge):

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -275,10 +276,8 @@ def _fewer(engine: Engine, views: int, error: Exception) -> int:
 
 def _own(error: Exception) -> UprightError:
     """An error for each caller: a shared one would gather the tracebacks of all of them."""
-    if isinstance(error, Overloaded):
-        return Overloaded(error.cause, retry_after_s=error.retry_after_s)
     if isinstance(error, UprightError):
-        return type(error)(error.cause, remedy=error.remedy)
+        return copy(error)
     failed = EngineError(f"the engine failed: {error!r}", remedy="run `upright doctor`")
     failed.__cause__ = error
     return failed

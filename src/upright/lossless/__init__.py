@@ -6,7 +6,7 @@ from ..carriers import with_pixels_moved
 from ..errors import TAG, Damaged, NotLossless, UprightError
 from ..formats import Container, Window, cost, format_in, named
 from ..formats.jpeg import EOI, Jpeg, segments
-from ..limits import Limits
+from ..limits import DEFAULT_LIMITS, Limits
 from ..turns import ExifOrientation
 from . import turbojpeg
 from .proof import decoding
@@ -15,14 +15,13 @@ from .straighten import LEAST_TILT, Straighten
 
 __all__ = ["LEAST_TILT", "Straighten", "parted", "reencoded", "turned"]
 
-_NO_LIMITS = Limits()
 #: Pixels. Cameras write 160 x 120; a header in 64 kB can claim four gigapixels.
 _MOST_OF_THUMBNAIL = 4_000_000
 #: What programs and servers leave behind the end of a file: zeros, and the end of a line.
 _PADDING = b"\0\r\n"
 
 
-def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse", limits: Limits = _NO_LIMITS) -> bytes:
+def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse", limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The same picture with stored pixels as ``exif`` shows the old ones, and its tag, where it has one, set to 1.
 
     ``edge`` is "refuse" or "trim" (JPEG blocks that are not whole). The result has been decoded (JPEG: its

@@ -32,7 +32,7 @@ _DEFLATE_RATIO = 1032
 
 def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     """The PNG whose stored pixels are what ``exif`` shows."""
-    result = _turned(data, exif)
+    result = _rewritten(data, exif.swaps_sides, lambda samples: show_array(samples, exif))
     prove(data, result, exif, same_samples, same_picture)
     return result
 
@@ -40,10 +40,6 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
 def straightened(data: bytes, exif: ExifOrientation, how: Straighten) -> bytes:
     """The PNG as ``exif`` shows it, resampled at its own depth; it is one of samples, not of a palette."""
     return _rewritten(data, exif.swaps_sides, lambda samples: straightened_array(samples, exif, how))
-
-
-def _turned(data: bytes, exif: ExifOrientation) -> bytes:
-    return _rewritten(data, exif.swaps_sides, lambda samples: show_array(samples, exif))
 
 
 def _rewritten(data: bytes, swapped: bool, change: Callable[[NDArray[Any]], NDArray[Any]]) -> bytes:

@@ -17,7 +17,7 @@ from ..formats.heif import pages_of
 from ..formats.jpeg import segments
 from ..formats.jpeg2000 import would_lose
 from ..formats.tiff import directory
-from ..limits import Limits
+from ..limits import DEFAULT_LIMITS, Limits
 from ..machine import opened_by_pillow
 from ..turns import ExifOrientation, Turn, show_pillow
 from . import jpeg, png, tiff
@@ -25,7 +25,6 @@ from .proof import decoding, opened
 from .straighten import STRAIGHT, Straighten, straightened_pillow
 from .tiff_tags import SAMPLES, check_movable, described_as
 
-_NO_LIMITS = Limits()
 _ADOBE, _COMMENT, _XMP = 0xEE, 0xFE, 700
 #: Tags of a TIFF that have no place in the EXIF block of another format, or have their own outside of it.
 _ELSEWHERE = SAMPLES | {_XMP, 34675}
@@ -39,7 +38,7 @@ def reencoded(
     turn: Turn,
     form: str,
     page: int = 0,
-    limits: Limits = _NO_LIMITS,
+    limits: Limits = DEFAULT_LIMITS,
     how: Straighten = STRAIGHT,
 ) -> bytes:
     """A page of a picture as shown (``exif`` still to be applied), turned, straightened and written as ``form``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ..limits import Limits
+from ..limits import DEFAULT_LIMITS, Limits
 from .apart import opened
 from .opening import no_bands
 from .picture import Box, Picture, squash
@@ -14,10 +14,10 @@ from .whole import open_array, open_image
 
 __all__ = ["Bands", "Box", "Limits", "Picture", "Source", "open_picture", "squash"]
 
-_NO_LIMITS = Limits()
 
-
-def open_picture(source: Source, *, page: int = 0, limits: Limits = _NO_LIMITS, bands: Bands | None = None) -> Picture:
+def open_picture(
+    source: Source, *, page: int = 0, limits: Limits = DEFAULT_LIMITS, bands: Bands | None = None
+) -> Picture:
     """Open a picture. Its content decides its format, not its name.
 
     Args:

@@ -152,9 +152,10 @@ def open_array(array: NDArray[Any], limits: Limits, bands: Bands | None = None) 
     import numpy as np
     from PIL import Image
 
+    source = _in_memory("<array>", "ARRAY", limits)
     if bands is not None and array.ndim in (2, 3):
         stack = array if array.ndim == 3 else array[:, :, None]
-        OpenSource("<array>", None, io.BytesIO(), "ARRAY", limits, bands=bands).check_bands(stack.shape[2])
+        replace(source, bands=bands).check_bands(stack.shape[2])
         array = stack[:, :, [band - 1 for band in bands]]
     fits = array.ndim == 2 or (array.ndim == 3 and 1 <= array.shape[2] <= 4)
     if not fits or array.dtype.kind not in "buif" or not array.size:
@@ -164,7 +165,7 @@ def open_array(array: NDArray[Any], limits: Limits, bands: Bands | None = None) 
     values = array * np.uint8(255) if array.dtype.kind == "b" else to_8_bits(array)
     values = values[:, :, 0] if values.ndim == 3 and values.shape[2] == 1 else values
     image = Image.fromarray(np.ascontiguousarray(values))
-    return WholePicture(_in_memory("<array>", "ARRAY", limits), image.size, lambda: image)
+    return WholePicture(source, image.size, lambda: image)
 
 
 def _in_memory(name: str, form: str, limits: Limits) -> OpenSource:

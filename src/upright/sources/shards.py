@@ -84,8 +84,7 @@ def _head() -> type[TarInfo]:
 
 def parquet_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
     """Rows of a Parquet file with a column of bytes. Raises `UsageError` where there is none."""
-    with opened(name) as file:
-        table = need("pyarrow.parquet", "parquet", source=name).ParquetFile(file)
+    with _opened_parquet(name) as table:
         column = _image_column(table.schema_arrow, name)
         cells = (
             (cell.as_py() for batch in table.iter_batches(_PARQUET_ROWS, columns=[column]) for cell in batch.column(0))
@@ -105,8 +104,14 @@ def parquet_items(name: str, wanted: Wanted, load: bool) -> Iterator[Item]:
 
 def parquet_count(name: str) -> int:
     """How many rows a Parquet file has."""
+    with _opened_parquet(name) as table:
+        return int(table.metadata.num_rows)
+
+
+@contextmanager
+def _opened_parquet(name: str) -> Iterator[Any]:
     with opened(name) as file:
-        return int(need("pyarrow.parquet", "parquet", source=name).ParquetFile(file).metadata.num_rows)
+        yield need("pyarrow.parquet", "parquet", source=name).ParquetFile(file)
 
 
 def tar_member(name: str, member: str) -> bytes:
@@ -160,8 +165,7 @@ def _tar_index(name: str) -> dict[str, tuple[int, int]]:
 def parquet_cell(name: str, row: int) -> bytes:
     """The bytes in one row."""
     key = f"{name}#{row}"
-    with opened(name) as file:
-        table = need("pyarrow.parquet", "parquet", source=name).ParquetFile(file)
+    with _opened_parquet(name) as table:
         for group in range(table.num_row_groups):
             rows = table.metadata.row_group(group).num_rows
             if row < rows:
@@ -172,8 +176,7 @@ def parquet_cell(name: str, row: int) -> bytes:
 
 @lru_cache(maxsize=2)
 def _row_group(name: str, group: int) -> Any:
-    with opened(name) as file:
-        table = need("pyarrow.parquet", "parquet", source=name).ParquetFile(file)
+    with _opened_parquet(name) as table:
         return table.read_row_group(group, columns=[_image_column(table.schema_arrow, name)]).column(0)
 
 
