@@ -65,11 +65,7 @@ def tilted(picture: Picture, answer: Orientation) -> Orientation:
 
 def measured(picture: Picture) -> Tilt | None:
     """The tilt of a picture as shown; ``None`` where no lines of text tell it. Raises what decoding raises."""
-    from PIL import Image
-
-    scale = min(1.0, SIDE_PX / max(picture.width_px, picture.height_px))
-    size = max(1, round(picture.width_px * scale)), max(1, round(picture.height_px * scale))
-    return tilt_of(Image.fromarray(picture.squashed(size)).convert("L"))
+    return tilt_of(picture.grey(SIDE_PX))
 
 
 def tilt_of(grey: Image.Image) -> Tilt | None:

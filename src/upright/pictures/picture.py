@@ -121,6 +121,14 @@ class Picture(ABC):
         complete = self.has_pixels and image.size == (self.width_px, self.height_px)
         return wanted == asked or (complete and wanted[0] >= asked[0] and wanted[1] >= asked[1])
 
+    def grey(self, most_px: int) -> Image.Image:
+        """The whole picture as shown, grey, in its own shape; its longer side has at most so many pixels."""
+        from PIL import Image
+
+        scale = min(1.0, most_px / max(self.width_px, self.height_px))
+        size = max(1, round(self.width_px * scale)), max(1, round(self.height_px * scale))
+        return Image.fromarray(self.squashed(size)).convert("L")
+
     def small(self, size_px: int) -> NDArray[np.uint8]:
         """Any squashed view that is kept already, else one of this size: to look for detail at no further cost."""
         return next(iter(self._squashed.values())) if self._squashed else self.squashed(size_px)

@@ -50,17 +50,14 @@ _SPREAD = 1.8
 
 def windows(picture: Picture, size_px: int) -> Sequence[View]:
     """At most `MOST_WINDOWS` windows of text, those with most strokes; none where the picture has no text."""
-    from PIL import Image
-
-    scale = min(1.0, BASE_PX / max(picture.width_px, picture.height_px))
-    base = max(1, round(picture.width_px * scale)), max(1, round(picture.height_px * scale))
-    stroke_px, strokes = text_strokes(Image.fromarray(picture.squashed(base)).convert("L"))
+    grey = picture.grey(BASE_PX)
+    stroke_px, strokes = text_strokes(grey)
     if not stroke_px:
         return ()
     # The shorter side holds one window at the least.
-    factor = max(STROKE_PX / stroke_px, size_px / min(base))
-    factor = min(factor, MOST_ENLARGED / scale)
-    width, height = (max(size_px, round(side * factor)) for side in base)
+    factor = max(STROKE_PX / stroke_px, size_px / min(grey.size))
+    factor = min(factor, MOST_ENLARGED / min(1.0, BASE_PX / max(picture.width_px, picture.height_px)))
+    width, height = (max(size_px, round(side * factor)) for side in grey.size)
     if max(width, height) <= LEAST_VIEWS * size_px:
         return ()
     corners = _corners(strokes, factor, (width, height), size_px)
