@@ -4,8 +4,8 @@ One carrier of a file leads: the EXIF orientation of its first directory (`exif`
 (`heif`) and of JPEG XL (`jxl`), where an EXIF orientation is one of the others. The others follow (`xmp`, `thumbnail`,
 `texts`): they are reported and not applied, as browsers, libvips and the Metadata Working Group have it; and when the
 leader is written or pixels move, those that are there are changed along (`Moved`), so that no reader turns twice. A new
-carrier is a module here with a function ``follow``, and its name in the rows of the formats that have it. A page of a
-PDF has its own carrier (`rotate`).
+follower is a module here with a function ``follow``, and its name in `_FOLLOWERS` and in the rows of the formats that
+have it. A page of a PDF has its own carrier (`rotate`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import BinaryIO
 
 from ..errors import TAG, TURN_INSTEAD, BrokenPicture, CorrectionError, Damaged, NotLossless
-from ..formats import Blocks, Bytes, Container, Edit, Format, Overlay, Span, Window, applied, format_in, format_of
+from ..formats import Blocks, Bytes, Container, Edit, Format, Overlay, Span, Window, applied, format_in
 from ..formats.raw import Raw
 from ..formats.tiff import directory
 from ..turns import ExifOrientation
@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 _LEADERS = {"irot": heif, "codestream": jxl}
+_FOLLOWERS = {"xmp": xmp, "thumbnail": thumbnail, "texts": texts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,21 @@ class ExifTag:
         return ExifOrientation.TOP_LEFT if self.applied else self.orientation
 
 
-def _tagged(window: Window, page: int = 0) -> tuple[str, Container | None, int]:
+def _tagged(window: Window, page: int = 0) -> tuple[Format | None, Container | None, int]:
     """The format, its container where that has a place for an EXIF orientation, and the page that this is of.
 
     Frames have one tag: its second directory is a thumbnail.
     """
     row = format_in(window)
-    if row is None:
-        return "", None, 0
-    return row.name, row.container if "exif" in row.carriers else None, page if row.holds == "pages" else 0
+    container = row.container if row and "exif" in row.carriers else None
+    return row, container, page if row and row.holds == "pages" else 0
+
+
+def _inside(window: Window) -> tuple[Container, Blocks, Span] | None:
+    """The container of a file with an EXIF block that is not the whole file, as a TIFF is; and where that is."""
+    row, container, _ = _tagged(window)
+    blocks = container.find(window) if row and container and "thumbnail" in row.carriers else Blocks()
+    return (container, blocks, blocks.tiff) if container and blocks.tiff else None
 
 
 def read_exif_orientation(source: Bytes | BinaryIO | Window, *, page: int = 0) -> ExifTag:
@@ -84,16 +91,17 @@ def read_exif_orientation(source: Bytes | BinaryIO | Window, *, page: int = 0) -
     EXIF 2.32, 4.6.4 A.
     """
     window = source if isinstance(source, Window) else Window(source)
-    form, container, own = _tagged(window, page)
+    row, container, own = _tagged(window, page)
+    if row is None:
+        return ExifTag()
     if container is not None:
-        return _read(window, form, container.find(window, own), own)
-    row = format_of(form)
-    if row is not None and "raw" in row.carriers:
-        return _raw(window, form)
+        return _read(window, row.name, container.find(window, own), own)
+    if "raw" in row.carriers:
+        return _raw(window, row.name)
     if (leader := _leader(row)) is None:
-        return ExifTag(form)
+        return ExifTag(row.name)
     shown = leader.orientation(window, page)
-    return ExifTag(form, shown, shown != 1, shown != 1, int(shown) if shown != 1 else None, applied=True)
+    return ExifTag(row.name, shown, shown != 1, shown != 1, int(shown) if shown != 1 else None, applied=True)
 
 
 def _raw(window: Window, form: str) -> ExifTag:
@@ -147,37 +155,25 @@ def exif_edits(source: Bytes | BinaryIO | Window, orientation: ExifOrientation, 
     tag is inserted. Raises CorrectionError for formats without a tag, BrokenPicture for damaged metadata.
     """
     window = source if isinstance(source, Window) else Window(source)
-    form, container, own = _tagged(window, page)
-    row = format_of(form)
+    row, container, own = _tagged(window, page)
     if row is not None and _leader(row):
         return _headers(window, row, {page: orientation})
     if row is not None and "raw" in row.carriers:
         return _raw_edits(window, orientation)
-    if container is None:
+    if row is None or container is None:
         raise CorrectionError(
-            f"no orientation can be written into {form or 'this format'}",
+            f"no orientation can be written into {row.name if row else 'this format'}",
             remedy="turn the pixels instead (--method turn or reencode)",
         )
     blocks = container.find(window, own)
-    moved = Moved(_read(window, form, blocks, own).orientation, orientation)
-    edits = _lead(window, container, blocks, orientation, own) + _followers(window, form, blocks, moved)
+    moved = Moved(_read(window, row.name, blocks, own).orientation, orientation)
+    edits = _lead(window, container, blocks, orientation, own) + _followers(window, row, blocks, moved)
     return sorted([*edits, *container.seal(window, blocks, edits)], key=lambda e: e.offset)
 
 
-def _followers(window: Window, form: str, blocks: Blocks, moved: Moved) -> list[Edit]:
-    edits = xmp.follow(window, blocks, moved)
-    if blocks.tiff is not None and form != "TIFF":  # whose second directory is a page
-        edits += thumbnail.follow(window, blocks.tiff, moved)
-    return edits + (texts.follow(window, _block_edits, moved) if form == "PNG" else [])
-
-
-def _block_edits(window: Window, moved: Moved) -> list[Edit]:
-    """The edits of an EXIF block that a program keeps beside the leading one."""
-    span = Span(0, window.size)
-    found = directory(window, span)
-    value = exif.read(window, found)
-    edits = exif.change(window, found, moved.after) if value and value.raw != moved.after else []
-    return edits + exif.follow(window, span, moved) + thumbnail.follow(window, span, moved)
+def _followers(window: Window, row: Format, blocks: Blocks, moved: Moved) -> list[Edit]:
+    followers = (_FOLLOWERS[carrier] for carrier in row.carriers if carrier in _FOLLOWERS)
+    return [edit for follower in followers for edit in follower.follow(window, blocks, moved)]
 
 
 def page_edits(window: Window, wanted: Mapping[int, ExifOrientation]) -> list[Edit]:
@@ -245,9 +241,8 @@ def has_page(window: Window, page: int) -> bool:
 def has_thumbnail(source: Bytes | Window) -> bool:
     """Whether an EXIF block has a small picture of its own."""
     window = source if isinstance(source, Window) else Window(source)
-    form, container, _ = _tagged(window)
-    blocks = container.find(window) if container and form != "TIFF" else Blocks()
-    return blocks.tiff is not None and thumbnail.present(window, blocks.tiff)
+    found = _inside(window)
+    return found is not None and thumbnail.present(window, found[2])
 
 
 def with_pixels_moved(data: bytes, pixels: ExifOrientation, turned: Thumbnail) -> bytes:
@@ -257,17 +252,17 @@ def with_pixels_moved(data: bytes, pixels: ExifOrientation, turned: Thumbnail) -
     a thumbnail. Raises `Damaged` or `NotLossless` where something cannot be brought along.
     """
     window = Window(data)
-    form, container, _ = _tagged(window)
-    if container is None:
+    row, container, _ = _tagged(window)
+    if row is None or container is None:
         return data
     blocks = container.find(window)
     try:
         size = container.size_px(window)
     except Damaged:
         size = (0, 0)
-    moved = Moved(_read(window, form, blocks, 0).orientation, ExifOrientation.TOP_LEFT, pixels, turned, size)
-    edits = _lead(window, container, blocks, ExifOrientation.TOP_LEFT, 0) + _followers(window, form, blocks, moved)
-    edits += _beside(window, form, container, blocks, moved)
+    moved = Moved(_read(window, row.name, blocks, 0).orientation, ExifOrientation.TOP_LEFT, pixels, turned, size)
+    edits = _lead(window, container, blocks, ExifOrientation.TOP_LEFT, 0) + _followers(window, row, blocks, moved)
+    edits += _beside(window, container, blocks, moved, sides="thumbnail" in row.carriers)
     result = b"".join(applied(window, [*edits, *container.seal(window, blocks, edits)]))
     if read_exif_orientation(result).orientation != ExifOrientation.TOP_LEFT:
         raise BrokenPicture("the tag cannot be read back", remedy=TAG)
@@ -277,22 +272,21 @@ def with_pixels_moved(data: bytes, pixels: ExifOrientation, turned: Thumbnail) -
 def with_sides(data: bytes, size: tuple[int, int]) -> bytes:
     """The same JPEG, PNG or WebP with the width and height that its EXIF block says of its pixels as they are."""
     window = Window(data)
-    form, container, _ = _tagged(window)
-    blocks = container.find(window) if container and form != "TIFF" else Blocks()
-    if container is None or blocks.tiff is None:
+    if (found := _inside(window)) is None:
         return data
+    container, blocks, span = found
     try:
-        edits = exif.set_sides(window, blocks.tiff, size)
+        edits = exif.set_sides(window, span, size)
     except Damaged:
         return data
     return b"".join(applied(window, [*edits, *container.seal(window, blocks, edits)]))
 
 
-def _beside(window: Window, form: str, container: Container, blocks: Blocks, moved: Moved) -> list[Edit]:
-    """The edits of what container and EXIF block say of pixels that move."""
+def _beside(window: Window, container: Container, blocks: Blocks, moved: Moved, sides: bool) -> list[Edit]:
+    """The edits of what container and EXIF block say of pixels that move: of places, and of ``sides``."""
     try:
-        sides = container.swap_sides(window) if moved.pixels.swaps_sides else []
-        return sides + (exif.follow(window, blocks.tiff, moved, sides=form != "TIFF") if blocks.tiff else [])
+        swapped = container.swap_sides(window) if moved.pixels.swaps_sides else []
+        return swapped + (exif.follow(window, blocks.tiff, moved, sides) if blocks.tiff else [])
     except Damaged:
         return []
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable
 
 from ..errors import Damaged
-from ..formats import Edit, Window, applied
+from ..formats import Blocks, Edit, Span, Window, applied
 from ..formats.edits import MAX_BLOCK
 from ..formats.png import chunk, chunks
-from . import xmp
+from ..formats.tiff import directory
+from . import exif, thumbnail, xmp
 from .moved import Moved
 
 _PROFILE = re.compile(rb"Raw profile type (exif|APP1|xmp)\Z")
@@ -18,8 +18,8 @@ _PACKET = b"XML:com.adobe.xmp"
 _XMP_HEAD, _EXIF_HEAD = b"http://ns.adobe.com/xap/1.0/\0", b"Exif\0\0"
 
 
-def follow(window: Window, block: Callable[[Window, Moved], list[Edit]], moved: Moved) -> list[Edit]:
-    """The edits of chunks of text; ``block`` gives those of an EXIF block that is a window of its own."""
+def follow(window: Window, blocks: Blocks, moved: Moved) -> list[Edit]:
+    """The edits of chunks of text."""
     edits = []
     for kind, start, length in chunks(window):
         if kind not in (b"tEXt", b"zTXt", b"iTXt") or length > MAX_BLOCK:
@@ -30,7 +30,7 @@ def follow(window: Window, block: Callable[[Window, Moved], list[Edit]], moved: 
         head, text = _split(kind, rest)
         try:
             plain = _unpacked(text) if packed else text
-            new = _rewritten(keyword, plain, packed, block, moved)
+            new = _rewritten(keyword, plain, packed, moved)
         except (Damaged, zlib.error, ValueError):
             continue
         if new is not None and new != plain:
@@ -57,9 +57,7 @@ def _unpacked(data: bytes) -> bytes:
     return text
 
 
-def _rewritten(
-    keyword: bytes, text: bytes, packed: bool, block: Callable[[Window, Moved], list[Edit]], moved: Moved
-) -> bytes | None:
+def _rewritten(keyword: bytes, text: bytes, packed: bool, moved: Moved) -> bytes | None:
     if keyword in (b"exif:Orientation", b"EXIF:Orientation", b"Orientation"):
         return b"%d" % moved.after if text.strip() in [b"%d" % n for n in range(1, 9)] else None
     if keyword == _PACKET:
@@ -72,10 +70,19 @@ def _rewritten(
         return None
     if data.startswith(_EXIF_HEAD):
         window = Window(data[6:])
-        new = _EXIF_HEAD + b"".join(applied(window, block(window, moved)))
+        new = _EXIF_HEAD + b"".join(applied(window, _block_edits(window, moved)))
     else:
         at = len(_XMP_HEAD) if data.startswith(_XMP_HEAD) else 0
         new = data[:at] + xmp.rewritten(data[at:], moved)
     digits = new.hex().encode()
     wrapped = [digits[at : at + 72] for at in range(0, len(digits), 72)]
     return b"\n".join([b"", name, b"%8d" % len(new), *wrapped, b""])
+
+
+def _block_edits(window: Window, moved: Moved) -> list[Edit]:
+    """The edits of an EXIF block that a program keeps beside the leading one."""
+    span = Span(0, window.size)
+    found = directory(window, span)
+    value = exif.read(window, found)
+    edits = exif.change(window, found, moved.after) if value and value.raw != moved.after else []
+    return edits + exif.follow(window, span, moved) + thumbnail.follow(window, Blocks(span), moved)

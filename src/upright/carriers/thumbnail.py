@@ -6,7 +6,7 @@ import struct
 from itertools import islice
 
 from ..errors import Damaged
-from ..formats import Edit, Span, Window
+from ..formats import Blocks, Edit, Span, Window
 from ..formats.tiff import Directory, readable
 from ..turns import ExifOrientation
 from . import exif
@@ -15,8 +15,10 @@ from .moved import Moved
 _OFFSET, _LENGTH = 0x0201, 0x0202
 
 
-def follow(window: Window, span: Span, moved: Moved) -> list[Edit]:
+def follow(window: Window, blocks: Blocks, moved: Moved) -> list[Edit]:
     """The edits of a block's thumbnail; one that cannot be turned is taken out. Nothing where there is none."""
+    if (span := blocks.tiff) is None:
+        return []
     try:
         first, found, *_ = (*_directories(window, span), None, None)
     except Damaged:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .container import Blocks, Container
 from .edits import Bytes, Edit, Overlay, Span, Window, applied, inverse
-from .table import FORMATS, HEAD_BYTES, Format, format_in, format_of, format_of_suffix, named, pages_in, sniff
+from .table import FORMATS, HEAD_BYTES, Format, format_in, format_of_suffix, named, pages_in, sniff
 
 __all__ = [
     "FORMATS",
@@ -22,7 +22,6 @@ __all__ = [
     "Window",
     "applied",
     "format_in",
-    "format_of",
     "format_of_suffix",
     "inverse",
     "named",

@@ -17,7 +17,7 @@ from .container import Blocks, Container
 from .edits import Edit, Span, Window
 from .tiff import directory
 
-DQT, SOS, EOI = 0xDB, 0xDA, 0xD9
+DQT, SOS, _EOI = 0xDB, 0xDA, 0xD9
 #: What ends a picture, as bytes.
 END = b"\xff\xd9"
 _APP0, _APP1, _APP2 = 0xE0, 0xE1, 0xE2
@@ -117,7 +117,7 @@ def segments(window: Window, start: int = 2, *, scans: bool = False) -> Iterator
         if marker in _BARE:
             position += 2
             continue
-        if marker == EOI:
+        if marker == _EOI:
             yield Segment(marker, position, position + 2, position + 2, b"")
             return
         length = int.from_bytes(head[2:4], "big")
@@ -151,6 +151,11 @@ def _scan_end(window: Window, position: int) -> int | None:
             return position + found.start()
         position += len(stretch) - 1
     return None
+
+
+def whole_end(window: Window) -> int | None:
+    """Behind the first picture of a file; ``None`` where that is cut short."""
+    return next((segment.end for segment in segments(window, scans=True) if segment.marker == _EOI), None)
 
 
 def frame(window: Window) -> Frame | None:

@@ -29,7 +29,7 @@ class Format:
         suffixes: of file names, in small letters with spaces between, the usual one first.
         magic: a pattern of what its files begin with; the first row of the table that matches has the file.
         structure: ``module:class`` of the `Container` that reads and changes its structure.
-        carriers: what in it says how its picture lies.
+        carriers: what in it says how its picture lies: the one that leads, and those that follow (`upright.carriers`).
         turner: ``module:function`` that turns its stored pixels without loss.
         opener: ``module:function`` that opens a picture of it. None of these modules is imported before it is needed.
         decoder: the library that decodes it; ``extra`` is the extra of this package that installs it.
@@ -86,7 +86,8 @@ _PDF = (
     rb"|(?>.{0,1000}?[\0\r\n]%PDF-)\d\.\d[^\r\n]{0,80}(?:[\r\n]+[\0\t\f ]*%[^\r\n]*)*?"
     rb"[\r\n]+[\0\t\f ]*(?:%[^\r\n]*[\x80-\xff]|\d+ +\d+ +obj)"
 )
-_EXIF = ("exif", "xmp")
+#: Of a file in which EXIF is a block; a TIFF's second directory is a page.
+_EXIF = ("exif", "xmp", "thumbnail")
 #: Raw photographs that are TIFF files (NEF, ARW, DNG, PEF, SRW) begin with a directory that says that it is a smaller
 #: form of the picture (NewSubfileType 1) and names others (SubIFDs), or have a DNGVersion; no scan or pyramid does.
 _RAW = (
@@ -122,9 +123,9 @@ _jxl = partial(Format, opener=".pictures.whole:open_jxl", decoder="pillow_jxl", 
 #: Name, suffixes, magic, container, carriers, turner.
 _ROWS = (
     _jpeg("JPEG", ".jpg .jpeg .jpe .jfif", rb"\xff\xd8\xff", ".formats.jpeg:Jpeg", _EXIF, ".lossless.jpeg:turned"),
-    _png("PNG", ".png", rb"\x89PNG\r\n\x1a\n", ".formats.png:Png", _EXIF, ".lossless.png:turned"),
+    _png("PNG", ".png", rb"\x89PNG\r\n\x1a\n", ".formats.png:Png", (*_EXIF, "texts"), ".lossless.png:turned"),
     _raw("RAW", ".cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw .iiq", _RAW, ".formats.raw:Raw", ("raw",)),
-    _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", _EXIF, ".lossless.tiff:turned"),
+    _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", ("exif", "xmp"), ".lossless.tiff:turned"),
     _frames("WEBP", ".webp", rb"RIFF....WEBP", ".formats.webp:Webp", _EXIF, ".lossless.pillow:turned", turning=10.0),
     _frames("GIF", ".gif", rb"GIF8[79]a", ".formats.gif:Gif", (), ".lossless.pillow:turned", turning=2.0),
     _bmp("BMP", ".bmp", rb"BM", ".formats.bmp:Bmp", (), ".lossless.pillow:turned", written=True),
@@ -155,11 +156,6 @@ def sniff(head: bytes) -> str:
 def format_in(window: Window) -> Format | None:
     """The format of a file by its first bytes."""
     return FORMATS.get(sniff(window.at(0, HEAD_BYTES)))
-
-
-def format_of(name: str) -> Format | None:
-    """The row of a name that `sniff` gave."""
-    return FORMATS.get(name)
 
 
 def pages_in(form: str, count: int) -> int:

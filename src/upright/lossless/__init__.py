@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..carriers import with_pixels_moved
 from ..errors import TAG, Damaged, NotLossless, UprightError
 from ..formats import Container, Window, cost, format_in, named
-from ..formats.jpeg import EOI, Jpeg, segments
+from ..formats.jpeg import Jpeg, whole_end
 from ..limits import DEFAULT_LIMITS, Limits
 from ..turns import ExifOrientation
 from . import turbojpeg
@@ -55,7 +55,7 @@ def parted(window: Window) -> tuple[bytes, bytes, str]:
     row, end, foreign = format_in(window), window.size, ""
     try:
         if row and row.name == "JPEG":
-            end = next((segment.end for segment in segments(window, scans=True) if segment.marker == EOI), end)
+            end = whole_end(window) or end
         elif row and row.container:
             end, foreign = min(row.container.end(window), end), row.container.foreign(window)
     except Damaged:

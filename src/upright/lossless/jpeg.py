@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..errors import TAG, NotLossless
 from ..formats import Window
-from ..formats.jpeg import EOI, Jpeg, segments
+from ..formats.jpeg import Jpeg, whole_end
 from ..turns import ExifOrientation
 from . import turbojpeg
 
@@ -24,8 +24,7 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
 def check_alone(data: bytes) -> int:
     """Where a JPEG ends. Raises NotLossless where it is not whole, or not the only picture in its file."""
     window = Window(data)
-    end = next((segment.end for segment in segments(window, scans=True) if segment.marker == EOI), None)
-    if end is None:
+    if (end := whole_end(window)) is None:
         raise NotLossless("the JPEG is cut short", remedy=TAG)
     if Jpeg().find(window).mpf is not None:
         raise NotLossless(

@@ -11,7 +11,7 @@ from .. import workers
 from ..carriers import patch_exif_orientation, read_exif_orientation, with_pixels_moved, with_sides, xmp
 from ..carriers.moved import Moved
 from ..errors import TAG, TURN, NotLossless, Remedy, UprightError
-from ..formats import Format, Span, Window, cost, format_in, format_of
+from ..formats import FORMATS, Format, Span, Window, cost, format_in
 from ..formats.bmp import has_profile
 from ..formats.heif import pages_of
 from ..formats.jpeg import segments
@@ -46,7 +46,7 @@ def reencoded(
     A JPEG keeps its own quality and all its segments, other pictures EXIF, XMP, ICC and resolution; JPEG and WebP of
     another format have quality 95. Raises NotLossless for what would be lost, BrokenPicture, TooLarge.
     """
-    source, target = format_in(Window(data)), format_of(form)
+    source, target = format_in(Window(data)), FORMATS.get(form)
     if source and source.extra:
         remedy = TAG if source.carriers else "use --sidecar, or convert it to PNG first"
         raise NotLossless(f"{source.name} pixels cannot be re-encoded", remedy=remedy)
@@ -66,7 +66,7 @@ def encoded_here(
     data: bytes, exif: ExifOrientation, turn: Turn, form: str, page: int, limits: Limits, how: Straighten
 ) -> bytes:
     """The same in this process."""
-    source, target = format_in(Window(data)), format_of(form)
+    source, target = format_in(Window(data)), FORMATS.get(form)
     name, move = source.name if source else "", exif.then(turn)
     followed = page == 0 and source is not None and "exif" in source.carriers
     if followed:
