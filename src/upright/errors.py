@@ -102,7 +102,6 @@ class NotAPicture(SourceError):
 class BrokenPicture(SourceError):
     """The format is known, and nothing of it can be decoded: the bytes are damaged, or no decoder here knows such."""
 
-    http_status = 422
     #: Whether the picture may be whole, and of a kind that its decoder does not know.
     unknown_kind = False
 

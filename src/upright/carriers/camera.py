@@ -7,9 +7,9 @@ from typing import BinaryIO, NamedTuple
 
 from ..errors import Damaged
 from ..formats import Window, format_in
-from ..formats.tiff import Directory, directory
+from ..formats.tiff import EXIF, Directory, directory
 
-_MAKE, _MODEL, _EXIF_IFD, _TAKEN = 0x010F, 0x0110, 0x8769, 0x9003
+_MAKE, _MODEL, _TAKEN = 0x010F, 0x0110, 0x9003
 #: The longest text that is read; EXIF has none of a camera that is longer.
 _MOST_BYTES = 256
 
@@ -32,7 +32,7 @@ def read_taken(file: BinaryIO) -> Taken | None:
         if span is None:
             return None
         first = directory(window, span)
-        if (entry := first.find(_EXIF_IFD)) is None:
+        if (entry := first.find(EXIF)) is None:
             return None
         taken = _text(window, first.inner(window, span, entry), _TAKEN)
         when = datetime.strptime(taken, "%Y:%m:%d %H:%M:%S")

@@ -8,12 +8,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ..formats import Edit, Span, Window
-from ..formats.tiff import HEIGHT, WIDTH, Directory, directory, grow
+from ..formats.tiff import EXIF, HEIGHT, ORIENTATION, WIDTH, Directory, directory, grow
 from ..turns import ExifOrientation, show_point
 from .moved import Moved
 
-ORIENTATION = 0x0112
-_EXIF_IFD = 0x8769
 _WIDTHS = {1: "B", 3: "H", 4: "I"}
 #: Pairs of tags, across and down: sizes and resolutions of the picture, pixel sizes and focal plane resolutions.
 _SIDES = ((WIDTH, HEIGHT), (0x011A, 0x011B))
@@ -62,7 +60,7 @@ def _entry(order: str, big: bool, value: int) -> bytes:
 
 def _inner(window: Window, span: Span, first: Directory) -> Directory | None:
     """The directory of EXIF that the first one of a block leads to."""
-    field = first.find(_EXIF_IFD)
+    field = first.find(EXIF)
     return None if field is None or first.big else first.inner(window, span, field)
 
 

@@ -12,10 +12,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from ..errors import Damaged
-from .container import Blocks, Container
+from .container import Container
 from .edits import Span, Window
 from .jpeg import Jpeg, read_header
-from .tiff import directory_at
+from .tiff import ORIENTATION, directory_at
 
 #: The beginning of a JPEG: its first segment is one of those that writers begin with.
 _START = re.compile(rb"\xff\xd8\xff[\xdb\xc0-\xc4\xe0-\xef\xfe]")
@@ -80,10 +80,6 @@ class Raw(Container):
         found = previews(window)
         return (found[0].width, found[0].height) if found else (0, 0)
 
-    def find(self, window: Window, page: int = 0) -> Blocks:
-        """Nothing that may be written."""
-        return Blocks()
-
     def orientation(self, window: Window) -> int:
         """The number of the tag in its first directory, 1 where there is none. Raises `Damaged`."""
         if (found := exif_of(window)) is None:
@@ -92,4 +88,4 @@ class Raw(Container):
         order = "<" if block.at(span.start, 2) == b"II" else ">"
         # Olympus and Panasonic have numbers of their own where TIFF has 42.
         first = directory_at(block, span, order, False, span.start + 4)
-        return first.number(block, 0x0112, 1)
+        return first.number(block, ORIENTATION, 1)

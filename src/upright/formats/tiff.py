@@ -15,18 +15,21 @@ from ..errors import Damaged
 from .container import Blocks, Container
 from .edits import Edit, Span, Window
 
-WIDTH, HEIGHT, BITS, SAMPLES_OF_PIXEL, XMP = 0x0100, 0x0101, 0x0102, 0x0115, 0x02BC
-STRIP_HEIGHT, TILE_WIDTH, TILE_HEIGHT = 0x0116, 0x0142, 0x0143
+#: Tags of TIFF 6.0 and of EXIF.
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
+STRIPS, ORIENTATION, SAMPLES_OF_PIXEL, STRIP_HEIGHT, STRIP_SIZES, PLANAR = 273, 274, 277, 278, 279, 284
+PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES, EXTRA, FORMAT = 317, 322, 323, 324, 325, 338, 339
+JPEG_TABLES, XMP, EXIF = 347, 700, 34665
 #: `struct` codes of the types that are whole numbers: BYTE, SHORT, LONG, UNDEFINED, LONG8.
 _CODES = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
 #: Bytes of a number of each type, and how many of them a value of two (a fraction) has.
 UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _FRACTIONS = (5, 10)
 #: Tags whose value is the place of a directory: EXIF, GPS, and what EXIF says of its exchange between makers.
-DIRECTORIES = (0x8769, 0x8825, 0xA005)
+DIRECTORIES = (EXIF, 0x8825, 0xA005)
 SUB_PICTURES = 0x014A
 #: Where pixels lie, and how many bytes of them: strips, tiles, an old kind of JPEG, bytes that are free.
-_PLACES = ((0x0111, 0x0117), (0x0144, 0x0145), (0x0201, 0x0202), (0x0120, 0x0121))
+_PLACES = ((STRIPS, STRIP_SIZES), (TILES, TILE_SIZES), (0x0201, 0x0202), (0x0120, 0x0121))
 #: Directories in directories in directories that no writer makes: a loop.
 _MAX_DEPTH = 3
 _MAX_ENTRIES = 65535

@@ -16,7 +16,7 @@ from ..formats.bmp import has_profile
 from ..formats.heif import pages_of
 from ..formats.jpeg import segments
 from ..formats.jpeg2000 import would_lose
-from ..formats.tiff import directory
+from ..formats.tiff import ORIENTATION, XMP, directory
 from ..limits import DEFAULT_LIMITS, Limits
 from ..machine import opened_by_pillow
 from ..turns import ExifOrientation, Turn, show_pillow
@@ -25,9 +25,9 @@ from .proof import decoding, opened
 from .straighten import STRAIGHT, Straighten, straightened_pillow
 from .tiff_tags import SAMPLES, check_movable, described_as
 
-_ADOBE, _COMMENT, _XMP = 0xEE, 0xFE, 700
+_ADOBE, _COMMENT = 0xEE, 0xFE
 #: Tags of a TIFF that have no place in the EXIF block of another format, or have their own outside of it.
-_ELSEWHERE = SAMPLES | {_XMP, 34675}
+_ELSEWHERE = SAMPLES | {XMP, 34675}
 _PNG_XMP = "XML:com.adobe.xmp"
 _OPAQUE, _WITHOUT_PALETTE = ("JPEG", "BMP", "PPM"), ("JPEG2000", "PPM")
 
@@ -112,14 +112,14 @@ def _described(picture: Any, source: str, form: str, move: ExifOrientation, foll
     """
     info, options = picture.info, {"icc_profile": picture.info.get("icc_profile")}
     if exif_block := picture.getexif():
-        exif_block[0x0112] = 1
+        exif_block[ORIENTATION] = 1
         for tag in _ELSEWHERE.intersection(exif_block):
             del exif_block[tag]
         options["exif"] = exif_block.tobytes()
     dpi = info.get("dpi")
     if dpi and (source != "TIFF" or 282 in picture.tag_v2):
         options["dpi"] = dpi[::-1] if move.swaps_sides else dpi
-    if packet := info.get("xmp") or info.get("XML:com.adobe.xmp"):
+    if packet := info.get("xmp") or info.get(_PNG_XMP):
         packet = packet.encode() if isinstance(packet, str) else packet
         if not followed:
             upright = ExifOrientation.TOP_LEFT
@@ -130,7 +130,7 @@ def _described(picture: Any, source: str, form: str, move: ExifOrientation, foll
             options["pnginfo"] = texts = PngInfo()
             texts.add_itxt(_PNG_XMP, packet.decode("utf-8", "replace"))
         elif form == "TIFF":
-            options["tiffinfo"] = {_XMP: packet}
+            options["tiffinfo"] = {XMP: packet}
         else:
             options["xmp"] = packet
     return options

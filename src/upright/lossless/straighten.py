@@ -56,11 +56,8 @@ def straightened_array(samples: NDArray[Any], exif: ExifOrientation, how: Straig
     import numpy as np
 
     shown = np.ascontiguousarray(show_array(samples, exif))
-    height, width, bands = shown.shape
-    formats = {"u1": "uchar", "u2": "ushort", "i4": "int", "f4": "float"}
-    kind = shown.dtype.str[1:]
-    image = libvips().Image.new_from_memory(shown.data, width, height, bands, formats[kind])
-    image = image.copy(interpretation=_SPACES.get((kind, bands), "multiband"))
+    kind, bands = shown.dtype.str[1:], shown.shape[2]
+    image = libvips().Image.new_from_array(shown, interpretation=_SPACES.get((kind, bands), "multiband"))
     white = np.iinfo(shown.dtype).max if kind[0] == "u" else float(shown.max())
     found = straightened(image, how, white)
     return np.asarray(found.numpy()).reshape(found.height, found.width, bands)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import NotLossless
 from ..formats import Span, Window
-from ..formats.tiff import directory
+from ..formats.tiff import BITS, COMPRESSION, EXTRA, FILL_ORDER, PHOTOMETRIC, PLANAR, directory
 from ..machine import libvips
 from ..turns import VIPS_ANGLE, ExifOrientation
 from . import straighten, tiff_rows
@@ -18,7 +18,6 @@ from .proof import opened, prove, same_picture, same_samples
 from .straighten import STRAIGHT, Straighten
 from .tiff_tags import OF_SAMPLES, OF_WRITER, SAMPLES, check_movable, check_same, described_as
 
-_COMPRESSION, _BITS, _COLOURS, _FILL_ORDER, _PLANAR, _EXTRA = 0x0103, 0x0102, 0x0106, 0x010A, 0x011C, 0x0152
 #: TIFF compression numbers that keep every sample, by libvips' name (None: Pillow alone writes it).
 _EXACT = {
     1: "none",
@@ -40,7 +39,7 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     window = Window(data)
     found = directory(window, Span(0, window.size))
     check_movable(found, exif)
-    compression = found.number(window, _COMPRESSION, 1)
+    compression = found.number(window, COMPRESSION, 1)
     if compression not in _EXACT:
         raise NotLossless(
             f"its pixels are compressed with loss or in a way that cannot be written (TIFF {compression})"
@@ -54,7 +53,7 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     else:
         result = _by_vips(data, exif, name)
     check_same(data, result, exif.swaps_sides, OF_SAMPLES)
-    result = described_as(result, data, exif.swaps_sides, OF_WRITER | {_COMPRESSION})
+    result = described_as(result, data, exif.swaps_sides, OF_WRITER | {COMPRESSION})
     check_same(data, result, exif.swaps_sides)
     prove(data, result, exif, *proofs)
     return result
@@ -65,14 +64,14 @@ def straightened(data: bytes, exif: ExifOrientation, how: Straighten) -> bytes:
     window = Window(data)
     found = directory(window, Span(0, window.size))
     check_movable(found, exif, how.tilt)
-    compression = found.number(window, _COMPRESSION, 1)
+    compression = found.number(window, COMPRESSION, 1)
     result = _by_vips(data, exif, _EXACT.get(compression), how)
     return described_as(result, data, exif.swaps_sides, SAMPLES)
 
 
 def bits_of(window: Window) -> tuple[int, ...]:
     """Bits of the samples of the first page."""
-    return directory(window, Span(0, window.size)).numbers(window, _BITS)
+    return directory(window, Span(0, window.size)).numbers(window, BITS)
 
 
 def _pillow_keeps(data: bytes) -> bool:
@@ -87,12 +86,12 @@ def _pillow_keeps(data: bytes) -> bool:
             if Image.MAX_IMAGE_PIXELS and picture.width * picture.height > 2 * Image.MAX_IMAGE_PIXELS:
                 return False
             tags = picture.tag_v2
-            if tags.get(_COMPRESSION) in _FAX:
+            if tags.get(COMPRESSION) in _FAX:
                 return bool(picture.mode == "1")
-            if (tags.get(_FILL_ORDER, 1), tags.get(_PLANAR, 1), tags.get(_EXTRA, (2,))) != (1, 1, (2,)):
+            if (tags.get(FILL_ORDER, 1), tags.get(PLANAR, 1), tags.get(EXTRA, (2,))) != (1, 1, (2,)):
                 return False
             kept = {"I;16": {16}, "1": {1}}.get(picture.mode, {8})
-            return set(tags.get(_BITS, (1,))) == kept
+            return set(tags.get(BITS, (1,))) == kept
     except UnidentifiedImageError:
         return False
 
@@ -129,7 +128,7 @@ def options_of(picture: Any, without: frozenset[int] = frozenset()) -> dict[str,
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     kept, tags = ImageFileDirectory_v2(), picture.tag_v2
-    if _COLOURS in tags and _COLOURS not in without:
-        kept[_COLOURS] = tags[_COLOURS]
+    if PHOTOMETRIC in tags and PHOTOMETRIC not in without:
+        kept[PHOTOMETRIC] = tags[PHOTOMETRIC]
     big = bool(getattr(tags, "_bigtiff", False))
     return {"tiffinfo": kept, "big_tiff": big} | info_of(picture, ("compression",))

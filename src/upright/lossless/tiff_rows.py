@@ -10,8 +10,8 @@ import struct
 from typing import TYPE_CHECKING
 
 from ..errors import TAG, NotLossless
-from ..formats import Window
-from ..formats.tiff import BITS, HEIGHT, SAMPLES_OF_PIXEL, STRIP_HEIGHT, TILE_HEIGHT, TILE_WIDTH, WIDTH, Directory
+from ..formats import Window, tiff
+from ..formats.tiff import BITS, HEIGHT, SAMPLES_OF_PIXEL, TILE_WIDTH, WIDTH, Directory
 from ..machine import libvips
 from ..turns import ExifOrientation, show_array
 from .tiff_tags import OF_WRITER, Tags, described_as, written_with
@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _PLANAR, _PREDICTOR, _FORMAT = 259, 262, 266, 284, 317, 339
-_PLACES = (273, 279, 324, 325)
+_PLACES = (tiff.STRIPS, tiff.STRIP_SIZES, tiff.TILES, tiff.TILE_SIZES)
 _LONG8 = 16
 #: What the file that is written has to say itself; sizes are in samples there as in the old one.
-_OWN = (OF_WRITER | {_COMPRESSION}) - {WIDTH, HEIGHT, _FORMAT}
+_OWN = (OF_WRITER | {tiff.COMPRESSION}) - {WIDTH, HEIGHT, tiff.FORMAT}
 _ROWS = 256
 #: How a file begins whose directory has the least byte first: Pillow reads no BigTIFF of the other kind.
 _LITTLE = {b"MM\0*": b"II*\0", b"MM\0+": b"II+\0\x08\0\0\0"}
@@ -34,13 +33,13 @@ _MOST_PLANES = 8
 
 def can_turn(window: Window, found: Directory) -> bool:
     """Whether rows can be taken as bytes: all samples have as many bits, and none is the difference to another."""
-    if found.numbers(window, _PREDICTOR) not in ((), (1,)) or _planes(window, found) > _MOST_PLANES:
+    if found.numbers(window, tiff.PREDICTOR) not in ((), (1,)) or _planes(window, found) > _MOST_PLANES:
         return False
     return len(set(found.numbers(window, BITS))) <= 1
 
 
 def _planes(window: Window, found: Directory) -> int:
-    return found.numbers(window, SAMPLES_OF_PIXEL)[0] if found.numbers(window, _PLANAR) == (2,) else 1
+    return found.numbers(window, SAMPLES_OF_PIXEL)[0] if found.numbers(window, tiff.PLANAR) == (2,) else 1
 
 
 def turned(data: bytes, found: Directory, exif: ExifOrientation, compression: str) -> bytes:
@@ -68,7 +67,7 @@ def _lines(data: bytes, found: Directory, exif: ExifOrientation) -> NDArray[np.u
 
 def _written(lines: NDArray[np.uint8], found: Directory, compression: str) -> bytes:
     """A TIFF of these bytes as grey."""
-    image = libvips().Image.new_from_memory(lines, lines.shape[1], len(lines), 1, "uchar").copy(interpretation="b-w")
+    image = libvips().Image.new_from_array(lines, interpretation="b-w")
     result: bytes = image.tiffsave_buffer(compression=compression, predictor="none", bigtiff=found.big)
     return result
 
@@ -86,7 +85,16 @@ def _rows(data: bytes, found: Directory, plane: int, planes: int, pixel_bits: in
 
     numbers = {
         tag: found.numbers(window, tag)
-        for tag in (WIDTH, HEIGHT, _COMPRESSION, _FILL_ORDER, STRIP_HEIGHT, TILE_WIDTH, TILE_HEIGHT, *_PLACES)
+        for tag in (
+            WIDTH,
+            HEIGHT,
+            tiff.COMPRESSION,
+            tiff.FILL_ORDER,
+            tiff.STRIP_HEIGHT,
+            TILE_WIDTH,
+            tiff.TILE_HEIGHT,
+            *_PLACES,
+        )
     }
     if any(pixels * pixel_bits % 8 for pixels in numbers[TILE_WIDTH]):
         raise NotLossless("its tiles are no whole bytes wide", remedy=TAG)
@@ -95,7 +103,7 @@ def _rows(data: bytes, found: Directory, plane: int, planes: int, pixel_bits: in
     for tag in _PLACES:
         each = len(numbers[tag]) // planes
         numbers[tag] = numbers[tag][plane * each : (plane + 1) * each]
-    numbers |= {BITS: (8,), _PHOTOMETRIC: (1,), SAMPLES_OF_PIXEL: (1,)}
+    numbers |= {BITS: (8,), tiff.PHOTOMETRIC: (1,), SAMPLES_OF_PIXEL: (1,)}
     kind, code = (_LONG8, "Q") if found.big else (4, "I")
     tags: Tags = {
         tag: (kind, len(held), struct.pack(f"<{len(held)}{code}", *held)) for tag, held in numbers.items() if held

@@ -13,7 +13,7 @@ from typing import TypeAlias, Union
 
 from ..errors import TAG, Damaged, NotLossless
 from ..formats import Span, Window
-from ..formats.tiff import DIRECTORIES, SUB_PICTURES, UNITS, Directory, directory
+from ..formats.tiff import COMPRESSION, DIRECTORIES, ORIENTATION, SUB_PICTURES, UNITS, Directory, directory
 from ..turns import ExifOrientation
 
 #: Type, count, and value with the least byte first, or the directory that the tag leads to.
@@ -29,7 +29,6 @@ SAMPLES = OF_WRITER | OF_SAMPLES | {254, 320, 532}
 _DEFAULTS: Tags = {258: (3, 1, b"\1\0"), 259: (3, 1, b"\1\0"), 277: (3, 1, b"\1\0")}
 #: What is across becomes what is down: sizes and resolutions.
 _SIDES = {256: 257, 257: 256, 282: 283, 283: 282}
-_ORIENTATION = 0x0112
 #: Where on Earth the pixels are: a scale, points, a matrix.
 _GROUND = {33550, 33922, 34264}
 #: Deflate by its old number, which is written by its new one.
@@ -80,10 +79,10 @@ def check_same(before: bytes, after: bytes, swapped: bool, only: Collection[int]
 def _shown(tags: Tags, swapped: bool) -> Tags:
     """What is so of the shown picture: the orientation is used up, sides change places, Deflate has one name."""
     tags = {_SIDES.get(tag, tag) if swapped else tag: value for tag, value in tags.items()}
-    if _ORIENTATION in tags:
-        tags[_ORIENTATION] = (3, 1, b"\1\0")
-    if tags.get(259) == _OLD_DEFLATE:
-        tags[259] = _DEFLATE
+    if ORIENTATION in tags:
+        tags[ORIENTATION] = (3, 1, b"\1\0")
+    if tags.get(COMPRESSION) == _OLD_DEFLATE:
+        tags[COMPRESSION] = _DEFLATE
     return tags
 
 

@@ -10,11 +10,12 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..errors import Damaged
-from ..formats import Span, Window
+from ..formats import Span, Window, tiff
 from ..formats.jpeg import END, Frame, read_header, segments
 from ..formats.tiff import Directory, directory
 
@@ -72,7 +73,7 @@ def is_reduced(file: BinaryIO, page: int) -> bool:
     window = Window(file)
     try:
         found = directory(window, Span(0, window.size), page)
-        return bool(next(iter(found.numbers(window, _SUBFILE_TYPE)), 0) & 1)
+        return bool(found.number(window, _SUBFILE_TYPE, 0) & 1)
     except Damaged:
         return False
 
@@ -102,27 +103,24 @@ def shrink(
 
 
 def _layout(window: Window, found: Directory) -> Flat | None:
-    def numbers(tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        return found.numbers(window, tag) or default
-
-    width, height = numbers(256, (0,))[0], numbers(257, (0,))[0]
-    tiled = bool(numbers(324))
-    tile_width = numbers(322, (0,))[0] if tiled else width
-    tile_height = numbers(323, (0,))[0] if tiled else min(numbers(278, (height,))[0], height)
-    bits, planar = numbers(258, (1,)), numbers(284, (1,))[0]
-    if not (width and height and tile_width and tile_height) or set(bits) != {8} or planar != 1:
+    numbers, number = partial(found.numbers, window), partial(found.number, window)
+    width, height, tiled = number(tiff.WIDTH, 0), number(tiff.HEIGHT, 0), bool(numbers(tiff.TILES))
+    tile_width = number(tiff.TILE_WIDTH, 0) if tiled else width
+    tile_height = number(tiff.TILE_HEIGHT, 0) if tiled else min(number(tiff.STRIP_HEIGHT, height), height)
+    planar = number(tiff.PLANAR, 1)
+    if not (width and height and tile_width and tile_height) or {*numbers(tiff.BITS)} != {8} or planar != 1:
         return None
     return Flat(
         width,
         height,
         tile_width,
         tile_height,
-        numbers(259, (1,))[0],
-        numbers(262, (0,))[0],
-        numbers(277, (1,))[0],
-        numbers(324 if tiled else 273),
-        numbers(325 if tiled else 279),
-        bytes(numbers(347)),
+        number(tiff.COMPRESSION, 1),
+        number(tiff.PHOTOMETRIC, 0),
+        number(tiff.SAMPLES_OF_PIXEL, 1),
+        numbers(tiff.TILES if tiled else tiff.STRIPS),
+        numbers(tiff.TILE_SIZES if tiled else tiff.STRIP_SIZES),
+        bytes(numbers(tiff.JPEG_TABLES)),
     )
 
 

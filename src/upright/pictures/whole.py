@@ -14,7 +14,7 @@ from ..extras import need
 from ..formats import FORMATS, Window
 from ..formats.heif import pages_of
 from ..formats.jxl import Jxl
-from ..formats.tiff import TILE_HEIGHT, TILE_WIDTH, Tiff
+from ..formats.tiff import ORIENTATION, TILE_HEIGHT, TILE_WIDTH, Tiff
 from ..machine import opened_by_pillow
 from ..turns import ExifOrientation, show_pillow
 from .colour import to_8_bits, to_srgb
@@ -88,7 +88,7 @@ def open_instead(source: OpenSource, error: BrokenPicture) -> Picture:
         image = opened_by_pillow(source.file, source.format)
         image.seek(source.page)
         tiff = source.format == "TIFF"
-        orientation = image.getexif().get(0x0112, 1) if tiff else 1
+        orientation = image.getexif().get(ORIENTATION, 1) if tiff else 1
         pages = Tiff().pages(Window(source.file)) if tiff else getattr(image, "n_frames", 1)
     except Exception:
         raise error from None
@@ -139,7 +139,7 @@ def open_image(image: Image.Image, limits: Limits, page: int) -> Picture:
     source = _in_memory(name, image.format or "ARRAY", limits)
     with source.decoding(), _turn_of(image):
         # Pillow turns a TIFF while it loads, and the tag is gone then; to find that of a PNG it loads it.
-        raw = 1 if image.format == "TIFF" else image.getexif().get(0x0112, 1)
+        raw = 1 if image.format == "TIFF" else image.getexif().get(ORIENTATION, 1)
     exif = ExifOrientation(raw) if raw in range(1, 9) else ExifOrientation.TOP_LEFT
     return WholePicture(replace(source, exif=exif), image.size, lambda: _loaded(image))
 

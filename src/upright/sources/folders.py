@@ -29,7 +29,8 @@ def local_items(name: str, wanted: Wanted, seen: set[str] | None, excluded: Excl
     if name == STANDARD_STREAM:
         if wanted(name):
             # Read here and not in a thread, which an interrupt would not reach.
-            yield Item(name, PurePosixPath(name), data=_standard_input())
+            data = HELD.read_whole(sys.stdin.buffer, name, "save it to a file first: a file may be of any size")
+            yield Item(name, PurePosixPath(name), data=data)
         return
     searched = Path(name).is_dir()
     for path, reason in _search(name, excluded) if searched else [(name, "")]:
@@ -101,7 +102,3 @@ def _no_picture(path: str) -> str:
 def no_picture(head: bytes) -> str:
     """Why a file with such first bytes is passed over; nothing where it is a picture."""
     return "" if sniff(head) else "not a picture" if head else "empty"
-
-
-def _standard_input() -> bytes:
-    return HELD.read_whole(sys.stdin.buffer, STANDARD_STREAM, "save it to a file first: a file may be of any size")
