@@ -1,14 +1,14 @@
 """PNG samples turned at their own depth: every chunk but IHDR, IDAT, iDOT, pHYs and sCAL stays as it is.
 
-The samples are read by Pillow, or by libvips where Pillow would halve 16 bits, and written here, because no library
-at hand writes all fifteen combinations of depth and colour back as they were.
+The samples are read and compressed by Pillow, or by libvips where Pillow would halve 16 bits, and the file is put
+together here: no library at hand writes all fifteen combinations of depth and colour back as they were.
 """
 
 from __future__ import annotations
 
+import io
 import struct
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotLossless
@@ -20,12 +20,10 @@ from .proof import opened, prove, same_picture, same_samples
 from .straighten import Straighten, straightened_array
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _GREY, _PALETTE = 0, 3
-_ROWS = 256
 #: Deflate makes at most this of a byte; libvips takes minutes to fill up a PNG of 2 kB that claims 176 megapixels.
 _DEFLATE_RATIO = 1032
 
@@ -88,40 +86,21 @@ def _samples(data: bytes, depth: int, colour: int) -> NDArray[Any]:
     return samples // (255 // (2**depth - 1)) if colour == _GREY and depth in (2, 4) else samples
 
 
-def _compressed(samples: NDArray[Any], depth: int, colour: int) -> Iterator[bytes]:
+def _compressed(samples: NDArray[Any], depth: int, colour: int) -> list[bytes]:
+    """What chunks of pixels hold of these samples. Few bits are written as those of a palette, which are the same."""
     import numpy as np
+    from PIL import Image
 
     height, width, channels = samples.shape
-    packer, above = zlib.compressobj(6), None
-    for top in range(0, height, _ROWS):
-        rows = samples[top : top + _ROWS]
-        if depth < 8:
-            bits = np.unpackbits(np.ascontiguousarray(rows[:, :, :1]), axis=2)[:, :, 8 - depth :]
-            lines = np.packbits(bits.reshape(len(rows), width * depth), axis=1)
-        else:
-            lines = np.ascontiguousarray(rows.astype(">u2" if depth == 16 else "u1")).view(np.uint8)
-            lines = lines.reshape(len(rows), -1)
-        if above is None:
-            above = np.zeros_like(lines[0])
-        plain = depth < 8 or colour == _PALETTE
-        yield packer.compress(_filtered(lines, above, 0 if plain else channels * depth // 8).tobytes())
-        above = lines[-1]
-    yield packer.flush()
-
-
-def _filtered(lines: NDArray[np.uint8], above: NDArray[np.uint8], pixel: int) -> NDArray[np.uint8]:
-    """Rows with the filter type in front; the one of the least absolute differences, none where ``pixel`` is 0."""
-    import numpy as np
-
-    if not pixel:
-        return np.pad(lines, ((0, 0), (1, 0)))
-    up = np.vstack([above[None], lines[:-1]])
-    left, upper_left = (np.pad(a, ((0, 0), (pixel, 0)))[:, : lines.shape[1]] for a in (lines, up))
-    a, b, c = (part.astype(np.int16) for part in (left, up, upper_left))
-    near_a, near_b, near_c = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
-    paeth = np.where((near_a <= near_b) & (near_a <= near_c), left, np.where(near_b <= near_c, up, upper_left))
-    choices = np.stack([lines, lines - left, lines - up, lines - paeth])
-    costs = np.abs(choices.view(np.int8).astype(np.int16)).sum(axis=2, dtype=np.int64)
-    best = costs.argmin(axis=0)
-    kinds = np.array([0, 1, 2, 4], np.uint8)[best]
-    return np.hstack([kinds[:, None], choices[best, np.arange(len(lines))]])
+    if depth == 16:
+        space = "grey16" if channels < 3 else "rgb16"
+        image = libvips().Image.new_from_array(np.ascontiguousarray(samples), interpretation=space)
+        written: bytes = image.pngsave_buffer(compression=6, filter="all")
+    else:
+        mode = "P" if depth < 8 or colour == _PALETTE else {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
+        image, out = Image.frombytes(mode, (width, height), samples.tobytes()), io.BytesIO()
+        if mode == "P":
+            image.putpalette(bytes(3 << depth))  # Pillow takes the depth from it
+        image.save(out, "PNG")
+        written = out.getvalue()
+    return [written[start + 8 : start + 8 + size] for kind, start, size in chunks(Window(written)) if kind == b"IDAT"]
