@@ -13,6 +13,8 @@ Bytes: TypeAlias = bytes | bytearray | memoryview
 
 #: No metadata block is read further than this; real EXIF blocks in JPEG end at 64 kB.
 MAX_BLOCK = 1 << 20
+#: A file is copied in pieces of this size.
+_PIECE_BYTES = 1 << 20
 
 
 class Span(NamedTuple):
@@ -52,10 +54,9 @@ class Window:
             raise Damaged("the metadata is cut short")
         return found
 
-    def edit(self, offset: int, new: bytes, *, width: int | None = None) -> Edit:
-        """An edit that replaces as many bytes as ``new`` has, or ``width`` of them."""
-        width = len(new) if width is None else width
-        return Edit(offset, self.exactly(offset, width) if width else b"", new)
+    def edit(self, offset: int, new: bytes) -> Edit:
+        """An edit that replaces as many bytes as ``new`` has."""
+        return Edit(offset, self.exactly(offset, len(new)), new)
 
 
 class Overlay(Window):
@@ -102,20 +103,20 @@ class Overlay(Window):
         return [*found, *([Edit(self._base.size, b"", self._tail)] if self._tail else [])]
 
 
-def applied(window: Window, edits: Sequence[Edit], chunk: int = 1 << 20) -> Iterator[bytes]:
+def applied(window: Window, edits: Sequence[Edit]) -> Iterator[bytes]:
     """The bytes after the edits, in pieces. :class:`Damaged` where the bytes are not what the edits expect."""
     position = 0
     for edit in sorted(edits, key=lambda e: e.offset):
         if edit.offset < position:
             raise Damaged("two edits meet")
-        for start in range(position, edit.offset, chunk):
-            yield window.exactly(start, min(chunk, edit.offset - start))
+        for start in range(position, edit.offset, _PIECE_BYTES):
+            yield window.exactly(start, min(_PIECE_BYTES, edit.offset - start))
         if window.at(edit.offset, len(edit.old)) != edit.old:
             raise Damaged("the bytes are not what they were", remedy="try again")
         yield edit.new
         position = edit.offset + len(edit.old)
-    for start in range(position, window.size, chunk):
-        yield window.at(start, chunk)
+    for start in range(position, window.size, _PIECE_BYTES):
+        yield window.at(start, _PIECE_BYTES)
 
 
 def inverse(edits: Sequence[Edit]) -> list[Edit]:

@@ -46,7 +46,7 @@ def reencoded(
     A JPEG keeps its own quality and all its segments, other pictures EXIF, XMP, ICC and resolution; JPEG and WebP of
     another format have quality 95. Raises NotLossless for what would be lost, BrokenPicture, TooLarge.
     """
-    source, target = format_in(Window(data)), FORMATS.get(form)
+    source, target, args = format_in(Window(data)), FORMATS.get(form), (data, exif, turn, form, page, limits, how)
     if source and source.extra:
         remedy = TAG if source.carriers else "use --sidecar, or convert it to PNG first"
         raise NotLossless(f"{source.name} pixels cannot be re-encoded", remedy=remedy)
@@ -55,11 +55,9 @@ def reencoded(
     if source and workers.THERE:
         window, container = Window(data), source.container
         if container is None or cost.has_to_be_apart(source, container.size_px(window, page)):
-            found: bytes = workers.call(
-                f"{__name__}:encoded_here", data, exif, turn, form, page, limits, how, limits=limits
-            )
+            found: bytes = workers.call(f"{__name__}:encoded_here", *args, limits=limits)
             return found
-    return encoded_here(data, exif, turn, form, page, limits, how)
+    return encoded_here(*args)
 
 
 def encoded_here(
