@@ -69,6 +69,7 @@ def test_two_onnxruntimes_are_a_problem_where_the_cpu_one_won(monkeypatch: pytes
     [
         ("NVIDIA T4, 470.82, 15360, 15000", "driver 470.82 is too old"),
         ("NVIDIA T4, 550.1, 15360, 200", "only 200 MiB are free"),
+        ("No devices were found", "nvidia-smi says 'No devices were found'"),
     ],
 )
 def test_gpu_troubles(answer: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,3 +114,13 @@ def test_a_cache_that_cannot_be_written_is_a_problem(tmp_path: Path, monkeypatch
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     (found,) = findings(topic="cache")
     assert found.state == "problem" and "XDG_CACHE_HOME" in found.remedy
+
+
+def test_a_user_without_a_home_folder_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", nowhere)
+    (found,) = findings(topic="cache")
+    assert found.state == "problem" and "no home folder" in found.text and "XDG_CACHE_HOME" in found.remedy

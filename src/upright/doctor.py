@@ -28,6 +28,7 @@ _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16
 _SMALL_MEMORY_BYTES = 512 << 20
 #: The oldest driver that CUDA 12 runs on (CUDA toolkit release notes, table 2, minor version compatibility).
 _OLDEST_DRIVER = 525
+_DRIVER_REMEDY = "reboot, or reinstall the driver: module and tools may have different versions"
 #: The provider that an ONNX Runtime for NVIDIA GPUs has.
 _CUDA = "CUDAExecutionProvider"
 #: Packages that decide what works here, with the extra that installs each.
@@ -65,9 +66,8 @@ def _machine() -> Iterator[Finding]:
     else:
         yield Finding("processor", "ok", text)
     limit, total = memory_bytes(), physical_memory_bytes()
-    words = f"{limit / 2**30:.1f} GiB may be used" + (
-        f" (this container; {total / 2**30:.1f} GiB are there)" * (limit < total)
-    )
+    container = f" (this container; {total / 2**30:.1f} GiB are there)" * (limit < total)
+    words = f"{limit / 2**30:.1f} GiB may be used{container}"
     if not limit:
         yield Finding("memory", "note", "this system does not say how much there is")
     elif limit < _SMALL_MEMORY_BYTES:
@@ -85,26 +85,20 @@ def _runtimes() -> Iterator[Finding]:
             line = gpu_line() if extra == "gpu" else install_line(extra)
             yield Finding(name, "note", "not installed", f"{line} if you want it")
     if found["onnxruntime"] and found["onnxruntime-gpu"] and _CUDA not in _providers():
-        yield Finding(
-            "onnxruntime",
-            "problem",
-            "onnxruntime and onnxruntime-gpu are both installed, in one folder, and the files there are of the CPU one",
-            gpu_line(),
-        )
+        both = "onnxruntime and onnxruntime-gpu are both installed, in one folder"
+        yield Finding("onnxruntime", "problem", f"{both}, and the files there are of the CPU one", gpu_line())
     try:
         onnxruntime = need("onnxruntime", "")
         yield Finding("onnxruntime", "ok", f"providers: {', '.join(onnxruntime.get_available_providers())}")
     except Exception as error:
-        yield Finding(
-            "onnxruntime", "problem", f"cannot be imported: {error}", "pip install --force-reinstall onnxruntime"
-        )
+        remedy = "pip install --force-reinstall onnxruntime"
+        yield Finding("onnxruntime", "problem", f"cannot be imported: {error}", remedy)
 
 
 def _gpu() -> Iterator[Finding]:
     tool = shutil.which("nvidia-smi")
     if not tool:
-        there = Path("/proc/driver/nvidia").exists()
-        if there:
+        if Path("/proc/driver/nvidia").exists():
             yield Finding("gpu", "problem", "a driver is loaded, nvidia-smi is missing", "install nvidia-utils")
         else:
             yield Finding("gpu", "note", "no NVIDIA GPU was found; the CPU is used")
@@ -116,15 +110,18 @@ def _gpu() -> Iterator[Finding]:
         ).stdout
     except (OSError, subprocess.SubprocessError) as error:
         output = getattr(error, "stdout", None) or error
-        remedy = "reboot, or reinstall the driver: module and tools may have different versions"
-        yield Finding("gpu", "problem", f"nvidia-smi fails: {str(output).strip()}", remedy)
+        yield Finding("gpu", "problem", f"nvidia-smi fails: {str(output).strip()}", _DRIVER_REMEDY)
         return
     for line in filter(None, answer.splitlines()):
         yield from _one_gpu(line)
 
 
 def _one_gpu(line: str) -> Iterator[Finding]:
-    name, driver, total, free = (part.strip() for part in line.split(","))
+    try:
+        name, driver, total, free = (part.strip() for part in line.split(","))
+    except ValueError:
+        yield Finding("gpu", "problem", f"nvidia-smi says {line!r}", _DRIVER_REMEDY)
+        return
     yield Finding("gpu", "ok", f"{name}, driver {driver}, {free} of {total} MiB free")
     with suppress(ValueError):
         if int(driver.split(".")[0]) < _OLDEST_DRIVER:
@@ -171,19 +168,22 @@ def _model(name: str | None) -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    folder = cache_folder()
+    remedy = "set XDG_CACHE_HOME to a folder that can be written"
+    try:
+        folder = cache_folder()
+    except UprightError as error:
+        yield Finding("cache", "problem", error.cause, error.remedy)
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        yield Finding(
-            "cache", "problem", f"{folder}: {error.strerror}", "set XDG_CACHE_HOME to a folder that can be written"
-        )
+        yield Finding("cache", "problem", f"{folder}: {error.strerror}", remedy)
         return
     if os.access(folder, os.W_OK):
         yield Finding("cache", "ok", f"{folder}, {free / 2**30:.1f} GiB free")
     else:
-        yield Finding("cache", "problem", f"{folder} cannot be written", "set XDG_CACHE_HOME to a folder that can be")
+        yield Finding("cache", "problem", f"{folder} cannot be written", remedy)
 
 
 def _version(package: str) -> str:
