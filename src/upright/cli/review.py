@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 import threading
 import webbrowser
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +19,9 @@ from .answers import printer
 from .options import DECIDING_NAMES, open_detector, picture_options, refuse
 from .parsing import Command
 from .running import check_sources
+
+if TYPE_CHECKING:
+    from ..review import Session
 
 
 @click.command("review", cls=Command)
@@ -48,11 +52,6 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     Arrows turn the picture, Enter settles it, Shift+Enter all of its job, M mirrors, U undoes, N and P move.
     The page is on this machine only, behind a token in its address.
     """
-    from ..journal import Journal, run_journal
-    from ..machine import state_folder
-    from ..review import Server, Session
-    from ..together import place_of
-
     check_sources(sources, options)
     refuse(context, ("report", "timing"), "is not for a review", "leave it out")
     if _is_results(sources):
@@ -61,6 +60,19 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
             raise SourceMissing("there is no such results file", source=sources[0], remedy="name one, or pictures")
         if options["output"]:
             raise UsageError("-o does not go with a results file", remedy="name the folders that it is about")
+    session = _session(options)
+    _review(session, sources, options)
+    if session.complete and not session.shows_something:
+        click.echo("there is no picture to review", err=True)
+        sys.exit(1)
+    click.echo(_summary(session), err=True)
+
+
+def _session(options: dict[str, Any]) -> Session:
+    from ..journal import Journal, run_journal
+    from ..machine import state_folder
+    from ..review import Session
+    from ..together import place_of
 
     def job_of(outcome: Outcome) -> str:
         place = place_of(outcome)
@@ -68,12 +80,16 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
     journal = Journal(options["journal"]) if options["journal"] else run_journal()
     decisions = options["decisions"] or state_folder() / "decisions.jsonl"
-    output = Path(options["output"]) if options["output"] else None
-    session = Session(journal, decisions, output, job_of)
+    return Session(journal, decisions, Path(options["output"]) if options["output"] else None, job_of)
+
+
+def _review(session: Session, sources: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Show the pictures, while they are decided, until the person has done; Ctrl-C and SIGTERM end it, too."""
+    from ..review import Server
+
     server = Server(session, options["port"])
-    stop = threading.Event()
+    stop, known = threading.Event(), threading.Event()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    known = threading.Event()
     looking = threading.Thread(target=_look, args=(session, sources, options, stop, known), daemon=True)
     looking.start()
     try:
@@ -81,7 +97,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
         known.wait()
-        if _is_something_shown(session):
+        if session.shows_something:
             click.echo(f"review at {server.url}\npress Ctrl-C or Finish to end", err=True)
             if not options["no_browser"]:
                 webbrowser.open(server.url)
@@ -92,14 +108,10 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     server.shutdown()
     server.server_close()
     looking.join()
-    if session.complete and not _is_something_shown(session):
-        click.echo("there is no picture to review", err=True)
-        sys.exit(1)
-    click.echo(_summary(session), err=True)
 
 
 def _look(
-    session: Any, sources: tuple[str, ...], options: dict[str, Any], stop: threading.Event, known: threading.Event
+    session: Session, sources: tuple[str, ...], options: dict[str, Any], stop: threading.Event, known: threading.Event
 ) -> None:
     """Decide all pictures, and hand them to the session; ``known`` is set with the first, or where there is none."""
     show = printer("table", options | {"quiet": True})
@@ -116,10 +128,6 @@ def _look(
         click.echo(f"upright: {error}", err=True)
     session.complete = True
     known.set()
-
-
-def _is_something_shown(session: Any) -> bool:
-    return any(entry.outcome.orientation for entry in session.entries)
 
 
 def _is_results(sources: tuple[str, ...]) -> bool:
@@ -152,9 +160,9 @@ def _outcomes(
             yield outcome, places[outcome.source]
 
 
-def _summary(session: Any) -> str:
+def _summary(session: Session) -> str:
     counts = session.counts()
     text = f"{counts['decided']:,} of {counts['pictures']:,} pictures settled, {counts['turned']:,} turned"
     if session.journal.path.exists():
-        text += f"; undo all of it with: upright undo {session.journal.path}"
+        text += f"; undo all of it with: upright undo {shlex.quote(str(session.journal.path))}"
     return f"{text}\ndecisions: {session.decisions}"

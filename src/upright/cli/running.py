@@ -1,4 +1,4 @@
-"""Shared by detect, correct and batch: go through the sources, print, stop cleanly, summarise."""
+"""Shared by commands that take pictures: go through the sources, print, stop cleanly, summarise."""
 
 from __future__ import annotations
 

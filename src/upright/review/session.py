@@ -313,6 +313,11 @@ class Session:
         image.save(buffer, "JPEG", quality=85)
         return buffer.getvalue()
 
+    @property
+    def shows_something(self) -> bool:
+        """Whether there is a picture to look at, not only errors."""
+        return any(entry.outcome.orientation for entry in self.entries)
+
     def counts(self) -> dict[str, int]:
         """How many pictures there are, are decided, and were turned or mirrored by a person."""
         with self._lock:
