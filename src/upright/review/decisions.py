@@ -80,23 +80,21 @@ def append(path: Path, decisions: list[Decision]) -> None:
 
 def read_decisions(path: Path) -> dict[tuple[str, int], Decision]:
     """The last decision about each picture; none where there is no file. Raises `SourceError` for another file."""
-    found: dict[tuple[str, int], Decision] = {}
+    found, remedy = dict[tuple[str, int], Decision](), "name another file with --decisions"
     try:
         text = path.read_bytes()
     except FileNotFoundError:
         return found
     except OSError as error:
-        cause = f"decisions cannot be read: {error.strerror}"
-        raise SourceError(cause, source=path, remedy="name another file with --decisions") from error
+        raise SourceError(f"decisions cannot be read: {error.strerror}", source=path, remedy=remedy) from error
     if text[: len(_BEGINNING)] != _BEGINNING[: len(text)]:
-        raise SourceError("not a file of decisions", source=path, remedy="name another file with --decisions")
+        raise SourceError("not a file of decisions", source=path, remedy=remedy)
     # A line that a power cut left incomplete has no end.
     for number, line in enumerate(text.split(b"\n")[:-1], 1):
         try:
             decision = Decision.from_dict(json.loads(line))
         except MALFORMED as error:
-            cause = f"line {number} is not a decision"
-            raise SourceError(cause, source=path, remedy="name another file with --decisions") from error
+            raise SourceError(f"line {number} is not a decision", source=path, remedy=remedy) from error
         found.pop(decision.key, None)
         if decision.turn is not None:
             found[decision.key] = decision
