@@ -102,8 +102,7 @@ class ResultsFile:
         Raises `WriteFailed`.
         """
         journal.run = os.urandom(8).hex()
-        told = {"journal": str(journal.path), "run": journal.run}
-        atomic.write(str(self._under_way), [_line(told)])
+        atomic.write(str(self._under_way), [_line({"journal": str(journal.path), "run": journal.run})])
 
     def _write(self, line: bytes) -> None:
         try:
@@ -167,8 +166,8 @@ class ResultsFile:
         """Append the rows that a killed run owes; whether there may be any."""
         place = self._under_way
         try:
-            told = json.loads(place.read_bytes())
-            journal, run = Path(told["journal"]), str(told["run"])
+            named = json.loads(place.read_bytes())
+            journal, run = Path(named["journal"]), str(named["run"])
             # It is made with the first change.
             intended = read_intended(journal, run) if journal.exists() else ()
             owed: dict[str, tuple[Rows, list[Intent]]] = {}
@@ -190,18 +189,18 @@ class ResultsFile:
     def _forget_errors(self) -> None:
         """Put a file without the rows with errors in this one's place; the lock is held on one of them throughout."""
         real, part = _real_and_part(self.path)
-        with part.open("w+b") as kept:
-            atomic.lock(kept.fileno(), wait=True)
+        with part.open("w+b") as fresh:
+            atomic.lock(fresh.fileno(), wait=True)
             _keep_mode(part, real)
             for row in read_rows(self.path):
                 if "error" not in row:
-                    kept.write(_line(row))
-            kept.flush()
-            os.fsync(kept.fileno())
+                    fresh.write(_line(row))
+            fresh.flush()
+            os.fsync(fresh.fileno())
             part.replace(real)
             os.close(self._fd)
-            # A lock belongs to the open file: the duplicate keeps it when ``kept`` is closed.
-            self._fd = os.dup(kept.fileno())
+            # A lock belongs to the open file: the duplicate keeps it when ``fresh`` is closed.
+            self._fd = os.dup(fresh.fileno())
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -58,8 +58,6 @@ _NONE = "no pattern"
 _CAUTION = 2
 #: As many pictures of a job have to be sure alone, and as large a share, before it settles others.
 _WITNESSES, _WITNESS_SHARE = 2, 0.1
-
-
 #: Degrees by which the tilts of a job differ at the least, and at most if one may stand for another.
 _LEAST_SPREAD, _MOST_SPREAD = 0.03, 0.3
 #: As many pictures of a folder are held back at most: a job of more is decided in parts.
@@ -220,18 +218,18 @@ def levelled(answers: Sequence[Orientation]) -> list[Orientation]:
     Pages that are fed alike lie alike askew: one that tells its tilt badly is drawn to the others, and one that does
     not tell it at all has theirs. How far tilts differ beyond their own errors is learnt (DerSimonian and Laird 1986).
     """
-    told = [(answer.tilt, answer.tilt_error) for answer in answers if answer.tilt is not None and answer.tilt_error]
+    found = [(answer.tilt, answer.tilt_error) for answer in answers if answer.tilt is not None and answer.tilt_error]
     # Of photographs, whose tilts are vague, a mean would seem to be known well.
-    told = [(tilt, error) for tilt, error in told if error <= MOST_ERROR]
-    if len(told) < max(LEAST, len(answers) / 2):
+    found = [(tilt, error) for tilt, error in found if error <= MOST_ERROR]
+    if len(found) < max(LEAST, len(answers) / 2):
         return list(answers)
-    weights = [1 / error**2 for _, error in told]
+    weights = [1 / error**2 for _, error in found]
     total = sum(weights)
-    mean = sum(weight * tilt for weight, (tilt, _) in zip(weights, told, strict=True)) / total
-    apart = sum(weight * (tilt - mean) ** 2 for weight, (tilt, _) in zip(weights, told, strict=True))
-    spread = max(0.0, (apart - len(told) + 1) / (total - sum(weight**2 for weight in weights) / total))
-    weights = [1 / (error**2 + spread) for _, error in told]
-    mean = sum(weight * tilt for weight, (tilt, _) in zip(weights, told, strict=True)) / sum(weights)
+    mean = sum(weight * tilt for weight, (tilt, _) in zip(weights, found, strict=True)) / total
+    apart = sum(weight * (tilt - mean) ** 2 for weight, (tilt, _) in zip(weights, found, strict=True))
+    spread = max(0.0, (apart - len(found) + 1) / (total - sum(weight**2 for weight in weights) / total))
+    weights = [1 / (error**2 + spread) for _, error in found]
+    mean = sum(weight * tilt for weight, (tilt, _) in zip(weights, found, strict=True)) / sum(weights)
     common = spread + 1 / sum(weights) + _LEAST_SPREAD**2
     if common > _MOST_SPREAD**2:
         return list(answers)

@@ -98,11 +98,11 @@ class Command(click.Command):
             with formatter.section("Examples"):
                 for line in "\n".join(examples).replace("\b\n", "").splitlines():
                     formatter.write(f"{'':{formatter.current_indent}}{line}\n")
-        kept, self.help = self.help, "\n\n".join(each for each in paragraphs if each not in examples)
+        whole, self.help = self.help, "\n\n".join(each for each in paragraphs if each not in examples)
         try:
             self.format_help_text(ctx, formatter)
         finally:
-            self.help = kept
+            self.help = whole
         self.format_options(ctx, formatter)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -41,7 +41,7 @@ class Said(NamedTuple):
     failed: bool = False
 
 
-class Kept(Protocol):
+class Photograph(Protocol):
     """A picture in a photo program."""
 
     @property
@@ -53,24 +53,24 @@ class Kept(Protocol):
         """Of its file."""
 
 
-_Kept = TypeVar("_Kept", bound=Kept)
+_Photograph = TypeVar("_Photograph", bound=Photograph)
 
 
-class Library(Protocol, Generic[_Kept]):
+class Library(Protocol, Generic[_Photograph]):
     """A photo program. Its methods raise SourceError."""
 
-    def pictures(self) -> Iterator[_Kept]:
+    def pictures(self) -> Iterator[_Photograph]:
         """All pictures of the key's owner."""
 
-    def shown(self, picture: _Kept) -> bytes:
+    def shown(self, picture: _Photograph) -> bytes:
         """The picture as the program shows it."""
 
-    def change(self, picture: _Kept, exif: ExifOrientation, wanted: Wanted, dry_run: bool) -> str:
+    def change(self, picture: _Photograph, exif: ExifOrientation, wanted: Wanted, dry_run: bool) -> str:
         """Show it as wanted; ``exif`` is what its file says now. Returns what was done, in words."""
 
 
 def set_right(
-    library: Library[_Kept],
+    library: Library[_Photograph],
     detector: Detector,
     promise: Promise | str,
     dry_run: bool = False,
@@ -98,7 +98,7 @@ def set_right(
             yield Said(f"{picture.name}: {error}", failed=True)
 
 
-def as_decided(library: Library[_Kept], decisions: Iterable[Decision], dry_run: bool = False) -> Iterator[Said]:
+def as_decided(library: Library[_Photograph], decisions: Iterable[Decision], dry_run: bool = False) -> Iterator[Said]:
     """Show pictures as a person decided about what `set_right` saved; what became of each.
 
     A picture that is no longer what was looked at is left, so that the same decisions can be sent twice.

@@ -33,10 +33,10 @@ class Run(NamedTuple):
         """In one line, without the journal's name."""
         if self.error:
             return self.error.cause
-        kept = f", {self.backup_bytes / 1e6:,.1f} MB of originals" if self.backup_bytes else ""
+        originals = f", {self.backup_bytes / 1e6:,.1f} MB of originals" if self.backup_bytes else ""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.ended_s))
         where = f" in {printable(self.folder)}" if self.folder else ""
-        return f"{self.changes:,} change{'s' * (self.changes != 1)}{kept}, {when}{where}"
+        return f"{self.changes:,} change{'s' * (self.changes != 1)}{originals}, {when}{where}"
 
 
 def run_journal() -> Journal:

@@ -53,7 +53,7 @@ def page_of(seen: Seen, about: About, folder: Path) -> Iterator[str]:
         if not seen.counts[group]:
             continue
         cards = []
-        for outcome, image in seen.kept[group]:
+        for outcome, image in seen.samples[group]:
             card = _card(outcome, image, folder)
             if len(card) > left_bytes:
                 break

@@ -49,7 +49,7 @@ class Seen:
     counts: dict[Group, int] = field(default_factory=lambda: dict.fromkeys(ORDER, 0))
     skipped: Counter[str] = field(default_factory=Counter)
     bins: dict[Group, list[int]] = field(default_factory=lambda: {group: [0] * BINS for group in COLOURS})
-    kept: dict[Group, list[tuple[Outcome, Image.Image | None]]] = field(
+    samples: dict[Group, list[tuple[Outcome, Image.Image | None]]] = field(
         default_factory=lambda: {group: [] for group in ORDER}
     )
 
@@ -62,5 +62,5 @@ class Seen:
         if outcome.orientation and outcome.group in self.bins:
             share = (outcome.orientation.confidence - 0.25) / 0.75
             self.bins[outcome.group][min(max(int(share * BINS), 0), BINS - 1)] += 1
-        if len(self.kept[outcome.group]) < self.shown:
-            self.kept[outcome.group].append((outcome, thumbnail(outcome)))
+        if len(self.samples[outcome.group]) < self.shown:
+            self.samples[outcome.group].append((outcome, thumbnail(outcome)))

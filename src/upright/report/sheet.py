@@ -18,7 +18,7 @@ def png_of(seen: Seen) -> bytes:
     from PIL import Image, ImageDraw, ImageFont
     from PIL.PngImagePlugin import PngInfo
 
-    groups = {group: [pair for pair in kept if pair[1]][: _COLUMNS * _ROWS] for group, kept in seen.kept.items()}
+    groups = {group: [pair for pair in pairs if pair[1]][: _COLUMNS * _ROWS] for group, pairs in seen.samples.items()}
     groups = {group: pairs for group, pairs in groups.items() if pairs}
     height = 44 + sum(_HEAD + -(-len(pairs) // _COLUMNS) * _CELL_H for pairs in groups.values())
     sheet = Image.new("RGB", (_COLUMNS * _CELL_W + 12, height), "white")

@@ -16,8 +16,8 @@ from .decisions import Decision, digest
 RUN = "review"
 
 
-def told(decision: Decision) -> list[dict[str, Any]]:
-    """What a journal is told with the change of the picture."""
+def rows_of(decision: Decision) -> list[dict[str, Any]]:
+    """A decision as the rows that a journal has with the change of its picture."""
     return [asdict(decision)]
 
 
@@ -36,14 +36,14 @@ def owed(known: Iterable[Decision], journal: Path) -> list[Decision]:
     return [each for path, one in changes.items() for each in [*_followed(path, one, written)][::-1]]
 
 
-def _followed(path: str, told: list[tuple[Intent, Decision]], written: set[tuple[str, str]]) -> Iterator[Decision]:
+def _followed(path: str, changes: list[tuple[Intent, Decision]], written: set[tuple[str, str]]) -> Iterator[Decision]:
     """Of one file, the last decision first."""
     try:
-        now: str | None = sha256(told[0][0].path)
+        now: str | None = sha256(changes[0][0].path)
         after = digest(path)
     except OSError:
         return
-    for intent, decision in reversed(told):
+    for intent, decision in reversed(changes):
         if (path, after) in written:
             return
         if intent.after == now:

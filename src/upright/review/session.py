@@ -23,7 +23,7 @@ from ..results import Group, Method, Orientation, Outcome
 from ..sources import item_of
 from ..turns import Turn
 from .decisions import Decision, append, digest, read_decisions, still_needed
-from .owed import RUN, owed, told
+from .owed import RUN, owed, rows_of
 
 #: Longest sides of the two sizes in which the page shows a picture.
 LARGE_PX, SMALL_PX = 1400, 240
@@ -258,7 +258,7 @@ class Session:
         with opened(decision.path) as file:
             file.look()
             request = Request(decision.turn, page=decision.page, in_place=True, mirrored=decision.mirrored)
-            done = self._writer.write(replace(plan(file, request), rows=told(decision)))
+            done = self._writer.write(replace(plan(file, request), rows=rows_of(decision)))
         wanted = decision.turn != Turn.NONE or decision.mirrored
         return done.note if wanted and done.method is Method.KEEP else ""
 
@@ -270,21 +270,21 @@ class Session:
         with self._lock:
             if not self._steps:
                 return []
-            step, kept = self._steps.pop(), dict[str, UprightError]()
+            step, failed = self._steps.pop(), dict[str, UprightError]()
             if self.journal.path.exists():
                 undone = undo(self.journal.path, after=step.intents)
-                kept = {path: outcome for path, outcome in undone if isinstance(outcome, UprightError)}
-            taken = [decision for old in step.before for decision in self._taken_back(old, kept)]
+                failed = {path: outcome for path, outcome in undone if isinstance(outcome, UprightError)}
+            taken = [decision for old in step.before for decision in self._taken_back(old, failed)]
             append(self.decisions, taken)
-            if kept:
-                raise next(iter(kept.values()))
+            if failed:
+                raise next(iter(failed.values()))
             return [old.id for old in step.before]
 
-    def _taken_back(self, old: Entry, kept: dict[str, UprightError]) -> Iterator[Decision]:
+    def _taken_back(self, old: Entry, failed: dict[str, UprightError]) -> Iterator[Decision]:
         """An entry is what it was before, unless its file is among those that could not be restored."""
         entry, beside = self.entries[old.id], sidecar.existing(old.path) if old.path else None
         files = [os.path.realpath(each) for each in (old.path, beside or old.path)]
-        error = next((kept[each] for each in files if each in kept), None)
+        error = next((failed[each] for each in files if each in failed), None)
         if error:
             entry.error = printable(error)
             self._touch(entry)

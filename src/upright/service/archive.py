@@ -68,6 +68,6 @@ def _folded(name: str) -> str:
 
 def safe_name(name: str, number: int) -> str:
     """A relative path that stays inside the folder where it is unpacked, on any system."""
-    kept = [p for p in name.replace("\\", "/").split("/") if p.strip(" .")]
-    clean = ["".join("_" if c in '<>:"|?*' or not c.isprintable() else c for c in part) for part in kept]
+    parts = [p for p in name.replace("\\", "/").split("/") if p.strip(" .")]
+    clean = ["".join("_" if c in '<>:"|?*' or not c.isprintable() else c for c in part) for part in parts]
     return "/".join(clean).encode("utf-8", "replace").decode() or f"picture-{number}"

@@ -31,7 +31,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
-class Plain(JsonLines):
+class Plain(logging.Formatter):
     """A record for somebody who watches a terminal: the time, what happened, and what is short."""
 
     def format(self, record: logging.LogRecord) -> str:
