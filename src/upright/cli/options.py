@@ -11,12 +11,12 @@ import click
 from ..decide import DEFAULT_EFFORT, EFFORT_HELP, efforts
 from ..engines import ENGINES
 from ..errors import UsageError
+from ..limits import Limits
 
 if TYPE_CHECKING:
     from ..correction.corrector import Corrector
     from ..correction.writer import Writer
     from ..detector import Detector
-    from ..pictures import Limits
     from ..turns import Fill
     from .by_hand import ByHand
 
@@ -49,6 +49,10 @@ def _pages(context: click.Context, parameter: click.Parameter, text: str | None)
             raise click.BadParameter(f"{text!r} are no pages; they count from 1, as 1,3-5")
         found.update(range(int(first) - 1, int(last or first)))
     return sorted(found)
+
+
+def _limits(context: click.Context, parameter: click.Parameter, max_memory_mb: float | None) -> Limits:
+    return Limits(max_memory_mb=max_memory_mb) if max_memory_mb else Limits()
 
 
 def _sidecar(context: click.Context, parameter: click.Parameter, form: str | None) -> str | None:
@@ -139,8 +143,10 @@ _PICTURES = (
     ),
     click.option(
         "--max-memory-mb",
+        "limits",
         type=click.FloatRange(0, min_open=True),
         metavar="MB",
+        callback=_limits,
         help="Refuse pictures that need more memory to be decoded or corrected; 512 by default.",
     ),
     click.option(
@@ -278,7 +284,7 @@ def open_detector(options: dict[str, Any], progress: Callable[[str, float], obje
         from ..turns import Turn
         from .by_hand import ByHand
 
-        return ByHand(Turn(int(turn)), _limits(options), options["tilt"] or options["straighten"])
+        return ByHand(Turn(int(turn)), options["limits"], options["tilt"] or options["straighten"])
     from ..detector import Detector
 
     return Detector(**detector_options(options), progress=progress)
@@ -287,14 +293,8 @@ def open_detector(options: dict[str, Any], progress: Callable[[str, float], obje
 def detector_options(options: dict[str, Any]) -> dict[str, Any]:
     """Keywords of `Detector` that the options give."""
     options["tilt"] |= options.get("straighten", False)
-    names = ("model", "engine", "threads", "promise", "effort", "budget_ms", "bands", "tilt", "mirror")
-    return {name: options[name] for name in names} | {"limits": _limits(options)}
-
-
-def _limits(options: dict[str, Any]) -> Limits:
-    from ..pictures import Limits
-
-    return Limits(max_memory_mb=options["max_memory_mb"]) if options["max_memory_mb"] else Limits()
+    names = ("model", "engine", "threads", "promise", "effort", "budget_ms", "limits", "bands", "tilt", "mirror")
+    return {name: options[name] for name in names}
 
 
 def _fill(options: dict[str, Any]) -> Fill | None:
@@ -324,7 +324,7 @@ def corrector_of(
     if journal is None and options["in_place"] and not options["dry_run"]:
         journal = run_journal()
     request = Request(
-        limits=_limits(options),
+        limits=options["limits"],
         method=method_named(options["method"]),
         edge=options["edge"],
         sidecar=options["sidecar"],

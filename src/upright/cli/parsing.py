@@ -19,7 +19,7 @@ COMMANDS = ("detect", "correct", "review", "undo", "batch", "watch", "serve", "d
 _LOOK = "look"
 #: Parameters that few need; they come last in the help.
 _RARE = {
-    *("bands", "budget_ms", "color", "edge", "engine", "gpus", "max_memory_mb", "model", "new_times"),
+    *("bands", "budget_ms", "color", "edge", "engine", "gpus", "limits", "model", "new_times"),
     *("port", "ray", "shard", "threads", "timing", "workers"),
 }
 

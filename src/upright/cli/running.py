@@ -67,10 +67,10 @@ def go_through(
     check_sources(sources, options)
     tally = Tally(before=Counter(batch.results.groups if batch else ()))
     wanted = batch.wanted(tally) if batch else lambda key: True
-    where = {"exclude": options["exclude"], "output": corrector.folder if corrector else None}
+    output = corrector.folder if corrector else None
     # Read here alone: a list may be a pipe, which gives its names once.
     names = list(named(sources, options["lists"]))
-    items = find_items(names, wanted=wanted, once=corrector is not None, **where)
+    items = find_items(names, wanted=wanted, once=corrector is not None, exclude=options["exclude"], output=output)
     if corrector is not None:
         items = corrector.placed(items, batch.results.targets if batch else (), names)
     progress = Progress(tally, always=batch is not None, quiet=options["quiet"])
