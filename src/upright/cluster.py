@@ -62,7 +62,8 @@ def run_on_ray(
     Raises:
         UsageError: Ray or pyarrow is missing, or a source cannot be listed.
     """
-    ray, pa = _runtime()
+    need("ray.data", "ray")
+    ray, pa = need("ray", "ray"), need("pyarrow", "ray")
     if not ray.is_initialized():
         here = {} if address else {"num_cpus": processors() + _OTHERS}
         ray.init(address=address, include_dashboard=False, log_to_driver=False, **here)
@@ -172,8 +173,3 @@ def _arrow_filesystem(name: str) -> tuple[Any, str]:
 def _room(ray: Any, gpus: float) -> int:
     resources = ray.cluster_resources()
     return max(1, int(resources.get("GPU", 0) / gpus if gpus else resources.get("CPU", 1) - _OTHERS))
-
-
-def _runtime() -> tuple[Any, Any]:
-    need("ray.data", "ray")
-    return need("ray", "ray"), need("pyarrow", "ray")
