@@ -33,7 +33,7 @@ Page = Annotated[int, Query(ge=0, le=1_000_000)]
 Effort = Annotated[int | None, Query(ge=0, le=efforts()[-1])]
 
 
-class FileResponse(Response):
+class BytesResponse(Response):
     """A file's bytes."""
 
     media_type = "application/octet-stream"
@@ -128,11 +128,11 @@ async def orientation(
 @router.post(
     "/v1/correct",
     openapi_extra=takes("files", "application/octet-stream"),
-    response_class=FileResponse,
+    response_class=BytesResponse,
     responses={
         200: {
             "headers": _DECIDED | _CORRECTED,
-            "content": {kind: {"schema": BINARY} for kind in (*_TYPES.values(), FileResponse.media_type)},
+            "content": {kind: {"schema": BINARY} for kind in (*_TYPES.values(), BytesResponse.media_type)},
         }
     },
 )
@@ -182,7 +182,7 @@ async def correct(
     new = await while_connected(request.receive, work())
     if called := PurePosixPath(name).name:
         headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(called, safe='')}"
-    return FileResponse(new, headers=headers, media_type=_TYPES.get(sniff(new[:HEAD_BYTES])))
+    return BytesResponse(new, headers=headers, media_type=_TYPES.get(sniff(new[:HEAD_BYTES])))
 
 
 def _headers_of_correction(wanted: Turn | results.Orientation, done: Correction) -> dict[str, str]:
