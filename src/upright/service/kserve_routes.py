@@ -211,7 +211,7 @@ async def _views(request: Request, given: Tensor, chosen: models.RequestParamete
 
 async def _pictures(request: Request, given: Tensor, chosen: models.RequestParameters) -> dict[str, NDArray[Any]]:
     """One broken picture fails the request, as the protocol knows no errors of single elements."""
-    state, trace = state_of(request), trace_of(request)
+    state = state_of(request)
     assert isinstance(given.values, list)
     if len(given.values) > state.settings.max_pictures:
         remedy = f"send at most {state.settings.max_pictures}; the operator can raise --max-pictures"
@@ -219,10 +219,9 @@ async def _pictures(request: Request, given: Tensor, chosen: models.RequestParam
     ask = state.runner.allowed(Ask(chosen.promise, chosen.page or 0, effort=chosen.effort))
     named = [(f"pictures[{number}]", data) for number, data in enumerate(given.values)]
     answers: list[Orientation] = []
-    for each, (_, data) in zip(await state.runner.orient_many(named, ask, trace), named, strict=True):
+    for each in await state.runner.orient_many(named, ask, trace_of(request)):
         if not isinstance(each, Orientation):
             raise each
-        trace.decided(each, len(data))
         answers.append(each)
     return {
         "turn": np.array([UNSURE if a.turn is None else int(a.turn) for a in answers], np.int32),

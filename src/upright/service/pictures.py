@@ -92,7 +92,6 @@ async def rotate(request: Request) -> Response:
         raise Refused(f"the form has {len(parts)} fields 'image'", remedy="send one picture as the field 'image'")
     name, data = parts[0]
     orientation = await while_connected(request.receive, state.runner.orient(data, name or "", Ask(), trace))
-    trace.decided(orientation, len(data))
     return JSONResponse({"suggested_angle": int(orientation.best)}, headers=headers_of(orientation))
 
 
@@ -116,12 +115,8 @@ async def orientation(
     if not is_form(request):
         name, data = pictures[0]
         answer = await while_connected(request.receive, state.runner.orient(data, name, ask, trace))
-        trace.decided(answer, len(data))
         return JSONResponse(answer.to_dict(), headers=headers_of(answer))
     found = await while_connected(request.receive, state.runner.orient_many(pictures, ask, trace))
-    for each, (_, data) in zip(found, pictures, strict=True):
-        if isinstance(each, results.Orientation):
-            trace.decided(each, len(data))
     return JSONResponse({"results": [problem(e) if isinstance(e, UprightError) else e.to_dict() for e in found]})
 
 
@@ -169,7 +164,6 @@ async def correct(
         wanted: Turn | results.Orientation
         if turn is None:
             wanted = await state.runner.orient(data, name, ask, trace)
-            trace.decided(wanted, len(data))
             headers.update(headers_of(wanted))
         else:
             wanted = Turn(int(turn))

@@ -82,6 +82,7 @@ class Runner:
             gone.set()
         answer = replace(answer, source=name, timing_s={k: round(v, 6) for k, v in trace.stages.items()})
         self.metrics.decided(answer)
+        trace.decided(answer, len(data))
         return answer
 
     async def outcomes(self, item: Item, ask: Ask, trace: Trace, corrector: Corrector | None = None) -> list[Outcome]:
