@@ -26,9 +26,11 @@ def consume(path: Path, *options: str) -> str:
 def test_every_page_of_a_pdf(tmp_path: Path) -> None:
     pages = [page("Latin")] * 3
     source = scan([(pages[0], Turn.RIGHT), (pages[1], Turn.NONE), (pages[2], Turn.HALF)], tmp_path / "scan.pdf")
+    updates = source.read_bytes().count(b"%%EOF")
     assert consume(source) == "scan.pdf: page 1 turned by 90°\nscan.pdf: page 3 turned by 180°\n"
     assert still_needed(source, pages) == [Turn.NONE] * 3
     once = source.read_bytes()
+    assert once.count(b"%%EOF") == updates + 1, "all pages are set right by one change"
     assert consume(source) == ""
     assert source.read_bytes() == once
 

@@ -32,6 +32,6 @@ def command(document: Path | None, promise: str) -> None:
     from ..detector import Detector
     from ..integrations.paperless import consume
 
-    with Detector() as detector:
-        for line in consume(document, detector, promise):
+    with Detector(promise=promise) as detector:
+        for line in consume(document, detector):
             click.echo(line)

@@ -6,13 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from upright import Method, NotAPicture, UprightError, correct
+from upright import Method, NotAPicture, UprightError
 
-from ..formats import pages_in
+from ..correction import Request, Writer
+from ..correction.corrector import Corrector
+from ..formats import HEAD_BYTES, sniff
+from ..run import outcomes_of
+from ..sources import item_of
 from .photos import Wanted
 
 if TYPE_CHECKING:
-    from upright import Detector, Orientation, Promise
+    from upright import Detector
+
+    from ..results import Outcome
 
 #: Stands in each signature of a PDF (ISO 32000-1, 12.8.1), outside compressed objects.
 _SIGNED = b"/ByteRange"
@@ -20,8 +26,8 @@ _SIGNED = b"/ByteRange"
 _TAG_IGNORED = {"PNG", "WEBP"}
 
 
-def consume(path: Path, detector: Detector, promise: Promise | str) -> Iterator[str]:
-    """Set each page of a document right in place; a line for each that changed or could not be read.
+def consume(path: Path, detector: Detector) -> Iterator[str]:
+    """Set the pages of a document right in place, by one change; a line for each that changed or could not be read.
 
     A page that upright is unsure of, a signed PDF and what is no picture stay as they are. Nothing is raised for them:
     paperless-ngx does not take in a document whose script fails.
@@ -30,27 +36,24 @@ def consume(path: Path, detector: Detector, promise: Promise | str) -> Iterator[
         if path.suffix.lower() == ".pdf" and _SIGNED in path.read_bytes():
             yield f"{path.name}: it is signed, so it stays as it is"
             return
-        answer = detector.detect(path, promise=promise)
-    except NotAPicture:
-        return
+        with path.open("rb") as file:
+            method = Method.TURN if sniff(file.read(HEAD_BYTES)) in _TAG_IGNORED else None
+        corrector = Corrector(Request(method=method, in_place=True, limits=detector.limits), Writer())
+        outcomes = outcomes_of(item_of(str(path)), detector, corrector, sure=detector.is_sure)
     except (OSError, UprightError) as error:
         yield f"{path.name}: it stays as it is: {error}"
         return
-    for page in range(pages_in(answer.format, answer.pages)):
-        try:
-            answer = detector.detect(path, promise=promise, page=page) if page else answer
-            change = _set_right(path, answer, detector)
-        except (OSError, UprightError) as error:
-            change = f"stays as it is: {error}"
-        if change:
-            yield f"{path.name}: page {page + 1} {change}"
+    yield from (f"{path.name}: {line}" for line in map(_became, outcomes) if line)
 
 
-def _set_right(path: Path, answer: Orientation, detector: Detector) -> str:
-    """What became of a page, in words; nothing where it lies right."""
-    wanted = Wanted(answer.to_apply.turn, answer.to_apply.mirrored)
+def _became(outcome: Outcome) -> str:
+    """What became of a page, in words; nothing where it lies right, or is no picture."""
+    if not (answer := outcome.orientation):
+        return "" if isinstance(outcome.error, NotAPicture) else f"it stays as it is: {outcome.error}"
+    wanted, done = Wanted(answer.to_apply.turn, answer.to_apply.mirrored), outcome.correction
     if not any(wanted):
         return ""
-    method = Method.TURN if answer.format in _TAG_IGNORED else None
-    done = correct(path, turn=answer, method=method, in_place=True, page=answer.page, limits=detector.limits)
-    return str(wanted) if done.written else "; ".join(filter(None, (f"stays as it is: {done.note}", done.remedy)))
+    why = str(outcome.error or "")
+    if done and done.method is Method.KEEP:
+        why = "; ".join(filter(None, (done.note, done.remedy)))
+    return f"page {answer.page + 1} {f'stays as it is: {why}' if why else wanted}"
