@@ -3,11 +3,13 @@ import os
 import shutil
 import tarfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 from zipfile import ZipFile
 
 import fsspec
@@ -168,6 +170,57 @@ def test_a_picture_on_a_web_server_is_fetched_once_by_the_url_that_was_given(tmp
             assert item_of(item.key).open() == picture("page.jpg") and count_items([url]) == 1
         finally:
             server.shutdown()
+
+
+@pytest.fixture
+def site() -> Iterator[tuple[str, list[str]]]:
+    """A web server whose path says how it answers: ``/503/1`` by this status, a first time, with this Retry-After."""
+    asked: list[str] = []
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            status, _, after = self.path[1:].partition("/")
+            size, data = 0, picture("page.jpg")
+            if status.isdecimal() and (not after or asked.count(self.path) == 1):
+                self.send_response(int(status))
+                self.send_header("Retry-After", unquote(after))
+            else:
+                self.send_response(200)
+                size = len(data)
+            self.send_header("Content-Length", str(size))
+            self.end_headers()
+            cut = status == "cut" and asked.count(self.path) == 1
+            self.wfile.write(data[: size // 2 if cut else size])
+
+        def do_HEAD(self) -> None:
+            self.send_response(200 if self.path == "/cut" else 501)
+            self.send_header("Content-Length", str(len(picture("page.jpg")) if self.path == "/cut" else 0))
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+@pytest.mark.parametrize("way", ["429/1", "503/1", "cut"])
+def test_a_web_server_that_is_busy_is_asked_again(
+    way: str, site: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "RETRY_AFTER_S", (0.0, 0.0))
+    started = time.monotonic()
+    assert next(find_items([f"{site[0]}/{way}"])).open() == picture("page.jpg")
+    assert way == "cut" or time.monotonic() - started >= 1, "as long as it asked for"
+
+
+@pytest.mark.parametrize("way", ["401", "403", "404", "410", "503/3600", "429/Tue,%2031%20Dec%202199%2023:59:59%20GMT"])
+def test_a_web_server_is_not_asked_again_for_what_will_not_be(way: str, site: tuple[str, list[str]]) -> None:
+    item = next(find_items([f"{site[0]}/{way}"])).load()
+    assert f"the server answered {way[:3]};" in str(item.error) and len(site[1]) == 1
 
 
 def test_urls_keep_what_is_before_and_behind_their_path(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ FLIP = {"horizontal": Image.Transpose.FLIP_LEFT_RIGHT, "vertical": Image.Transpo
 
 
 class Refused(Exception):
-    """An answer other than 200: status and text."""
+    """An answer other than 200: status, text, and headers, if any."""
 
 
 Answer = tuple[bytes | dict[str, Any] | list[Any] | None, dict[str, str]]
@@ -41,6 +41,7 @@ def serving(answer: Callable[[str, str, Any, Any], Answer]) -> Iterator[str]:
                 content, headers = answer(self.command, self.path, body, self.headers)
             except Refused as refused:
                 status, content = refused.args[0], {"message": refused.args[1]}
+                headers = dict(*refused.args[2:])
             data = content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
             self.send_response(status if data or status != 200 else 204)
             for name, value in {**headers, "Content-Length": str(len(data))}.items():

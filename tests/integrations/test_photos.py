@@ -1,6 +1,7 @@
 """Immich and PhotoPrism, by stand-ins that are built from their API descriptions; no real server was asked."""
 
 import hashlib
+import time
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,41 @@ def test_a_run_whose_changes_are_refused_ends_with_1(status: int, upright_page: 
         decision = Decision("/unsure/a.jpg", 0, Turn.RIGHT, False, picture, picture, Turn.RIGHT, 0.5)
         assert [each.failed for each in as_decided(Immich(address, KEY), [decision])] == [True]
         assert CliRunner().invoke(cli, [*command, "--dry-run"], env={"IMMICH_API_KEY": KEY}).exit_code == 0
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_asks_for_patience_gets_it(status: int, upright_page: Image.Image, detector: Detector) -> None:
+    fake, asked = FakeImmich({"a": upright_page.transpose(CLOCKWISE[90])}), dict[tuple[str, str], float]()
+
+    def busy(method: str, path: str, *request: Any) -> Answer:
+        """Each request once, for a second."""
+        if time.monotonic() - asked.setdefault((method, path), time.monotonic()) < 1:
+            raise Refused(status, "busy", {"Retry-After": "1"})
+        return fake(method, path, *request)
+
+    with serving(busy) as address:
+        assert list(set_right(Immich(address, KEY), detector, "balanced")) == [Said("a.jpg: turned by 270°")]
+    assert alike(fake.shown("a"), upright_page) and fake.writes == 1 and len(asked) == 4
+
+
+def test_a_server_that_asks_for_an_hour_is_an_error_at_once() -> None:
+    def away(*_: Any) -> Answer:
+        raise Refused(503, "maintenance", {"Retry-After": "3600"})
+
+    with serving(away) as address, pytest.raises(SourceError, match="Immich answered 503; run it again in 3600 s"):
+        list(Immich(address, KEY).pictures())
+
+
+def test_a_server_that_starts_again_is_waited_for() -> None:
+    fake, gone = FakeImmich({"a": PAGE, "b": PAGE, "c": PAGE}), iter([True])
+
+    def starting(method: str, path: str, body: Any, headers: Any) -> Answer:
+        if body["page"] == 2 and next(gone, False):
+            raise ConnectionResetError  # the connection closes without an answer
+        return fake(method, path, body, headers)
+
+    with serving(starting) as address:
+        assert [each.uid for each in Immich(address, KEY).pictures()] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("program", [Immich, PhotoPrism])

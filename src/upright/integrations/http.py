@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPMessage
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from upright import SourceError, SourceMissing, UsageError
 from upright.errors import MALFORMED
+from upright.sources.stores import PASSING, RETRY_AFTER_S, pause_s
 
 #: A preview is rendered on demand by some servers.
 _TIMEOUT_S = 60
 #: An original of a hundred megapixels is smaller than this.
 _MOST_BYTES = 512 << 20
+#: Content and headers.
+_Answer: TypeAlias = tuple[bytes, HTTPMessage]
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -30,6 +35,8 @@ class _NoRedirect(HTTPRedirectHandler):
 
 class Api:
     """A program's HTTP interface under one address, with the headers that authenticate.
+
+    What fails for now is asked for again, as the server says: requests are such that are done twice as once.
 
     Args:
         address: of the server, as in the browser.
@@ -57,26 +64,39 @@ class Api:
         self._headers = headers
         self._key_remedy = key_remedy
         self._opener = build_opener(_NoRedirect)
+        self._has_answered = False
 
     def bytes(self, method: str, path: str, body: Any = None) -> tuple[bytes, HTTPMessage]:
         """The answer's content and headers. Raises SourceError."""
         data = None if body is None else json.dumps(body).encode()
         headers = self._headers | ({} if data is None else {"Content-Type": "application/json"})
-        url = f"{self._base}{path}"
-        try:
-            with self._opener.open(Request(url, data, headers, method=method), timeout=_TIMEOUT_S) as answer:
-                content = answer.read(_MOST_BYTES + 1)
-        except HTTPError as error:
-            with error:
-                raise self._refused(error, url) from None
-        except (OSError, HTTPException) as error:
-            why = getattr(error, "reason", error)
-            raise SourceError(
-                f"{self._program} cannot be reached: {why}", source=url, remedy="check the address"
-            ) from None
+        request = Request(url := f"{self._base}{path}", data, headers, method=method)
+        content, answered = self._asked(request)
         if len(content) > _MOST_BYTES:
             raise SourceError(f"{self._program} sent more than {_MOST_BYTES >> 20} MB", source=url)
-        return content, answer.headers
+        return content, answered
+
+    def _asked(self, request: Request) -> _Answer:
+        """The answer to a request, which may be sent more than once. Raises SourceError."""
+        url = request.full_url
+        for least_s in (*RETRY_AFTER_S, math.inf):
+            try:
+                with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
+                    self._has_answered = True
+                    return answer.read(_MOST_BYTES + 1), answer.headers
+            except HTTPError as error:
+                with error:
+                    wait_s = pause_s(least_s, error.headers["Retry-After"]) if error.code in PASSING else math.inf
+                    if wait_s == math.inf:
+                        raise self._refused(error, url) from None
+            except (OSError, HTTPException) as error:
+                # One that never answered is elsewhere; one that did may be starting again.
+                wait_s = least_s if self._has_answered else math.inf
+                if wait_s == math.inf:
+                    cause = f"{self._program} cannot be reached: {getattr(error, 'reason', error)}"
+                    raise SourceError(cause, source=url, remedy="check the address") from None
+            time.sleep(wait_s)
+        raise AssertionError("unreachable")
 
     def json(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON; ``None`` where it has no content. Raises SourceError."""
@@ -109,5 +129,9 @@ class Api:
             return SourceError(f"the key may not do this in {self._program}", source=url, remedy=self._key_remedy)
         if error.code == 404:
             return SourceMissing(f"{self._program} does not have this", source=url)
+        if error.code in PASSING:
+            asked = error.headers["Retry-After"] or ""
+            when = f"in {asked} s" if asked.isdecimal() else "later"
+            return SourceError(f"{self._program} answered {error.code}", source=url, remedy=f"run it again {when}")
         said = error.read(300).decode("utf-8", "replace").strip()
         return SourceError(f"{self._program} answered {error.code}: {said}", source=url)

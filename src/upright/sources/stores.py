@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +20,10 @@ T = TypeVar("T")
 
 #: Seconds before the second, third … try of a remote read; a store that is away for longer than all of it is an error.
 RETRY_AFTER_S = (0.5, 1.0, 2.0, 4.0)
+#: HTTP statuses that may be others soon: too slow, too early, too often, and what proxies say of a server that is away.
+PASSING = (408, 425, 429, 502, 503, 504)
+#: A server that asks for a longer pause than this is not waited for.
+_MOST_PAUSE_S = 120.0
 #: Of what is held in memory whole: a file in a store, a member of a shard, standard input.
 HELD = Limits()
 
@@ -100,19 +106,55 @@ def read(url: str) -> bytes:
     return _with_retries(once, url)
 
 
+def pause_s(least_s: float, asked: str | None) -> float:
+    """Seconds to wait before a server is asked again: about so many, and as its ``Retry-After`` asked (RFC 9110).
+
+    Infinite where it asks for more patience than anybody has.
+    """
+    asked, asked_s = asked or "", 0.0
+    with suppress(ValueError):
+        asked_s = float(asked) if asked.isdecimal() else parsedate_to_datetime(asked).timestamp() - time.time()
+    return math.inf if asked_s > _MOST_PAUSE_S else max(asked_s, least_s * random.uniform(0.5, 1.5))
+
+
 def _with_retries(call: Callable[[], T], url: str) -> T:
-    for pause_s in (*RETRY_AFTER_S, None):
+    for tries, least_s in enumerate((*RETRY_AFTER_S, math.inf), 1):
         try:
             return call()
-        except (FileNotFoundError, PermissionError) as error:
-            raise SourceMissing(f"cannot be read: {error}", source=url, remedy="check URL and rights") from error
         except Exception as error:
             # fsspec's stores raise what their client libraries raise: no common class says "try again".
             if isinstance(error, UprightError):
                 raise
-            if pause_s is None:
-                tries = len(RETRY_AFTER_S) + 1
-                cause = f"could not be read in {tries} tries: {type(error).__name__}: {error}"
+            status, asked = _answered(error)
+            what = f"the server answered {status}" if status else f"{type(error).__name__}: {error}"
+            if _is_final(error, status):
+                raise SourceMissing(f"cannot be read: {what}", source=url, remedy="check URL and rights") from error
+            if (wait_s := pause_s(least_s, asked)) == math.inf:
+                cause = f"could not be read in {tries} {'try' if tries == 1 else 'tries'}: {what}"
                 raise SourceMissing(cause, source=url, remedy="run again when the store answers") from error
-            time.sleep(pause_s * random.uniform(0.5, 1.5))
+        time.sleep(wait_s)
     raise AssertionError("unreachable")
+
+
+def _is_final(error: Exception, status: int) -> bool:
+    """Whether the next try would end alike."""
+    if status:
+        return status < 500 and status not in PASSING
+    # Of web servers fsspec says that there is no such file whatever the cause was, a broken line too.
+    missing = isinstance(error, FileNotFoundError | PermissionError)
+    if missing and isinstance(error.__cause__, LookupError | FileNotFoundError | None):
+        return True
+    return any(word in type(error).__name__ for word in ("Credential", "Authentication"))
+
+
+def _answered(error: BaseException | None) -> tuple[int, str | None]:
+    """Status and ``Retry-After`` of the HTTP answer that an error was made of; 0 where there was none."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if isinstance(response, dict) and (facts := response.get("ResponseMetadata")):  # botocore
+            return int(facts.get("HTTPStatusCode", 0)), facts.get("HTTPHeaders", {}).get("retry-after")
+        for name in ("status", "status_code"):  # of aiohttp, and of Azure's
+            if isinstance(status := getattr(error, name, None), int):
+                return status, (getattr(error, "headers", None) or {}).get("Retry-After")
+        error = error.__cause__
+    return 0, None
