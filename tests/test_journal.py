@@ -74,6 +74,24 @@ def test_undo_restores_every_byte(pictures: dict[Path, bytes], journal: Path, me
     assert {path: path.read_bytes() for path in pictures} == pictures
 
 
+@pytest.mark.parametrize("torn", [b"", b'{"journal": 1, "step": "int'])
+def test_what_was_written_before_can_be_left(pictures: dict[Path, bytes], journal: Path, torn: bytes) -> None:
+    """A line that a crash cut short is cut off by the next one, and counts for nothing."""
+    assert Journal(journal).written() == 0
+    first, second, *_ = pictures
+    correct(first, in_place=True, turn=90, journal=journal)
+    turned = first.read_bytes()
+    with journal.open("ab") as file:
+        file.write(torn)
+    written = Journal(journal).written()
+    assert written == journal.stat().st_size - len(torn)
+    for path in (second, first):
+        correct(path, in_place=True, turn=180, journal=journal)
+    assert [entry.outcome for entry in undo(journal, after=written)] == ["restored"] * 2
+    assert (first.read_bytes(), second.read_bytes()) == (turned, pictures[second])
+    assert undo(journal, after=Journal(journal).written()) == []
+
+
 def test_a_tag_needs_no_copy(pictures: dict[Path, bytes], journal: Path) -> None:
     for path in list(pictures)[:6]:
         correct(path, in_place=True, turn=90, journal=journal)

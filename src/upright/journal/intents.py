@@ -91,18 +91,23 @@ def append_lines(path: Path, lines: bytes, check: Callable[[IO[bytes], Path], ob
         atomic.sync(file.fileno())
 
 
+def whole_lines(file: IO[bytes]) -> int:
+    """How many bytes the whole lines of a file take; a crash may leave a part of one behind them."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        start = max(0, end - 65536)
+        file.seek(start)
+        newline = file.read(end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
 def _cut_torn_line(file: IO[bytes]) -> None:
     """Cut off what a crash left behind the last whole line of a file that is open for reading and appending."""
-    end = keep = file.seek(0, os.SEEK_END)
-    while keep:
-        start = max(0, keep - 65536)
-        file.seek(start)
-        newline = file.read(keep - start).rfind(b"\n")
-        if newline >= 0:
-            keep = start + newline + 1
-            break
-        keep = start
-    if keep != end:
+    keep = whole_lines(file)
+    if keep != file.seek(0, os.SEEK_END):
         file.truncate(keep)
         file.seek(keep)
 
@@ -113,10 +118,12 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_journal(path: str | os.PathLike[str]) -> list[Intent | JournalError]:
-    """The intents of a journal in order; an error for each bad line except an incomplete last one."""
+def read_journal(path: str | os.PathLike[str], start: int = 0) -> list[Intent | JournalError]:
+    """The intents of a journal in order, from so many bytes on; an error for each bad line except an incomplete last
+    one.
+    """
     name = os.fsdecode(path)
-    found = [each if isinstance(each, JournalError) else each[0] for each in _read(name)]
+    found = [each if isinstance(each, JournalError) else each[0] for each in _read(name, start)]
     if found and len(wrong := [entry for entry in found if isinstance(entry, JournalError)]) == len(found):
         raise _no_journal(name, f" that this version can read: {wrong[0].cause}")
     return found
@@ -132,10 +139,11 @@ def read_intended(path: str | os.PathLike[str], run: str) -> Iterator[tuple[Inte
             yield intent, line["rows"]
 
 
-def _read(name: str) -> Iterator[tuple[Intent, dict[str, Any]] | JournalError]:
+def _read(name: str, start: int = 0) -> Iterator[tuple[Intent, dict[str, Any]] | JournalError]:
     """Each intent, and its line; a whole journal of a million is not held in memory."""
     try:
         with Path(name).open("rb") as file:
+            file.seek(start)
             for number, text in enumerate(file, 1):
                 if not text.endswith(b"\n"):
                     return

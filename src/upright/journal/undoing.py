@@ -45,11 +45,11 @@ def undo(
 
     Args:
         journal: by default that of the last run in the state folder (`last_run`).
-        after: leave as many of its first changes as they are.
+        after: leave the changes in so many of its first bytes (`Journal.written`) as they are.
     """
     if journal is None:
         journal = last_run().journal
-    path, entries, undone = absolute(journal), read_journal(journal)[after:], list[Undone]()
+    path, entries, undone = absolute(journal), read_journal(journal, after), list[Undone]()
     places = _Places([(old, absolute(new)) for olds, new in moved for old in _real(olds)])
     chains: dict[str, list[str | None]] = {}
     for entry in entries:

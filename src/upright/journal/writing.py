@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import atomic
-from ..errors import WriteFailed, printable
+from ..errors import JournalError, WriteFailed, printable
 from ..formats import Window, applied
-from .intents import VERSION, Intent, Rows, append_lines, check_ours, sha256
+from .intents import VERSION, Intent, Rows, append_lines, check_ours, sha256, whole_lines
 
 
 class Journal:
@@ -30,6 +30,16 @@ class Journal:
         self.run = ""
         # For drives without locks; between processes only locks help.
         self._one = threading.Lock()
+
+    def written(self) -> int:
+        """How many bytes it has: what is noted down from now on comes behind them. Raises `JournalError`."""
+        try:
+            with self.path.open("rb") as file:
+                return whole_lines(file)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise JournalError(f"the journal cannot be read ({error.strerror})", source=self.path) from None
 
     def intend(self, intent: Intent, original: Window | None, rows: Rows = ()) -> None:
         """Write an intent; without edits, copy the original first. Raises `WriteFailed`, `JournalError`."""

@@ -17,7 +17,7 @@ from ..carriers import sidecar
 from ..correction import Request, Writer, opened, plan
 from ..errors import CorrectionError, UprightError, UsageError, printable
 from ..formats import pages_in
-from ..journal import Journal, read_journal, undo
+from ..journal import Journal, undo
 from ..pictures import open_picture
 from ..results import Group, Method, Orientation, Outcome
 from ..sources import item_of
@@ -101,7 +101,8 @@ class _Step:
     """What one keystroke did, to be taken back."""
 
     before: list[Entry]
-    intents: int
+    #: How many bytes the journal had.
+    journal: int
 
 
 @dataclass
@@ -215,8 +216,7 @@ class Session:
                 if not 0 <= choice.id < len(self.entries) or self.entries[choice.id].version != choice.version:
                     raise UsageError("it was changed elsewhere", remedy="look at it again")
             touched = [self.entries[choice.id] for choice in choices]
-            intents = len(read_journal(self.journal.path)) if self.journal.path.exists() else 0
-            self._steps.append(_Step([replace(entry) for entry in touched], intents))
+            self._steps.append(_Step([replace(entry) for entry in touched], self.journal.written()))
             found = [self._decided(self.entries[choice.id], choice) for choice in choices]
             append(self.decisions, [decision for decision in found if decision])
 
@@ -272,7 +272,7 @@ class Session:
                 return []
             step, failed = self._steps.pop(), dict[str, UprightError]()
             if self.journal.path.exists():
-                undone = undo(self.journal.path, after=step.intents)
+                undone = undo(self.journal.path, after=step.journal)
                 failed = {path: outcome for path, outcome in undone if isinstance(outcome, UprightError)}
             taken = [decision for old in step.before for decision in self._taken_back(old, failed)]
             append(self.decisions, taken)
