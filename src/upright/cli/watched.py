@@ -126,7 +126,7 @@ def _is(path: str, facts: os.stat_result) -> bool:
 def facts_of(path: str) -> Facts:
     """What a file is; nothing where it has gone."""
     try:
-        facts = Path(path).stat()
+        facts = os.stat(path)  # noqa: PTH116 -- of a hundred thousand files each second
     except OSError:
         return ()
     return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
