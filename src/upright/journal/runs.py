@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -53,9 +54,14 @@ def run_journal() -> Journal:
 
 def runs() -> list[Run]:
     """The runs with a journal in the state folder, the last one first, unreadable ones too. Raises `JournalError`."""
-    found = [_run(path) for path in _journals()]
+    return [*_runs()]
+
+
+def _runs() -> Iterator[Run]:
+    """The same one by one: a journal may have a million lines."""
     # Not by name alone: older ones have the time of a clock that is set with the season and the place.
-    return sorted(found, key=lambda run: (run.ended_s, run.journal.name), reverse=True)
+    for path in sorted(_journals(), key=lambda path: (path.lstat().st_mtime, path.name), reverse=True):
+        yield _run(path)
 
 
 def journals_of(run: str) -> list[Path]:
@@ -96,7 +102,7 @@ def _run(path: Path) -> Run:
 
 def last_run() -> Run:
     """The last run in the state folder that changed something. Raises `JournalError`, too where it cannot be read."""
-    for run in runs():
+    for run in _runs():
         if run.error:
             cause = f"the last run's journal cannot be used: {run.error.cause}"
             remedy = "`upright undo --list` prints all: name the one that is meant"
