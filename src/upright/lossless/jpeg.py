@@ -36,9 +36,9 @@ def check_alone(data: bytes) -> int:
 
 
 def _prove(data: bytes, result: bytes, exif: ExifOrientation, edge: str) -> None:
-    """Turned back, the coefficients must give the very bytes that the original's give."""
-    back = turbojpeg.transform(result, exif.inverse, turbojpeg.COPY_NONE)
+    """Turned back, the coefficients must give the very bytes that the original's give, in one scan: that is soonest."""
+    back = turbojpeg.transform(result, exif.inverse, turbojpeg.COPY_NONE, progressive=False)
     size = Jpeg().size_px(Window(back)) if edge == "trim" else None
-    plain = turbojpeg.transform(data, ExifOrientation.TOP_LEFT, turbojpeg.COPY_NONE, size)
+    plain = turbojpeg.transform(data, ExifOrientation.TOP_LEFT, turbojpeg.COPY_NONE, size, progressive=False)
     if plain != back:
         raise NotLossless("the turned coefficients are not the original's", remedy=TAG)

@@ -60,17 +60,21 @@ def _library() -> tuple[ctypes.CDLL, bool]:
 
 
 def transform(
-    data: bytes, operation: ExifOrientation, options: int = 0, size_px: tuple[int, int] | None = None
+    data: bytes,
+    operation: ExifOrientation,
+    options: int = 0,
+    size_px: tuple[int, int] | None = None,
+    progressive: bool = True,
 ) -> bytes:
     """Make the coefficients of a JPEG what ``operation`` shows; ``size_px`` crops to (width, height) from the left top.
 
-    Progressive files stay progressive, all markers are kept unless ``options`` has COPY_NONE. Raises NotLossless
+    Progressive files stay ``progressive``, all markers are kept unless ``options`` has COPY_NONE. Raises NotLossless
     with the library's own words, EngineError where the library is missing.
     """
     library, modern = _library()
     found = frame(Window(data))
     if found:
-        options |= _PROGRESSIVE * found.progressive | _ARITHMETIC * (modern and found.arithmetic)
+        options |= _PROGRESSIVE * (progressive and found.progressive) | _ARITHMETIC * (modern and found.arithmetic)
     job = _Transform(op=TURBOJPEG_OPERATION[operation], options=options)
     if size_px:
         job.w, job.h, job.options = *size_px, options | CROP
