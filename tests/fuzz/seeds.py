@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pyvips
 from PIL import Image
 
 from upright.formats import FORMATS
@@ -47,6 +46,8 @@ def seeds():
         yield f"small{row.suffixes.split()[0]}", small()
     for name, mode, form, options in KINDS:
         yield name, saved(image.convert(mode), form, **options | ({"exif": tag} if "exif" in options else {}))
+    import pyvips  # here: tests/test_kills.py forks a process without libvips
+
     vips = pyvips.Image.new_from_array(pixels).copy(interpretation="srgb")
     tiles = {"tile": True, "tile_width": 16, "tile_height": 16, "compression": "jpeg"}
     yield "tiles.tif", vips.tiffsave_buffer(**tiles)
