@@ -164,10 +164,12 @@ def test_a_task_that_is_cancelled_cancels_what_it_waits_for(make: Make) -> None:
 
     async def test() -> None:
         first = asyncio.wrap_future(batcher.submit(views(1)))
+        wait_for(lambda: engine.batches == [1])
         gone = asyncio.ensure_future(asyncio.wait_for(asyncio.wrap_future(batcher.submit(views(2))), 20))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # until it waits
         gone.cancel()
-        await asyncio.sleep(0.01)
+        with pytest.raises(asyncio.CancelledError):
+            await gone
         assert batcher.views == 0
         engine.go.release(10)
         assert (await first).logits[0, 0] == 1
