@@ -566,7 +566,10 @@ def test_interrupted_at_every_line(tmp_path: Path) -> None:
     assert 50 < moment < 999
 
 
-def test_leftovers_of_dead_processes_are_swept(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("locks", [True, False])
+def test_leftovers_of_dead_processes_are_swept(photo: Path, monkeypatch: pytest.MonkeyPatch, locks: bool) -> None:
+    if not locks:
+        monkeypatch.setitem(sys.modules, "fcntl", None)
     dead = subprocess.Popen(["true"])
     dead.wait()
     host = upright.atomic._host()

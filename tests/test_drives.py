@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
 from upright import atomic, correct, undo
 from upright.atomic import PREFIX
+from upright.errors import WriteFailed
 
 from .conftest import DEMO
 
@@ -107,6 +110,54 @@ def test_nobody_else_reads_what_is_private_while_it_is_written(tmp_path: Path, m
     assert modes == [0o600]
     assert [each.outcome for each in undo(tmp_path / "j")] == ["restored"]
     assert photo.stat().st_mode & 0o777 == 0o600
+
+
+def test_bytes_are_on_the_disk_before_their_name_is_and_the_name_before_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, synced, fsync = tmp_path / "a", [], os.fsync
+
+    def noted(handle: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(handle).st_mode), target.exists()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    atomic.write(str(target), [b"new"])
+    assert synced == [(False, False), (True, True)]
+
+
+@pytest.mark.parametrize(("error", "remedy"), [(errno.ENOSPC, "free disk space"), (errno.EIO, "is writable")])
+def test_what_does_not_reach_the_disk_takes_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, remedy: str
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(error, os.strerror(error))
+
+    (target := tmp_path / "a").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WriteFailed, match=remedy):
+        atomic.write(str(target), [b"new"])
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_without_hard_links_nothing_is_replaced_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    (target := tmp_path / "a").write_bytes(b"another's")
+    monkeypatch.setattr(os, "link", refused)
+    with pytest.raises(WriteFailed, match="another file of this name"):
+        atomic.write(str(target), [b"new"], overwrite=False)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"another's"]
+    atomic.write(str(tmp_path / "b"), [b"new"], overwrite=False)
+    assert (tmp_path / "b").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("name", ["..", "a/../../b", "/etc/passwd", "a\0b", ""])
+def test_no_name_leads_out_of_a_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WriteFailed, match="leads out"):
+        atomic.below(tmp_path, PurePath(name))
+    assert atomic.below(tmp_path, PurePath("a/b..c")) == tmp_path / "a/b..c"
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """What was done in place can be undone byte for byte."""
 
+import hashlib
 import io
 import json
 import os
@@ -99,6 +100,34 @@ def test_a_tag_needs_no_copy(pictures: dict[Path, bytes], journal: Path) -> None
     assert journal.stat().st_size < 6 * 1000
 
 
+def test_a_copy_of_it_that_is_damaged_is_made_again(pictures: dict[Path, bytes], journal: Path) -> None:
+    path, data = next(iter(pictures.items()))
+    (backups := journal.with_name(f"{journal.name}.d")).mkdir()
+    (backups / hashlib.sha256(data).hexdigest()).write_bytes(data[:100])
+    correct(path, in_place=True, turn=90, method="turn", journal=journal)
+    assert outcomes(journal) == ["restored"] and path.read_bytes() == data
+
+
+def test_corrected_copies_are_in_no_journal(pictures: dict[Path, bytes], journal: Path, tmp_path: Path) -> None:
+    correct(next(iter(pictures)), tmp_path / "copy.jpg", turn=90, journal=journal)
+    assert (tmp_path / "copy.jpg").exists() and not journal.exists()
+
+
+def test_a_file_that_changes_while_it_is_taken_back_is_left_alone(
+    pictures: dict[Path, bytes], journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, fsync = next(iter(pictures)), os.fsync
+    correct(path, in_place=True, turn=90, journal=journal)
+
+    def meanwhile(handle: int) -> None:
+        path.write_bytes(b"precious")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    (found,) = outcomes(journal)
+    assert isinstance(found, JournalError) and path.read_bytes() == b"precious"
+
+
 def test_several_changes_of_one_file(pictures: dict[Path, bytes], journal: Path) -> None:
     path = next(iter(pictures))
     for method in ("tag", "turn", "tag", "turn", None):
@@ -158,6 +187,11 @@ def test_another_file_is_never_written_to(pictures: dict[Path, bytes], tmp_path:
     with pytest.raises(JournalError, match="not a journal"):
         correct(path, in_place=True, turn=90, journal=notes)
     assert (notes.read_bytes(), path.read_bytes()) == (text, pictures[path])
+    book = Journal(tmp_path / "new")
+    notes.rename(book.path)  # since it was looked at
+    with pytest.raises(JournalError, match="not a journal"):
+        correct(path, in_place=True, turn=90, journal=book)
+    assert (book.path.read_bytes(), path.read_bytes()) == (text, pictures[path])
 
 
 def test_backups_that_were_tampered_with(journal: Path, pictures: dict[Path, bytes]) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,13 +163,9 @@ def test_what_is_written_anew_stays_private_and_behind_its_link(tmp_path: Path) 
     assert sorted(each.name for each in real.iterdir()) == ["r.csv", "r.jsonl"]
 
 
-@pytest.mark.parametrize("changed", ["a.jpg", "a.jpg.xmp", "both", "none"])
-def test_a_killed_run_owes_a_picture_whose_sidecar_is_changed_too(tmp_path: Path, changed: str) -> None:
-    photo, beside = tmp_path / "a.jpg", tmp_path / "a.jpg.xmp"
-    before = {photo: (DEMO / "page.jpg").read_bytes(), beside: sidecar.written(None, ExifOrientation.TOP_LEFT)}
-    for path, data in before.items():
-        path.write_bytes(data)
-    results, journal = ResultsFile(tmp_path / "r.jsonl"), Journal(tmp_path / "journal")
+def killed_after_a_change(photo: Path, rows: Path, journal: Journal) -> dict[str, Any]:
+    """The row that a run owes which turned a picture and was killed."""
+    results = ResultsFile(rows)
     results.note_in(journal)
     with opened(str(photo)) as file:
         file.look()
@@ -175,6 +173,26 @@ def test_a_killed_run_owes_a_picture_whose_sidecar_is_changed_too(tmp_path: Path
         row = Outcome(str(photo), correction=replace(change.correction, written=True)).to_dict()
         Writer(journal).write(replace(change, rows=[row]))
     results.close()
+    return row
+
+
+def test_a_killed_run_owes_nothing_of_another_one_in_its_journal(tmp_path: Path) -> None:
+    journal, owed = Journal(tmp_path / "journal"), {}
+    for name in "ab":
+        shutil.copy(DEMO / "page.jpg", tmp_path / f"{name}.jpg")
+        owed[name] = killed_after_a_change(tmp_path / f"{name}.jpg", tmp_path / name, journal)
+    for name, row in owed.items():
+        with ResultsFile(tmp_path / name):
+            assert list(read_rows(tmp_path / name)) == [row]
+
+
+@pytest.mark.parametrize("changed", ["a.jpg", "a.jpg.xmp", "both", "none"])
+def test_a_killed_run_owes_a_picture_whose_sidecar_is_changed_too(tmp_path: Path, changed: str) -> None:
+    photo, beside = tmp_path / "a.jpg", tmp_path / "a.jpg.xmp"
+    before = {photo: (DEMO / "page.jpg").read_bytes(), beside: sidecar.written(None, ExifOrientation.TOP_LEFT)}
+    for path, data in before.items():
+        path.write_bytes(data)
+    row = killed_after_a_change(photo, tmp_path / "r.jsonl", Journal(tmp_path / "journal"))
     after = {path: path.read_bytes() for path in before}
     assert all(after[path] != before[path] for path in before)
     for path in before:

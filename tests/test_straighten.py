@@ -137,7 +137,7 @@ def test_white_paper_stays_white_and_the_corners_are_as_asked_for() -> None:
     assert crop[0].getcolors() == [(crop[0].width * crop[0].height, (10, 200, 30))], "no corner is left"
 
 
-@pytest.mark.parametrize("size", [(400, 300), (300, 400), (2000, 90), (500, 500)])
+@pytest.mark.parametrize("size", [(400, 300), (300, 400), (2000, 90), (90, 2000), (500, 500)])
 @pytest.mark.parametrize("tilt", [0.5, -3.0, 20.0])
 def test_the_cropped_part_is_inside_the_picture(size: tuple[int, int], tilt: float) -> None:
     width, height = straightened_size(size, tilt, "crop")
