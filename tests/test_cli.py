@@ -107,6 +107,17 @@ def test_correct_into_a_folder_leaves_the_originals(run: Run, photos: Path, tmp_
     assert len(again.rows) == len(before)
 
 
+def test_the_demo_leaves_at_most_one_unsure(run: Run, tmp_path: Path) -> None:
+    done = run("correct", DEMO, "-o", tmp_path / "out", "--json")
+    assert done.code == 0 and len(done.rows) == len(demo_turns()), done.err
+    left = {Path(str(row["source"])).name for row in done.rows if row["turn"] is None}
+    assert len(left) <= 1, left
+    turns = {Path(str(row["source"])).name: row["turn"] for row in done.rows}
+    assert {name: turns[name] for name in turns.keys() - left} == {
+        name: turn for name, turn in demo_turns().items() if name not in left
+    }
+
+
 def test_correct_one_file_as_in_the_readme(run: Run, photos: Path, tmp_path: Path) -> None:
     assert run("correct", photos / "page.jpg", "-o", tmp_path / "output.jpeg", "--best").code == 0
     with (tmp_path / "output.jpeg").open("rb") as file:
