@@ -424,6 +424,15 @@ def test_files_that_change_meanwhile(photo: Path, monkeypatch: pytest.MonkeyPatc
     assert event == "vanished" or photo.read_bytes() == newer
 
 
+def test_a_file_that_begins_as_the_new_one_is_another(photo: Path, tmp_path: Path) -> None:
+    correct(photo, target := tmp_path / "out.jpg", turn=90)
+    assert correct(photo, target, turn=90).note == "the target was there already"
+    target.write_bytes(longer := target.read_bytes() + b"and more")
+    with pytest.raises(WriteFailed, match="another file is at the target"):
+        correct(photo, target, turn=90)
+    assert target.read_bytes() == longer
+
+
 @pytest.mark.parametrize("event", ["changed", "replaced", "vanished"])
 @pytest.mark.parametrize("in_place", [True, False])
 def test_files_that_change_while_they_are_decided(photo: Path, tmp_path: Path, event: str, in_place: bool) -> None:

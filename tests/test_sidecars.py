@@ -10,17 +10,17 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.fuzz.seeds import raw
-from upright import Detector, correct, undo
+from upright import Detector, atomic, correct, undo
 from upright.carriers import read_exif_orientation, sidecar
 from upright.correction import Request, Writer, corrected_bytes, opened, plan
-from upright.errors import BrokenPicture, NotLossless
+from upright.errors import BrokenPicture, NotLossless, WriteFailed
 from upright.formats import Window, sniff
 from upright.formats.raw import previews
 from upright.pictures import open_picture
@@ -375,3 +375,27 @@ def test_jpeg_xl_is_read_as_its_header_says(
     assert answer.turn == ExifOrientation(orientation).turn.inverse.then(Turn.LEFT)
     assert upright("correct", photo, "--sidecar").returncode == 0
     assert photo.read_bytes() == before and sidecar.existing(str(photo))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_changes_while_a_picture_and_its_sidecar_are_written_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """The picture while its sidecar is written along; a new sidecar that another program writes first."""
+    (photo := tmp_path / "a.jpg").write_bytes(jpeg(page()))
+    beside = tmp_path / "a.jpg.xmp"
+    if there:
+        beside.write_bytes(sidecar.written(None, ExifOrientation.TOP_LEFT))
+    dress, calls = atomic._dress, []
+
+    def meddle(*given: Any) -> list[str]:
+        calls.append(given)
+        if len(calls) == 1 + there:
+            (photo if there else beside).write_bytes(b"precious")
+        return dress(*given)
+
+    monkeypatch.setattr(atomic, "_dress", meddle)
+    how = {"in_place": True, "journal": tmp_path / "j", "overwrite": True}
+    with pytest.raises(WriteFailed, match="changed in the meantime" if there else "another file of this name"):
+        correct(photo, turn=90, sidecar=None if there else "full", **how)
+    assert (photo if there else beside).read_bytes() == b"precious"
