@@ -304,6 +304,8 @@ def test_what_does_not_come_to_an_end_is_given_up(visit: Visiting, tiny_site: st
     for _ in range(100):
         opened.page.clock.fast_forward(2_000)
         opened.page.wait_for_timeout(200)
+        if not opened.page.locator(".card[data-group=waiting]").count():
+            break
     opened.wait_decided(workers + 1)
     cards = opened.cards()
     assert cards.pop("sky.png")["group"] == "kept", "new workers take the place of those that were stopped"
