@@ -25,6 +25,7 @@ import upright.journal.writing
 from tests.fuzz import seeds
 from upright import correct, undo
 from upright.errors import UprightError
+from upright.journal import run_journal
 
 from .test_followers import drawn
 
@@ -145,6 +146,65 @@ def kill_at_any_line(name: str, tmp_path: Path) -> None:
         upright.atomic.sweep(folder)
         assert files(folder) == {file: source}, moment
     assert len(moments) > 60 and written, "some are killed before the file is there, and some after"
+
+
+SIDECAR = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:stArea="http://ns.adobe.com/xmp/sType/Area#" xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
+ stArea:x="0.25" stArea:y="0.125" stArea:w="0.1" stArea:h="0.2"/></rdf:RDF></x:xmpmeta>"""
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_sidecar_is_moved_once_whatever_was_killed(small: Executor, tmp_path: Path, named: bool) -> None:
+    """The sidecar takes its new name first: the run after finds it moved, and the picture as it was."""
+    small.submit(kill_between_sidecar_and_picture, tmp_path, named).result()
+
+
+def kill_between_sidecar_and_picture(tmp_path: Path, named: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        _kill_between_sidecar_and_picture(tmp_path, named)
+
+
+def _kill_between_sidecar_and_picture(tmp_path: Path, named: bool) -> None:
+    folder, source = tmp_path / "photos", saved("JPEG")
+    folder.mkdir()
+    photo = folder / "a.jpg"
+    before = {"a.jpg": source, "a.jpg.xmp": SIDECAR}
+
+    def afresh() -> None:
+        shutil.rmtree(tmp_path / "state", ignore_errors=True)
+        shutil.rmtree(f"{tmp_path / 'journal'}.d", ignore_errors=True)
+        (tmp_path / "journal").unlink(missing_ok=True)
+        for path in folder.iterdir():
+            path.unlink()
+        for name, data in before.items():
+            (folder / name).write_bytes(data)
+
+    def work(turn: int = 90) -> object:
+        journal = tmp_path / "journal" if named else run_journal()
+        return correct(photo, turn=turn, in_place=True, journal=journal, method="turn")
+
+    afresh()
+    work()
+    after = files(folder)
+    assert b'stArea:x="0.875" stArea:y="0.25"' in after["a.jpg.xmp"] and after["a.jpg"] != source
+    afresh()
+    work(180)
+    other, halves, moment = files(folder), 0, 0
+    while True:
+        afresh()
+        if not killed(moment := moment + 5, work):
+            break
+        now = {name: data for name, data in files(folder).items() if not name.startswith(".upright-")}
+        if now != {"a.jpg": source, "a.jpg.xmp": after["a.jpg.xmp"]}:
+            continue
+        turn = 180 if (halves := halves + 1) % 2 else 90
+        work(turn)
+        now = {name: data for name, data in files(folder).items() if not name.startswith(".upright-")}
+        assert now == (other if turn == 180 else after), moment
+        undo(tmp_path / "journal" if named else None)
+        assert {name: (folder / name).read_bytes() for name in before} == before, moment
+    assert halves > 1, "some are killed between the two names"
 
 
 def test_pages_are_killed_together(small: Executor, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def correct(
             if path is not None:
                 file.look()
             turn = detector.detect(source, promise=promise, page=request.page, **{"tilt": True} if straighten else {})
-        return writer.write(plan(file, request.answered(turn)))
+        return writer.write(plan(file, request.answered(turn), book))
 
 
 def _page(page: int | None, turn: Turn | Orientation | int | None) -> int:

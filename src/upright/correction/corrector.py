@@ -56,7 +56,7 @@ class Corrector:
 
             def set_right(outcomes: Sequence[Outcome]) -> list[Outcome]:
                 answers = [each.orientation for each in outcomes if each.orientation and not each.error]
-                change, pages = plan_pages(file, request, answers)
+                change, pages = plan_pages(file, request, answers, self.writer.journal)
                 if self.writer.journal and self.writer.journal.run:
                     planned = _corrected(outcomes, pages, replace(change.correction, written=True))
                     change = replace(change, rows=[each.to_dict() for each in planned])

@@ -10,6 +10,7 @@ from ..carriers import page_edits, read_exif_orientation
 from ..carriers.rotate import crooked_pages, rotated
 from ..errors import TAG, CorrectionError, NotLossless
 from ..formats import Edit, Window, format_in
+from ..journal import Journal
 from ..results import Correction, Method, Orientation
 from ..turns import Turn
 from .opening import Opened
@@ -19,13 +20,15 @@ from .request import Change, Request, noted
 _REMEDY = "name one page with --page, and a target"
 
 
-def plan_pages(file: Opened, request: Request, answers: Sequence[Orientation]) -> tuple[Change, list[Correction]]:
+def plan_pages(
+    file: Opened, request: Request, answers: Sequence[Orientation], journal: Journal | None = None
+) -> tuple[Change, list[Correction]]:
     """The change of a file whose pages have these answers, and what it does to each. Raises as `plan` does.
 
     Pages have a tag each, so they are turned by it, whatever the method.
     """
     if len(answers) == 1:
-        change = plan(file, replace(request.answered(answers[0]), page=answers[0].page))
+        change = plan(file, replace(request.answered(answers[0]), page=answers[0].page), journal)
         return change, [change.correction]
     row = format_in(file.window)
     carriers = row.carriers if row else ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +18,6 @@ from ..errors import (
     TURN,
     BrokenPicture,
     CorrectionError,
-    Damaged,
     NotAPicture,
     NotLossless,
     Remedy,
@@ -32,10 +30,12 @@ from ..formats import Edit, Format, Window, format_in, format_of_suffix
 from ..formats.heif import has_frames
 from ..formats.jpeg import Jpeg
 from ..formats.jxl import gives_a_jpeg_back
+from ..journal import Journal
 from ..lossless import Straighten, parted, reencoded, turned
 from ..results import Correction, Method
 from ..turns import ExifOrientation, Turn
 from .opening import Opened
+from .remedies import fitting, moves, remedy_of
 from .request import Change, Request, Target, noted
 from .shown import check_shown
 from .sidecars import plan_sidecar, with_sidecar
@@ -50,8 +50,11 @@ NO_MIRROR = ("/Rotate of a PDF cannot mirror a page", "mirror it with another pr
 STAYS = "it was not straightened: its links, notes or form fields would stay where they are"
 
 
-def plan(file: Opened, request: Request) -> Change:
-    """Which bytes change, and how. TURN and REENCODE are done in memory, so that what they refuse is known."""
+def plan(file: Opened, request: Request, journal: Journal | None = None) -> Change:
+    """Which bytes change, and how; TURN and REENCODE in memory, so that what they refuse is known.
+
+    ``journal`` is that of the change: it may tell of a run that was killed.
+    """
     if request.target is not None:
         _check_target(file, request.target)
     target = file.path if request.in_place else request.target
@@ -65,9 +68,11 @@ def plan(file: Opened, request: Request) -> Change:
         return _beside(file, request, row, raw)
     try:
         new = _planned(file.window, file.name, request, target)
-        return with_sidecar(file, request, changed(file, request, new.correction, new.edits, new.data, new.check))
+        return with_sidecar(
+            file, request, changed(file, request, new.correction, new.edits, new.data, new.check), journal
+        )
     except (NotLossless, BrokenPicture, TooLarge) as error:
-        error.remedy = _working(_fitting(error, row, file.window, request.turn), file, request, target)
+        error.remedy = _working(fitting(error, row, file.window, request.turn), file, request, target)
         raise
 
 
@@ -196,39 +201,15 @@ def _moved(window: Window, row: Format, kept: Correction, tag: ExifTag, request:
             return _by_turn(window, kept, request)
         except (NotLossless, TooLarge) as error:
             reason = f"{row.name} has no tag, and its pixels cannot be turned without loss: {error.cause}"
-            return _kept(kept, reason, _fitting(error, row, window, request.turn))
-    remedy = _remedy(row, window, request.turn)
-    if row.turner and not _moves(row, window):
+            return _kept(kept, reason, fitting(error, row, window, request.turn))
+    remedy = remedy_of(row, window, request.turn)
+    if row.turner and not moves(row, window):
         remedy = Remedy("leave --method out: its pixels are turned without loss then")
     return _kept(kept, f"no orientation can be written into {row.name}", remedy)
 
 
 def _kept(kept: Correction, note: str = "", remedy: str = "") -> _New:
     return _New(replace(kept, turn=Turn.NONE, note=note, remedy=remedy))
-
-
-def _remedy(row: Format | None, window: Window, turn: Turn) -> Remedy:
-    """What sets a picture right that neither a tag nor a turn without loss can."""
-    if row and _moves(row, window):
-        if row.name == "GIF":
-            return Remedy(f"turn its frames with another program: gifsicle --rotate-{turn.value or 90}")
-        return TAG if "exif" in row.carriers else Remedy("use --sidecar")
-    if row and row.extra:
-        return Remedy("use --sidecar, or convert it to PNG and correct that")
-    if row and row.written:
-        return REENCODE
-    return Remedy("correct it alone, with --method reencode -o and a name that ends in .png, or use --sidecar")
-
-
-def _fitting(error: UprightError, row: Format | None, window: Window, turn: Turn) -> Remedy:
-    """The remedy of an error, where the format has what it names; what pixels cannot do, a tag may."""
-    tags = {"exif", "codestream", "rotate"} | ({"irot"} if row and not _moves(row, window) else set())
-    tagged = row is not None and bool(tags & {*row.carriers})
-    if error.remedy and (tagged or error.remedy.method != TAG.method):
-        return error.remedy
-    if isinstance(error, TooLarge):
-        return Remedy(error.remedy.otherwise or error.remedy)
-    return TAG if tagged else _remedy(row, window, turn)
 
 
 def _working(remedy: Remedy, file: Opened, request: Request, target: str | None) -> Remedy:
@@ -252,15 +233,6 @@ def _working(remedy: Remedy, file: Opened, request: Request, target: str | None)
         except UprightError:
             continue
     return Remedy(again) or AGAIN
-
-
-def _moves(row: Format, window: Window) -> bool:
-    """Whether a picture is an animation."""
-    if row.holds == "pages":
-        return False
-    with suppress(Damaged):  # asked of what an error is about, too
-        return has_frames(window) or (row.container is not None and row.container.pages(window) > 1)
-    return False
 
 
 def _by_tag(window: Window, kept: Correction, request: Request, note: str = "") -> _New:
@@ -327,14 +299,14 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
     form = tag.format if request.in_place else _promised(target) or tag.format or "JPEG"
     row, note = format_in(window), ""
     if has_frames(window):
-        raise NotLossless("it is an animation, and one frame would be kept", remedy=_remedy(row, window, kept.turn))
+        raise NotLossless("it is an animation, and one frame would be kept", remedy=remedy_of(row, window, kept.turn))
     if row and row.container and not row.extra and (count := row.container.pages(window)) > 1:
         held = row.holds or "frames"
         if held == "frames" or form == row.name:
             remedy = "name one with --page, and a target of another format"
             raise NotLossless(
                 f"it has {count} {held}, and one would be kept",
-                remedy=_remedy(row, window, kept.turn) if held == "frames" else remedy,
+                remedy=remedy_of(row, window, kept.turn) if held == "frames" else remedy,
             )
         note = f"of {count} pages this is page {request.page + 1}"
     old, behind, foreign = parted(window)

@@ -11,6 +11,7 @@ from ..carriers import sidecar
 from ..carriers.moved import Moved
 from ..errors import NotLossless
 from ..formats import Window, format_in
+from ..journal import Journal, bytes_before
 from ..pictures.source import reading
 from ..results import Correction, Method
 from ..turns import ExifOrientation
@@ -61,11 +62,14 @@ def plan_sidecar(file: Opened, request: Request, kept: Correction, leads: bool) 
     return Change(replace(done, method=Method.TAG, note=note), (*copy, target))
 
 
-def with_sidecar(file: Opened, request: Request, change: Change) -> Change:
+def with_sidecar(file: Opened, request: Request, change: Change, journal: Journal | None) -> Change:
     """A change in place, with that of the sidecar that lies beside the picture and says how it lies.
+
+    Where a run was killed between the two, the sidecar is changed from what it was before that run: ``journal`` tells.
 
     Raises:
         NotLossless: it is about places that cannot move with the pixels.
+        JournalError: a run was killed, and what the sidecar was is gone.
     """
     done, there = change.correction, sidecar.existing(file.path) if file.path else None
     if not request.in_place or there is None or done.method == Method.KEEP or request.page:
@@ -74,6 +78,8 @@ def with_sidecar(file: Opened, request: Request, change: Change) -> Change:
     if there != sidecar.places(file.path or "")["full"] and not sidecar.is_of_one(there):
         return _noted(change, f"{there.name}, which may be another picture's, stays as it is")
     old = _opened(there)
+    if was := bytes_before(str(there), file.path or "", journal):
+        old = replace(old, window=Window(was))
     data = old.window.at(0, old.window.size)
     pixels = ExifOrientation.TOP_LEFT if still else request.after(done.exif_before)
     size = row.container.size_px(file.window) if row and row.container and not still else (0, 0)

@@ -11,6 +11,7 @@ A run that is given no journal has one of its own in the state folder (`run_jour
 
 from __future__ import annotations
 
+from .halves import bytes_before
 from .intents import Intent, Rows, append_lines, is_journal, read_intended, read_journal, sha256
 from .runs import Run, journals_of, last_run, run_journal, runs
 from .undoing import Undone, taken_back, undo
@@ -23,6 +24,7 @@ __all__ = [
     "Run",
     "Undone",
     "append_lines",
+    "bytes_before",
     "is_journal",
     "journals_of",
     "last_run",

@@ -60,13 +60,13 @@ def runs() -> list[Run]:
 def _runs() -> Iterator[Run]:
     """The same one by one: a journal may have a million lines."""
     # Not by name alone: older ones have the time of a clock that is set with the season and the place.
-    for path in sorted(_journals(), key=lambda path: (path.lstat().st_mtime, path.name), reverse=True):
+    for path in sorted(journals(), key=lambda path: (path.lstat().st_mtime, path.name), reverse=True):
         yield _run(path)
 
 
 def journals_of(run: str) -> list[Path]:
     """The journals in the state folder whose first change is of a run of this name, by name. Raises `JournalError`."""
-    return sorted(path for path in _journals() if _begins_with(path, run))
+    return sorted(path for path in journals() if _begins_with(path, run))
 
 
 def _begins_with(path: Path, run: str) -> bool:
@@ -75,7 +75,8 @@ def _begins_with(path: Path, run: str) -> bool:
     return False
 
 
-def _journals() -> list[Path]:
+def journals() -> list[Path]:
+    """The journals in the state folder. Raises `JournalError`, `UsageError`."""
     folder = state_folder() / "journals"
     try:
         return [path for path in folder.iterdir() if path.suffix == ".jsonl"]

@@ -258,7 +258,7 @@ class Session:
         with opened(decision.path) as file:
             file.look()
             request = Request(decision.turn, page=decision.page, in_place=True, mirrored=decision.mirrored)
-            done = self._writer.write(replace(plan(file, request), rows=rows_of(decision)))
+            done = self._writer.write(replace(plan(file, request, self.journal), rows=rows_of(decision)))
         wanted = decision.turn != Turn.NONE or decision.mirrored
         return done.note if wanted and done.method is Method.KEEP else ""
 
