@@ -68,16 +68,18 @@ def test_what_is_to_be_applied() -> None:
 
 
 @pytest.mark.parametrize(("form", "orientation"), [("JPEG", 1), ("JPEG", 6), ("PNG", 1), ("TIFF", 1), ("TIFF", 6)])
-def test_the_resolution_stays(form: str, orientation: int, detector: Detector) -> None:
+def test_the_resolution_stays(form: str, orientation: int, detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
     exif, out = Image.Exif(), io.BytesIO()
     exif[0x0112] = orientation
     UPRIGHT.transpose(Image.Transpose.ROTATE_90).save(out, form, dpi=(300, 150), exif=exif)
     data = out.getvalue()
     # The stored page lies on its side, and needs a quarter turn and, as the tag shows it, a half.
     wanted = (150, 300)
-    shown = upright_image(data, detector=detector)
+    with monkeypatch.context() as patched:
+        patched.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # `Image.open` refuses twice as many
+        shown, written = upright_image(data, detector=detector), upright_bytes(data, detector=detector)
     assert alike(shown) and shown.info["dpi"] == pytest.approx(wanted, abs=0.1)
-    with Image.open(io.BytesIO(upright_bytes(data, detector=detector))) as image:
+    with Image.open(io.BytesIO(written)) as image:
         assert image.format == ("JPEG" if form == "JPEG" else "PNG")
         assert image.info["dpi"] == pytest.approx(wanted, abs=0.1)
 

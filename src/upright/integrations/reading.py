@@ -12,11 +12,12 @@ from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from upright import Detector, ExifOrientation, Orientation, Promise, open_picture
+from upright import Detector, ExifOrientation, Limits, Orientation, Promise, open_picture
 from upright.correction import corrected_bytes
 from upright.detector import shared_detector
 from upright.formats import pages_in
-from upright.pictures.source import read_stream
+from upright.machine import opened_by_pillow
+from upright.pictures.source import open_source, read_stream
 from upright.turns import show_pillow
 
 if TYPE_CHECKING:
@@ -109,13 +110,14 @@ def _resolution(source: Source, page: int) -> tuple[float, float] | None:
     """Dots per inch across and down the stored picture, where its file says so."""
     from PIL import Image
 
-    found: tuple[float, float] | None = None
     if isinstance(source, Image.Image):
         return source.info.get("dpi")
-    file: Any = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
+    found: tuple[float, float] | None = None
     with suppress(Exception):  # decoders promise no type
-        image: Any = Image.open(file)
-        image.seek(page)
-        if image.format != "TIFF" or 282 in image.tag_v2:  # of a TIFF without Pillow says 1
-            found = image.info.get("dpi")
+        there = open_source(source, Limits())
+        with there.file:
+            image = opened_by_pillow(there.file, there.format)
+            image.seek(page)
+            if image.format != "TIFF" or 282 in image.tag_v2:  # of a TIFF without Pillow says 1
+                found = image.info.get("dpi")
     return found
