@@ -1,7 +1,7 @@
 /** The last step: windows of text at reading size, where upright's `close.py` cuts them. */
 import { CELL_PX, textStrokes, type Strokes } from "./strokes.js";
 import { turnOf, type Turn } from "./turns.js";
-import { mean, windowOf, type Looks, type Scores, type Shape, type Squash, type Step, type View } from "./view.js";
+import { fitted, mean, round, windowOf, type Looks, type Scores, type Shape, type Squash, type Step, type View } from "./view.js";
 
 /** Longest side at which strokes are looked for. */
 const BASE_PX = 2048;
@@ -23,7 +23,7 @@ export const CLOSE: Step = { views, combine };
 
 function views({ width, height }: Shape, squash: Squash, side: number): View[] {
   const scale = Math.min(1, BASE_PX / Math.max(width, height));
-  const base = [width, height].map((each) => Math.max(1, round(each * scale))) as [number, number];
+  const base = fitted({ width, height }, BASE_PX);
   const strokes = textStrokes(squash(...base));
   if (!strokes.width) return [];
   // The shorter side holds one window at the least.
@@ -97,10 +97,4 @@ function turnsOf(places: [right: boolean, below: boolean][]): Turn[] {
     const quarter = below ? (right ? 2 : 3) : right ? 1 : 0; // clockwise from the upper left
     return turnOf(3 - quarter + seen[quarter]!++);
   });
-}
-
-/** Python's `round`: halves become even. */
-function round(value: number): number {
-  const up = Math.round(value);
-  return up - value === 0.5 && up % 2 !== 0 ? up - 1 : up;
 }

@@ -1,4 +1,5 @@
 /** Where a picture has text and how wide its strokes are: `text_strokes` of upright's `close.py`, to the bit. */
+import { greyOf, surroundings } from "./grey.js";
 import type { Rgb } from "./resize.js";
 
 /** Strokes are counted in cells of this side. */
@@ -80,43 +81,13 @@ function runs(ink: Int8Array, width: number, rows: number, columns: number) {
 }
 
 /** -1 for each pixel that is darker than its surroundings, 1 for those that are lighter. */
-function inkOf({ data, width, height }: Rgb): Int8Array {
-  const grey = new Uint8Array(width * height);
-  // Pillow's convert("L").
-  for (let to = 0, from = 0; to < grey.length; to++, from += 3) {
-    grey[to] = (data[from]! * 19595 + data[from + 1]! * 38470 + data[from + 2]! * 7471 + 0x8000) >> 16;
-  }
-  const along = blurred(grey, height, width, width, 1);
-  const around = blurred(along, width, 1, height, width);
+function inkOf(picture: Rgb): Int8Array {
+  const grey = greyOf(picture);
+  const around = surroundings(grey, picture.width, picture.height, REACH_PX);
   const ink = new Int8Array(grey.length);
   for (let at = 0; at < ink.length; at++) {
     const away = grey[at]! - around[at]!;
     ink[at] = away < -CONTRAST ? -1 : away > CONTRAST ? 1 : 0;
   }
   return ink;
-}
-
-const SHARE = Math.floor((1 << 24) / (2 * REACH_PX + 1));
-const FAR_SHARE = ((1 << 24) - (2 * REACH_PX + 1) * SHARE) / 2;
-
-/**
- * One pass of Pillow's `BoxBlur` (src/libImaging/BoxBlur.c), in its fixed point, along `lines` that begin `stride` apart,
- * each of `length` pixels that are `step` apart. Beyond its ends a line goes on as it ends.
- */
-function blurred(values: Uint8Array, lines: number, stride: number, length: number, step: number): Uint8Array {
-  const out = new Uint8Array(values.length);
-  for (let line = 0; line < lines; line++) {
-    const first = line * stride;
-    const last = first + (length - 1) * step;
-    const [behind, ahead] = [(REACH_PX + 1) * step, REACH_PX * step];
-    let sum = values[first]! * (REACH_PX + 1);
-    for (let i = 0; i < REACH_PX; i++) sum += values[Math.min(first + i * step, last)]!;
-    for (let at = first; at <= last; at += step) {
-      const left = values[Math.max(first, at - behind)]!;
-      sum += values[Math.min(last, at + ahead)]! - left;
-      const far = left + values[Math.min(last, at + behind)]!;
-      out[at] = (sum * SHARE + far * FAR_SHARE + (1 << 23)) >>> 24;
-    }
-  }
-  return out;
 }

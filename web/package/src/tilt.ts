@@ -2,8 +2,9 @@
  * The tilt of text: the small angle that is left after the quarter turn, from the lines of the picture itself. The steps
  * and figures of upright's `tilt.py`, which gives the reasons.
  */
+import { greyOf, surroundings } from "./grey.js";
 import type { Rgb } from "./resize.js";
-import type { Shape, Squash } from "./view.js";
+import { fitted, type Shape, type Squash } from "./view.js";
 
 /** Tilts are looked for within this many degrees to either side, at this longest side of the picture. */
 const MOST = 20;
@@ -30,9 +31,8 @@ interface Plane<Values> {
 }
 
 /** The tilt of a picture as shown; `null` where no lines of text tell it. */
-export function tiltOf({ width, height }: Shape, squash: Squash): Tilt | null {
-  const scale = Math.min(1, SIDE_PX / Math.max(width, height));
-  const [wide, high] = [width, height].map((side) => Math.max(1, roundHalfEven(side * scale))) as [number, number];
+export function tiltOf(shape: Shape, squash: Squash): Tilt | null {
+  const [wide, high] = fitted(shape, SIDE_PX);
   return Math.min(wide, high) < 2 * REACH_PX ? null : tiltOfInk(inkOf(squash(wide, high)));
 }
 
@@ -61,37 +61,16 @@ function hasLines(parts: readonly number[][], total: readonly number[], area: nu
 }
 
 /** How much each pixel is darker or lighter than its surroundings, so that neither light nor photographs count. */
-function inkOf({ data, width, height }: Rgb): Plane<Int16Array> {
-  const grey = new Uint8Array(width * height);
-  // Pillow's weights of the bands for mode L.
-  for (let at = 0; at < grey.length; at++) {
-    grey[at] = (19595 * data[3 * at]! + 38470 * data[3 * at + 1]! + 7471 * data[3 * at + 2]! + 0x8000) >> 16;
-  }
-  const mean = boxBlurred(boxBlurred(grey, width, height, 1, width), height, width, width, 1);
+function inkOf(picture: Rgb): Plane<Int16Array> {
+  const { width, height } = picture;
+  const grey = greyOf(picture);
+  const mean = surroundings(grey, width, height, REACH_PX);
   const ink = new Int16Array(grey.length);
   for (let at = 0; at < ink.length; at++) {
     const away = grey[at]! - mean[at]!;
     if (Math.abs(away) >= LEAST_INK) ink[at] = Math.max(-MOST_INK, Math.min(MOST_INK, away));
   }
   return { data: ink, width, height };
-}
-
-/** Pillow's box blur along lines of `length` pixels that are `step` apart, bit for bit. */
-function boxBlurred(grey: Uint8Array, length: number, lines: number, step: number, apart: number): Uint8Array {
-  const out = new Uint8Array(grey.length);
-  const whole = Math.floor((1 << 24) / (2 * REACH_PX + 1));
-  const far = Math.floor(((1 << 24) - (2 * REACH_PX + 1) * whole) / 2);
-  for (let line = 0; line < lines; line++) {
-    const at = (x: number) => grey[line * apart + Math.max(0, Math.min(length - 1, x)) * step]!;
-    let near = 0;
-    for (let x = -REACH_PX - 1; x < REACH_PX; x++) near += at(x);
-    for (let x = 0; x < length; x++) {
-      near += at(x + REACH_PX) - at(x - REACH_PX - 1);
-      const both = at(x - REACH_PX - 1) + at(x + REACH_PX + 1);
-      out[line * apart + x * step] = Math.floor((near * whole + both * far + (1 << 23)) / (1 << 24));
-    }
-  }
-  return out;
 }
 
 /** For each part: how much sums along rows, tilted by so much, differ from one to the next. */
@@ -201,10 +180,4 @@ function topOf(curve: readonly number[]): number {
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
-}
-
-/** As Python rounds. */
-function roundHalfEven(value: number): number {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }

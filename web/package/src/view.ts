@@ -31,6 +31,18 @@ export interface Step {
   combine(looks: Looks): Scores;
 }
 
+/** The size of a picture that is made so small that no side is over `most`. */
+export function fitted({ width, height }: Shape, most: number): [number, number] {
+  const scale = Math.min(1, most / Math.max(width, height));
+  return [width, height].map((side) => Math.max(1, round(side * scale))) as [number, number];
+}
+
+/** Python's `round`: halves become even. */
+export function round(value: number): number {
+  const up = Math.round(value);
+  return up - value === 0.5 && up % 2 !== 0 ? up - 1 : up;
+}
+
 /** A window of this side, with its left upper corner there, in a squashed picture. */
 export function windowOf(picture: Rgb, left: number, top: number, side: number, turn: Turn): View {
   const data = new Uint8Array(side * side * 3);
