@@ -1,6 +1,6 @@
 /** Everything that takes time: decoding, deciding, writing. Each worker has one picture at a time, to bound memory. */
 import type { DecodedPicture } from "../package/src/bitmap.js";
-import { unzipped } from "../package/src/bytes.js";
+import { startsWith, unzipped } from "../package/src/bytes.js";
 import { Detector } from "../package/src/detector.js";
 import { squashedPicture } from "../package/src/pixels.js";
 import { tiltOf } from "../package/src/tilt.js";
@@ -109,19 +109,14 @@ const decoder: Wasm = (name) =>
 /** Kept as gzip in a name of its own: no server has to know how to serve it, and PDFium's 5 MB become 2. */
 function unpacked(name: string): Promise<ArrayBuffer> {
   const wasm = part(new URL(name, base).href, async (response) => {
-    const bytes = await response.arrayBuffer();
+    const bytes = new Uint8Array(await response.arrayBuffer());
     // Some servers announce .gz files as Content-Encoding: gzip; the browser has unpacked those already.
-    const whole = startsWith(bytes, 0x1f, 0x8b) ? await unzipped(bytes) : bytes;
+    const whole = startsWith(bytes, "\x1f\x8b") ? await unzipped(bytes) : bytes.buffer;
     // A hotel's network answers each address with its own page, which would be kept for ever.
-    if (!startsWith(whole, 0, 0x61, 0x73, 0x6d)) throw new Error("what was fetched is no WebAssembly");
+    if (!startsWith(new Uint8Array(whole), "\0asm")) throw new Error("what was fetched is no WebAssembly");
     return whole;
   });
   return wasm.catch((error: unknown) => forget(name, error));
-}
-
-function startsWith(bytes: ArrayBuffer, ...head: number[]): boolean {
-  const first = new Uint8Array(bytes).subarray(0, head.length);
-  return head.every((byte, at) => first[at] === byte);
 }
 
 function drawn(picture: DecodedPicture, side: number): Promise<Blob> {

@@ -1,11 +1,15 @@
 /** What the first bytes say a file is; only what is treated apart has a name. */
 export type Format = "JPEG" | "PNG" | "other";
 
-const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-
 export function formatOf(head: Uint8Array): Format {
-  if (head[0] === 0xff && head[1] === 0xd8 && head[2] === 0xff) return "JPEG";
-  return PNG_SIGNATURE.every((byte, index) => head[index] === byte) ? "PNG" : "other";
+  if (startsWith(head, "\xff\xd8\xff")) return "JPEG";
+  return startsWith(head, "\x89PNG\r\n\x1a\n") ? "PNG" : "other";
+}
+
+/** Whether these characters, each a byte, are there. */
+export function startsWith(bytes: Uint8Array, text: string, at = 0): boolean {
+  for (let index = 0; index < text.length; index++) if (bytes[at + index] !== text.charCodeAt(index)) return false;
+  return true;
 }
 
 export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -2,8 +2,8 @@
  * The EXIF orientation tag, read from and written into the bytes of a JPEG or PNG, as upright's `exif` package does it:
  * no pixel and no other byte changes. Where a tag is written, an orientation in XMP follows it.
  */
-import { concat, crc32, formatOf, type Format } from "./bytes.js";
-import type { ExifOrientation } from "./turns.js";
+import { concat, crc32, formatOf, startsWith, type Format } from "./bytes.js";
+import { orientationOf, type ExifOrientation } from "./turns.js";
 
 const ORIENTATION = 0x0112;
 const SHORT = 3;
@@ -40,8 +40,7 @@ export class DamagedMetadata extends Error {
 export function readExifOrientation(bytes: Uint8Array): ExifOrientation {
   const { tiff } = find(bytes);
   try {
-    const raw = tiff && new Directory(bytes, tiff).orientation?.raw;
-    return raw && raw >= 1 && raw <= 8 ? (raw as ExifOrientation) : 1;
+    return orientationOf((tiff && new Directory(bytes, tiff).orientation?.raw) ?? 1);
   } catch (error) {
     if (error instanceof DamagedMetadata) return 1;
     throw error;
@@ -76,7 +75,7 @@ function tagEdits(bytes: Uint8Array, format: Format, blocks: Blocks, orientation
   if (!blocks.tiff) {
     if (orientation === 1) return [];
     if (blocks.insertAt === undefined) throw new DamagedMetadata("no orientation can be written into this file");
-    return [{ offset: blocks.insertAt, removed: 0, bytes: newBlock(format, orientation) }];
+    return [insertion(blocks.insertAt, newBlock(format, orientation))];
   }
   const directory = new Directory(bytes, blocks.tiff);
   const found = directory.orientation;
@@ -198,11 +197,11 @@ function findInJpeg(bytes: Uint8Array): Blocks {
   for (const { marker, start, body, end } of segments(bytes)) {
     onlyApp0 &&= marker === 0xe0;
     if (onlyApp0) blocks.insertAt = end;
-    if (marker === 0xe1 && !blocks.tiff && startsWith(bytes, body, "Exif\0")) blocks.tiff = { start: body + 6, end };
-    if (marker === 0xe1 && !blocks.xmp && startsWith(bytes, body, JPEG_XMP)) {
+    if (marker === 0xe1 && !blocks.tiff && startsWith(bytes, "Exif\0", body)) blocks.tiff = { start: body + 6, end };
+    if (marker === 0xe1 && !blocks.xmp && startsWith(bytes, JPEG_XMP, body)) {
       blocks.xmp = { start: body + JPEG_XMP.length, end };
     }
-    if (marker === 0xe2 && startsWith(bytes, body, "MPF\0")) blocks.mpf ??= start;
+    if (marker === 0xe2 && startsWith(bytes, "MPF\0", body)) blocks.mpf ??= start;
   }
   return blocks;
 }
@@ -234,9 +233,9 @@ function findInPng(bytes: Uint8Array): Blocks {
     if (kind === "IDAT") blocks.insertAt ??= start;
     // Some writers put JPEG's prefix in front.
     if (kind === "eXIf" && !blocks.tiff) {
-      blocks.tiff = { start: body + (startsWith(bytes, body, "Exif\0\0") ? 6 : 0), end };
+      blocks.tiff = { start: body + (startsWith(bytes, "Exif\0\0", body) ? 6 : 0), end };
     }
-    if (kind === "iTXt" && !blocks.xmp && startsWith(bytes, body, `${PNG_XMP}\0`)) {
+    if (kind === "iTXt" && !blocks.xmp && startsWith(bytes, `${PNG_XMP}\0`, body)) {
       blocks.xmp = { start: body + PNG_XMP.length, end };
     }
   }
@@ -254,11 +253,8 @@ function* chunks(bytes: Uint8Array): Generator<Span & { kind: string; body: numb
   }
 }
 
-function startsWith(bytes: Uint8Array, at: number, text: string): boolean {
-  return [...text].every((character, index) => bytes[at + index] === character.charCodeAt(0));
-}
-
-function xmpOrientation(bytes: Uint8Array, span: Span): { offset: number; value: number } | undefined {
+/** Where XMP in this stretch says the orientation, and what. */
+export function xmpOrientation(bytes: Uint8Array, span: Span): { offset: number; value: number } | undefined {
   const match = XMP_VALUE.exec(new TextDecoder("latin1").decode(bytes.subarray(span.start, span.end)));
   if (!match) return undefined;
   const within = match[0].lastIndexOf(match[1]!);

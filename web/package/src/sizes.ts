@@ -1,4 +1,5 @@
 /** How many pixels a file has by its header, and how many a browser can hold. */
+import { formatOf, startsWith } from "./bytes.js";
 import { segments } from "./exif.js";
 
 export type Size = readonly [width: number, height: number];
@@ -36,9 +37,10 @@ export function sizeOf(bytes: Uint8Array): Size | undefined {
 }
 
 function read(bytes: Uint8Array, view: DataView): Size | undefined {
-  const starts = (text: string, at = 0) => [...text].every((letter, index) => bytes[at + index] === letter.charCodeAt(0));
-  if (starts("\xff\xd8\xff")) return frameSize(bytes, view);
-  if (starts("\x89PNG")) return [view.getUint32(16), view.getUint32(20)];
+  const starts = (text: string, at?: number) => startsWith(bytes, text, at);
+  const format = formatOf(bytes);
+  if (format === "JPEG") return frameSize(bytes, view);
+  if (format === "PNG") return [view.getUint32(16), view.getUint32(20)];
   if (starts("GIF8")) return [view.getUint16(6, true), view.getUint16(8, true)];
   if (starts("BM")) return bitmapSize(view);
   if (starts("RIFF") && starts("WEBP", 8)) return webpSize(view, starts);

@@ -6,6 +6,11 @@ export type Turn = 0 | 90 | 180 | 270;
 /** The EXIF tag 0x0112: stored pixels are mirrored left-right or not, then turned clockwise. */
 export type ExifOrientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
+/** What a tag of this value says; 1 where that is no orientation. */
+export function orientationOf(value: number): ExifOrientation {
+  return value >= 1 && value <= 8 ? (value as ExifOrientation) : 1;
+}
+
 /** Output number 0 to 3 of the model as a turn. */
 export function turnOf(index: number): Turn {
   return (((index % 4) + 4) % 4 * 90) as Turn;

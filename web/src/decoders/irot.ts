@@ -3,6 +3,7 @@
  * the mirror `imir` (6.5.12). They are changed or added as in upright's `carriers/heif.py`, and with them those of thumbnails,
  * depth and gain maps, and an EXIF orientation that said the same. Several pictures are refused here.
  */
+import { concat } from "../../package/src/bytes.js";
 import { DamagedMetadata } from "../../package/src/exif.js";
 import { compose, turnOf, type ExifOrientation, type Way } from "../../package/src/turns.js";
 import { boxes, SEQUENCE, type Box } from "./boxes.js";
@@ -206,14 +207,7 @@ class Heif {
       { at: this.ipma.at, end: this.ipma.end, by: ipma },
     ].sort((a, b) => a.at - b.at) as [{ at: number; end: number; by: Uint8Array }, { at: number; end: number; by: Uint8Array }];
     const { bytes } = this;
-    const pieces = [bytes.subarray(0, first.at), first.by, bytes.subarray(first.end, second.at), second.by, bytes.subarray(second.end)];
-    const out = new Uint8Array(bytes.length + growth);
-    let to = 0;
-    for (const piece of pieces) {
-      out.set(piece, to);
-      to += piece.length;
-    }
-    return out;
+    return concat(bytes.subarray(0, first.at), first.by, bytes.subarray(first.end, second.at), second.by, bytes.subarray(second.end));
   }
 
   private packedAssociations(): Uint8Array {

@@ -1,5 +1,6 @@
 /** PDF by PDFium: pages drawn as /Rotate shows them, and /Rotate set by an update at the end of the file. */
 import { init, type WrappedPdfiumModule } from "@embedpdf/pdfium";
+import { startsWith } from "../../package/src/bytes.js";
 import { DamagedMetadata } from "../../package/src/exif.js";
 import { BitmapPixels } from "../../package/src/bitmap.js";
 import { pictureOf } from "../../package/src/pixels.js";
@@ -45,7 +46,7 @@ export async function turnPdf(file: Blob, turns: readonly Turn[], wasm: () => Pr
 
 function writingOf(pdfium: WrappedPdfiumModule, document: number, bytes: Uint8Array): Writing {
   // PDFium leaves out what stands before, and viewers do not agree on where offsets count from.
-  if (![..."%PDF-"].every((letter, at) => bytes[at] === letter.charCodeAt(0))) return { method: "cannot", why: "pdfHeader" };
+  if (!startsWith(bytes, "%PDF-")) return { method: "cannot", why: "pdfHeader" };
   if (pdfium.FPDF_GetSecurityHandlerRevision(document) !== -1) return { method: "cannot", why: "pdfEncrypted" };
   if (!pdfium.FPDF_DocumentHasValidCrossReferenceTable(document)) return { method: "cannot", why: "pdfDamaged" };
   return { method: "tag", why: "pdf", mirrored: { method: "cannot", why: "pdfMirrored" } };

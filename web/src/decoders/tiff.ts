@@ -1,10 +1,10 @@
 /** TIFF: pages decoded by UTIF, and their orientation tags set as the command sets them, without touching a pixel. */
 import UTIF, { type IFD } from "utif2";
-import { DamagedMetadata } from "../../package/src/exif.js";
+import { DamagedMetadata, xmpOrientation } from "../../package/src/exif.js";
 import { BitmapPixels, type DecodedPicture } from "../../package/src/bitmap.js";
 import { pictureOf } from "../../package/src/pixels.js";
 import { fitsCanvas, isTooLarge, type Size } from "../../package/src/sizes.js";
-import { compose, isNothing, type ExifOrientation, type Way } from "../../package/src/turns.js";
+import { compose, isNothing, orientationOf, type Way } from "../../package/src/turns.js";
 import { tooLarge, Unreadable } from "../page.js";
 
 const ORIENTATION = 274;
@@ -21,7 +21,6 @@ const PHOTOMETRICS: Record<number, number[]> = { 1: [0, 1, PALETTE], 2: [PALETTE
 const GREYS = [4, 16];
 /** Of strips, and of tiles. */
 const LENGTHS = [279, 325];
-const XMP_VALUE = /tiff:Orientation\s*(?:=\s*["']|>)\s*([0-9])\s*["'<]/;
 
 export async function openTiff(file: Blob, page: number): Promise<[DecodedPicture, number]> {
   const bytes = await file.arrayBuffer();
@@ -42,8 +41,7 @@ export async function openTiff(file: Blob, page: number): Promise<[DecodedPictur
     const shown = isGrey(directory) ? grey(directory) : new Uint8ClampedArray(UTIF.toRGBA8(directory));
     return new ImageData(shown, directory.width, directory.height);
   }, size);
-  const tag = value(directory, ORIENTATION, 1);
-  const exif = (tag >= 1 && tag <= 8 ? tag : 1) as ExifOrientation;
+  const exif = orientationOf(value(directory, ORIENTATION, 1));
   const picture = pictureOf(new BitmapPixels(await createImageBitmap(pixels)), "other", exif);
   return [picture, directories.length];
 }
@@ -143,11 +141,13 @@ export function turnTiff(file: Uint8Array, ways: readonly Way[]): Uint8Array<Arr
     if (found !== undefined) {
       // Anything but one short value is not a tag that readers agree on.
       if (tag(found + 2) !== 3 || view.getUint32(found + 4, little) !== 1) throw new DamagedMetadata("a tag of another type");
-      const before = view.getUint16(found + 8, little);
-      const after = compose((before >= 1 && before <= 8 ? before : 1) as ExifOrientation, way);
+      const after = compose(orientationOf(view.getUint16(found + 8, little)), way);
       view.setUint16(found + 8, after, little);
-      const xmp = entries.find((at) => tag(at) === XMP);
-      if (xmp !== undefined) follow(bytes, view.getUint32(xmp + 8, little), view.getUint32(xmp + 4, little), after);
+      const packet = entries.find((at) => tag(at) === XMP);
+      if (packet === undefined) continue;
+      const start = view.getUint32(packet + 8, little);
+      const xmp = xmpOrientation(bytes, { start, end: start + view.getUint32(packet + 4, little) });
+      if (xmp) bytes[xmp.offset] = 0x30 + after;
       continue;
     }
     const cut = entries.find((at) => tag(at) > ORIENTATION) ?? end;
@@ -192,10 +192,4 @@ function* chain(view: DataView): Generator<[pointer: number, start: number]> {
 
 function isLittle(view: DataView): boolean {
   return view.getUint8(0) === 0x49;
-}
-
-/** An orientation in XMP follows the tag. */
-function follow(bytes: Uint8Array, start: number, length: number, orientation: ExifOrientation): void {
-  const match = XMP_VALUE.exec(new TextDecoder("latin1").decode(bytes.subarray(start, start + length)));
-  if (match) bytes[start + match.index + match[0].lastIndexOf(match[1]!)] = 0x30 + orientation;
 }
