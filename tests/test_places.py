@@ -147,3 +147,14 @@ def test_what_cannot_move_leaves_the_pixels_where_they_are(words: str) -> None:
 
 def test_settings_that_change_nothing_hold_no_pixels() -> None:
     assert turned(picture("JPEG", "-XMP-crs:PerspectiveVertical=0"), ExifOrientation.RIGHT_TOP)
+
+
+@pytest.mark.parametrize("number", [b"NaN ", b"Inf ", b"0,25"])
+@pytest.mark.parametrize("words", [(f"-XMP-iptcExt:ImageRegion=[{{{POLYGON}}}]",), TO_CROP])
+def test_a_place_that_is_no_finite_number_leaves_the_pixels_where_they_are(
+    words: tuple[str, ...], number: bytes
+) -> None:
+    source = picture("JPEG", *words)
+    assert b"0.25" in source
+    with pytest.raises(NotLossless, match="regions are no numbers"):
+        turned(source.replace(b"0.25", number), ExifOrientation.RIGHT_TOP)

@@ -60,7 +60,7 @@ def _areas(packet: bytes, moved: Moved) -> Iterator[Change]:
 
 def _area(group: dict[bytes, re.Match[bytes]], pixels: ExifOrientation) -> Iterator[Change]:
     if {b"x", b"y"} <= group.keys():
-        x, y = show_point(_number(group[b"x"]), _number(group[b"y"]), pixels)
+        x, y = show_point(_number(group[b"x"][2]), _number(group[b"y"][2]), pixels)
         yield from (_changed(group[b"x"], x), _changed(group[b"y"], y))
     if {b"w", b"h"} <= group.keys() and pixels.swaps_sides:
         yield from exchanged(group[b"w"], group[b"h"])
@@ -68,7 +68,7 @@ def _area(group: dict[bytes, re.Match[bytes]], pixels: ExifOrientation) -> Itera
 
 def _rectangles(packet: bytes, moved: Moved) -> Iterator[Change]:
     for found in _RECTANGLE.finditer(packet):
-        numbers = [Decimal(part.strip()) for part in found[2].decode("ascii", "replace").split(",")]
+        numbers = [_number(part) for part in found[2].split(b",")]
         if len(numbers) != 4:
             raise InvalidOperation
         left, top, *sides = numbers
@@ -82,10 +82,10 @@ def _crop(packet: bytes, moved: Moved) -> Iterator[Change]:
     if APPLIED.search(packet) or not _CROPPED.search(packet):
         return
     found = {match[1].removeprefix(b"crs:Crop"): match for match in _CROP.finditer(packet)}
-    if any(_number(match) for match in _TURNED.finditer(packet)) or len(found) != 4:
+    if any(_number(match[2]) for match in _TURNED.finditer(packet)) or len(found) != 4:
         raise NotLossless("its Camera Raw crop is at an angle", remedy=TAG)
     sides = [found[side] for side in (b"Left", b"Top", b"Right", b"Bottom")]
-    left, top, right, bottom = map(_number, sides)
+    left, top, right, bottom = (_number(side[2]) for side in sides)
     yield from map(_changed, sides, show_box((left, top, right, bottom), moved.pixels))
 
 
@@ -120,20 +120,23 @@ def _boundary(packet: bytes, place: tuple[int, int], moved: Moved) -> Iterator[C
     wanted = {b"rectangle": {b"W", b"H"}, b"circle": {b"Rx"}, b"polygon": set[bytes]()}.get(shape or b"")
     if not sides or not all(moved.size) or wanted is None or not wanted <= fields.keys() or len(xs) != len(ys):
         raise InvalidOperation
-    width, height = (_number(fields[name][0]) if shape == b"rectangle" else Decimal() for name in (b"W", b"H"))
+    width, height = (_number(fields[name][0][2]) if shape == b"rectangle" else Decimal() for name in (b"W", b"H"))
     for x, y in zip(xs, ys, strict=True):
-        left, top = _number(x), _number(y)
+        left, top = _number(x[2]), _number(y[2])
         new = show_box((left, top, left + width, top + height), moved.pixels, sides)
         yield from (_changed(x, new[0]), _changed(y, new[1]))
     if moved.pixels.swaps_sides and shape == b"rectangle":
         yield from exchanged(fields[b"W"][0], fields[b"H"][0])
     if moved.pixels.swaps_sides and shape == b"circle" and said[b"Unit"] == b"relative":
         radius = fields[b"Rx"][0]  # a share of the width
-        yield _changed(radius, (_number(radius) * moved.size[0] / moved.size[1]).quantize(_PARTS).normalize())
+        yield _changed(radius, (_number(radius[2]) * moved.size[0] / moved.size[1]).quantize(_PARTS).normalize())
 
 
-def _number(field: re.Match[bytes]) -> Decimal:
-    return Decimal(field[2].decode("ascii", "replace"))
+def _number(text: bytes) -> Decimal:
+    """Raises `InvalidOperation` for what is no number, or an infinite one."""
+    if not (number := Decimal(text.decode("ascii", "replace").strip())).is_finite():
+        raise InvalidOperation
+    return number
 
 
 def _changed(field: re.Match[bytes], value: Decimal) -> Change:
