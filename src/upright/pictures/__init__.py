@@ -7,9 +7,8 @@ from typing import Any
 
 from ..limits import DEFAULT_LIMITS, Limits
 from .apart import opened
-from .opening import no_bands
 from .picture import Box, Picture, squash
-from .source import Bands, Source, open_source, reading
+from .source import Bands, Source, no_bands, open_source, reading
 from .whole import open_array, open_image
 
 __all__ = ["Bands", "Box", "Limits", "Picture", "Source", "open_picture", "squash"]

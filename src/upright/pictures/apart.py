@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import workers
+from ..carriers import read_exif_orientation
 from ..errors import BrokenPicture
-from ..formats import FORMATS
+from ..formats import FORMATS, named
 from ..formats.cost import has_to_be_apart
 from ..machine import lacks_libvips
-from .opening import opened_here
 from .picture import Box, Picture
-from .source import OpenSource, open_source
+from .source import OpenSource, no_bands, open_source
 from .whole import open_instead
 
 if TYPE_CHECKING:
@@ -42,9 +42,19 @@ def opened(source: OpenSource) -> Picture:
         return ApartPicture(source)
     picture = opened_here(source)
     frames = source.page + 1 if row.holds == "frames" else 1
-    if not has_to_be_apart(row, picture.stored_size, frames):
-        return picture
-    return ApartPicture(source)
+    return ApartPicture(source) if has_to_be_apart(row, picture.stored_size, frames) else picture
+
+
+def opened_here(source: OpenSource) -> Picture:
+    """The picture, opened in this process by the function that its format's row names."""
+    row = FORMATS[source.format]
+    if not row.bands:
+        no_bands(source.bands, source.format, source.name)
+    tag = read_exif_orientation(source.file, page=source.page)
+    with source.decoding():
+        picture: Picture = named(row.opener)(replace(source, exif=tag.to_apply))
+    picture.warn(tag.warning)
+    return picture
 
 
 def opened_alone(source: OpenSource, error: BrokenPicture) -> Picture:

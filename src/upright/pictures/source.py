@@ -136,6 +136,12 @@ class OpenSource:
             raise self.broken(f"{size[0]} x {size[1]} pixels do not fit into {file_bytes:,} bytes")
 
 
+def no_bands(bands: Bands | None, what: str, name: str) -> None:
+    """Raise `UsageError` where bands were chosen."""
+    if bands is not None:
+        raise UsageError(f"bands of {what} cannot be chosen", source=name, remedy="leave bands out, or give a TIFF")
+
+
 def open_source(source: object, limits: Limits, page: int = 0, bands: Bands | None = None) -> OpenSource:
     """Open a path, bytes or a stream and sniff its format by content.
 
