@@ -97,3 +97,35 @@ def test_an_answer_without_its_file_goes_at_the_next_visit(visit: Visiting, tiny
     )
     opened.page.reload()
     assert_clear(opened.page)
+
+
+def test_another_window_says_that_its_pictures_are_no_longer_kept(
+    visit: Visiting, tiny_site: str, pictures: Path
+) -> None:
+    opened = visit(tiny_site)
+    opened.add(pictures / "sky-90.png", pictures / "sky-0.png")
+    opened.wait_decided(2)
+    other = Visit(opened.page.context.new_page())
+    other.page.goto(tiny_site)
+    other.wait_decided(2)
+    expect(other.page.locator("#kept")).to_contain_text("Kept in this browser")
+    opened.page.get_by_role("button", name="Clear all").click()
+    expect(other.page.locator("#kept")).to_contain_text("2 of 2 files are no longer kept")
+    other.page.get_by_role("button", name="Turn sky-0.png left").click()
+    other.add(pictures / "sky-180.png")
+    other.wait_decided(3)
+    expect(other.page.locator("#kept")).to_contain_text("2 of 3 files are no longer kept")
+    other.page.wait_for_timeout(300)
+    assert opened.page.evaluate(KEPT) == [1, 1], "what was not cleared is kept, and nothing of the rest"
+    other.page.get_by_role("button", name="Clear all").click()
+    assert_clear(opened.page)
+
+
+def test_a_page_whose_store_the_browser_clears_says_so(visit: Visiting, tiny_site: str, pictures: Path) -> None:
+    opened = visit(tiny_site)
+    opened.add(pictures / "sky-90.png")
+    opened.wait_decided(1)
+    expect(opened.page.locator("#kept")).to_contain_text("Kept in this browser")
+    devtools = opened.page.context.new_cdp_session(opened.page)
+    devtools.send("Storage.clearDataForOrigin", {"origin": tiny_site.rstrip("/"), "storageTypes": "indexeddb"})
+    expect(opened.page.locator("#kept")).to_contain_text("1 of 1 files are no longer kept")

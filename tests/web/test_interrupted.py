@@ -94,6 +94,40 @@ def test_a_browser_without_room_decides(visit: Visiting, tiny_site: str, picture
     expect(opened.page.locator("#kept")).to_contain_text("keeps nothing")
 
 
+def test_a_first_visit_whose_script_breaks_off_says_so(visit: Visiting, broken: Site) -> None:
+    broken.cut = {"assets/index": 3000}
+    opened = visit(broken.address, ready=False)
+    stalled = opened.page.locator("#stalled")
+    expect(stalled).to_have_css("max-height", "none", timeout=30_000)
+    expect(stalled).to_contain_text("Reload the page")
+    opened.complaints.clear()
+    broken.cut.clear()
+    opened.page.reload()
+    expect(opened.page.locator("#engine")).to_contain_text(READY)
+    expect(stalled).to_have_count(0)
+
+
+def test_a_page_without_scripts_says_so(visit: Visiting, tiny_site: str) -> None:
+    opened = visit(tiny_site, ready=False, java_script_enabled=False, reduced_motion="reduce")
+    expect(opened.page.locator("#stalled")).to_have_css("max-height", "none", timeout=30_000)
+
+
+def test_a_page_whose_model_is_not_kept_does_not_say_that_it_works_offline(visit: Visiting, broken: Site) -> None:
+    opened = visit(broken.address)
+    engine = opened.page.locator("#engine")
+    expect(engine).to_contain_text("works offline")
+    opened.page.evaluate("() => caches.delete('upright-model')")
+    devtools = opened.page.context.new_cdp_session(opened.page)
+    devtools.send("Storage.overrideQuotaForOrigin", {"origin": broken.address.rstrip("/"), "quotaSize": 1000})
+    opened.page.reload()
+    expect(engine).to_contain_text(READY)
+    opened.page.evaluate("() => navigator.serviceWorker.ready.then(() => undefined)")
+    expect(engine).not_to_contain_text("offline")
+    devtools.send("Storage.overrideQuotaForOrigin", {"origin": broken.address.rstrip("/")})
+    opened.page.reload()
+    expect(engine).to_contain_text("works offline")
+
+
 def test_an_update_takes_no_part_from_pages_that_are_open(visit: Visiting, broken: Site, pictures: Path) -> None:
     first = visit(broken.address)
     expect(first.page.locator("#engine")).to_contain_text("works offline")

@@ -71,10 +71,10 @@ export class Pool {
 
   /** Load the model. */
   async open() {
-    const { model, parts } = await this.call("open", [{}, false]);
+    const { model, parts, kept } = await this.call("open", [{}, false]);
     this.parts = parts;
     this.growIfNeeded();
-    return model;
+    return { ...model, kept };
   }
 
   /** Load its second network, which tells what is mirrored; workers that have begun find it in the cache. */

@@ -30,6 +30,13 @@ async function keep(cache: Cache, address: string, response: Response): Promise<
   }
 }
 
+/** Whether all of these are kept. */
+export async function areKept(addresses: readonly string[]): Promise<boolean> {
+  const cache = await opened();
+  const kept = await Promise.all(addresses.map((address) => cache?.match(address)));
+  return kept.every((each) => each !== undefined);
+}
+
 /** Forget what has this in its address, so that the next try starts afresh. */
 export async function forgetKept(part: string): Promise<void> {
   const cache = await opened();

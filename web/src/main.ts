@@ -38,7 +38,7 @@ function tellEngine(): void {
   if (!opened) return;
   const { model, seconds } = opened;
   const facts = { model: model.name, version: model.version, workers: pictures.pool.size, seconds: seconds.toFixed(1) };
-  show("#engine", say("ready", facts) + (keptOffline ? ` · ${say("offline")}` : ""));
+  show("#engine", say("ready", facts) + (keptOffline && model.kept ? ` · ${say("offline")}` : ""));
 }
 
 function speak(language: Language): void {
@@ -158,6 +158,7 @@ takeIn(
   },
   () => show("#trouble", { key: "noFile" }),
 );
+find("#stalled").remove();
 void pictures.restore();
 void pictures.run();
 window.addEventListener("online", () => {

@@ -32,7 +32,7 @@ export class Pictures {
   readonly cards: Card[] = [];
   readonly summary = new Summary(this.cards, this.server);
   readonly downloads = new Downloads(this.pool, this.summary);
-  private readonly store = new Store();
+  private readonly store = new Store(() => void this.lose());
   private readonly viewer = new Viewer(
     this.cards,
     ({ item }, side) => this.pool.call("view", [item.source.file, item.page, side]),
@@ -44,6 +44,7 @@ export class Pictures {
   private heap: Heap = { cleared: false };
   private opening: Promise<OpenedModel | undefined> | undefined;
   private large: Item | undefined;
+  private cleared = false;
   private readonly looking = new Crew(this.pool.size, () => this.nextLook(), () => this.decided());
   private readonly asking = new Crew(this.pool.size, () => this.nextAsk());
   private readonly measuring = new Crew(this.pool.size, () => this.nextTilt());
@@ -96,11 +97,27 @@ export class Pictures {
     this.tellKept();
   }
 
+  /** Another window, or the browser, may have cleared what is shown here. */
+  private async lose(): Promise<void> {
+    const there = await this.store.ids();
+    const lost = this.sources.filter(({ id }) => id !== undefined && !there.has(id));
+    if (!lost.length) return;
+    // A new file may get the number of one that is gone.
+    lost.forEach((source) => Object.assign(source, { id: undefined, kept: false }));
+    this.cleared = true;
+    this.tellKept();
+  }
+
+  private get sources(): Source[] {
+    return [...new Set(this.cards.map(({ item }) => item.source))];
+  }
+
   /** Say how much of what is shown outlives a reload. */
   private tellKept(): void {
-    const sources = [...new Set(this.cards.map(({ item }) => item.source))];
+    const { sources } = this;
     const lost = sources.filter(({ kept }) => kept === false).length;
     if (!lost) show("#kept", { key: "keptHere" });
+    else if (this.cleared) show("#kept", { key: "keptNoMore", gaps: { lost, all: sources.length } });
     else show("#kept", lost === sources.length ? { key: "notKept" } : { key: "keptInPart", gaps: { lost, all: sources.length } });
   }
 
@@ -201,6 +218,7 @@ export class Pictures {
   async clear(): Promise<void> {
     this.heap.cleared = true;
     this.heap = { cleared: false };
+    this.cleared = false;
     this.server.stop();
     this.asked.clear();
     this.measured.clear();

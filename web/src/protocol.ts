@@ -48,9 +48,15 @@ export interface Wanted {
 /** What one worker fetched, by address, so that the others need not. */
 export type Parts = Record<string, ArrayBuffer>;
 
+export interface Opened {
+  model: Pick<Model, "name" | "version" | "calibration" | "sha256">;
+  parts: Parts;
+  kept: boolean;
+}
+
 export interface Calls {
-  /** Load the model, with `heads` its second network, too. */
-  open(parts: Parts, heads: boolean): Promise<{ model: Pick<Model, "name" | "version" | "calibration" | "sha256">; parts: Parts }>;
+  /** Load the model, with `heads` its second network, too; whether it is kept for the next visit. */
+  open(parts: Parts, heads: boolean): Promise<Opened>;
   /** Decide a picture, with `mirror` also whether it is mirrored; `seen` is what was seen of it before. */
   look(file: File, page: number, promise: Promised, mirror: boolean, seen: Seen): Promise<Looked>;
   /** How far text is tilted; `null` where no lines of text tell it. */

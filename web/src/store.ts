@@ -39,6 +39,12 @@ const BATCH_BYTES = 64e6;
 /** Every call does nothing where the browser keeps nothing (blocked storage, a full disk), and says so; the next may work. */
 export class Store {
   private opened: Promise<IDBPDatabase<Schema>> | undefined;
+  private readonly windows = windows();
+
+  /** `lost` is called when something may have been cleared by another window, or by the browser. */
+  constructor(private readonly lost: () => void) {
+    this.windows?.addEventListener("message", lost);
+  }
 
   /** Whether the browser keeps anything now. */
   async works(): Promise<boolean> {
@@ -86,11 +92,17 @@ export class Store {
     return [...found.values()];
   }
 
+  /** The numbers of the files that are kept. */
+  async ids(): Promise<Set<number>> {
+    return new Set(await tried(async () => (await this.database()).getAllKeys("files")));
+  }
+
   async clear(): Promise<void> {
     await tried(async () => {
       const database = await this.database();
       await Promise.all([database.clear("files"), database.clear("answers")]);
     });
+    this.windows?.postMessage("cleared");
   }
 
   /** Opened when it is first needed, and again after the browser has closed it or could not open it. */
@@ -101,7 +113,10 @@ export class Store {
         database.createObjectStore("files", { autoIncrement: true });
         database.createObjectStore("answers");
       },
-      terminated: forget,
+      terminated: () => {
+        forget();
+        this.lost();
+      },
     });
     this.opened.catch(forget);
     return this.opened;
@@ -128,6 +143,15 @@ export function* batches<Each extends { file: File }>(all: readonly Each[]): Gen
     bytes += each.file.size;
   }
   if (batch.length) yield batch;
+}
+
+/** What the windows that share a store tell each other by; blocked storage may block it, too. */
+function windows(): BroadcastChannel | undefined {
+  try {
+    return new BroadcastChannel("upright");
+  } catch {
+    return undefined;
+  }
 }
 
 async function tried<Value>(asked: () => Promise<Value>): Promise<Value | undefined> {

@@ -5,7 +5,7 @@ import { Detector } from "../package/src/detector.js";
 import { squashedPicture } from "../package/src/pixels.js";
 import { tiltOf } from "../package/src/tilt.js";
 import { compose, partsOf, type Way } from "../package/src/turns.js";
-import { fetchKept, forgetKept } from "./kept.js";
+import { areKept, fetchKept, forgetKept } from "./kept.js";
 import { once } from "../package/src/once.js";
 import { openPage, type Wasm } from "./open.js";
 import { Unreadable } from "./page.js";
@@ -24,7 +24,7 @@ const calls: Calls = {
     Object.assign(parts, given);
     const judge = await opened();
     if (heads) await judge.openHeads().catch((error: unknown) => forget("/model/heads.", error));
-    return { model: judge.model, parts };
+    return { model: judge.model, parts, kept: await areKept(Object.keys(parts)) };
   },
 
   async look(file, page, promise, mirror, seen) {
