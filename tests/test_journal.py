@@ -14,7 +14,7 @@ from PIL import Image
 import upright.atomic
 from upright.correction import correct
 from upright.errors import JournalError, UprightError, WriteFailed
-from upright.journal import Intent, Journal, run_journal, undo
+from upright.journal import Intent, Journal, read_journal, run_journal, undo
 
 NOISE = Image.effect_noise((64, 96), 60).convert("RGB")
 
@@ -88,9 +88,9 @@ def test_what_was_written_before_can_be_left(pictures: dict[Path, bytes], journa
     assert written == journal.stat().st_size - len(torn)
     for path in (second, first):
         correct(path, in_place=True, turn=180, journal=journal)
-    assert [entry.outcome for entry in undo(journal, after=written)] == ["restored"] * 2
+    assert [entry.outcome for entry in undo(journal, changes=read_journal(journal, written))] == ["restored"] * 2
     assert (first.read_bytes(), second.read_bytes()) == (turned, pictures[second])
-    assert undo(journal, after=Journal(journal).written()) == []
+    assert undo(journal, changes=read_journal(journal, Journal(journal).written())) == []
 
 
 def test_a_tag_needs_no_copy(pictures: dict[Path, bytes], journal: Path) -> None:

@@ -103,6 +103,28 @@ def test_undo_takes_back_the_last_step_only(folder: Path, detector: Detector) ->
     assert (folder / "page.jpg").read_bytes() == before
 
 
+def test_of_two_reviews_with_one_journal_each_takes_back_its_own(folder: Path, detector: Detector) -> None:
+    one, other = review(folder, detector), review(folder, detector)
+    other.decisions = folder.parent / "other.jsonl"
+    one.decide([choice(one, "page.jpg", 90)])
+    other.decide([choice(other, "astronaut.jpg", 90)])
+    theirs = (folder / "astronaut.jpg").read_bytes()
+    one.undo()
+    assert (folder / "page.jpg").read_bytes() == (DEMO / "page.jpg").read_bytes()
+    assert (folder / "astronaut.jpg").read_bytes() == theirs
+    # What the other has changed since is left as it is, and said so.
+    one.decide([choice(one, "receipt.png", 90)])
+    third = review(folder, detector)
+    third.decide([choice(third, "receipt.png", 90)])
+    theirs = (folder / "receipt.png").read_bytes()
+    with pytest.raises(JournalError, match="changed since"):
+        one.undo()
+    assert (folder / "receipt.png").read_bytes() == theirs
+    assert one.entries[number(one, "receipt.png")].decided == 90
+    other.undo()
+    assert (folder / "astronaut.jpg").read_bytes() == (DEMO / "astronaut.jpg").read_bytes()
+
+
 def test_mirroring_is_a_tag_before_the_turn(folder: Path, detector: Detector) -> None:
     session = review(folder, detector)
     with Image.open(folder / "astronaut.jpg") as image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -118,12 +119,13 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_journal(path: str | os.PathLike[str], start: int = 0) -> list[Intent | JournalError]:
-    """The intents of a journal in order, from so many bytes on; an error for each bad line except an incomplete last
-    one.
+def read_journal(path: str | os.PathLike[str], start: int = 0, end: float = math.inf) -> list[Intent | JournalError]:
+    """The intents of a journal in order, or between two places in bytes (`Journal.written`).
+
+    There is an error for each bad line except an incomplete last one.
     """
     name = os.fsdecode(path)
-    found = [each if isinstance(each, JournalError) else each[0] for each in _read(name, start)]
+    found = [each if isinstance(each, JournalError) else each[0] for each in _read(name, start, end)]
     if found and len(wrong := [entry for entry in found if isinstance(entry, JournalError)]) == len(found):
         raise _no_journal(name, f" that this version can read: {wrong[0].cause}")
     return found
@@ -139,13 +141,13 @@ def read_intended(path: str | os.PathLike[str], run: str) -> Iterator[tuple[Inte
             yield intent, line["rows"]
 
 
-def _read(name: str, start: int = 0) -> Iterator[tuple[Intent, dict[str, Any]] | JournalError]:
+def _read(name: str, start: int = 0, end: float = math.inf) -> Iterator[tuple[Intent, dict[str, Any]] | JournalError]:
     """Each intent, and its line; a whole journal of a million is not held in memory."""
     try:
         with Path(name).open("rb") as file:
             file.seek(start)
             for number, text in enumerate(file, 1):
-                if not text.endswith(b"\n"):
+                if not text.endswith(b"\n") or file.tell() > end:
                     return
                 try:
                     line = json.loads(text)

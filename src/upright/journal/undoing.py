@@ -35,7 +35,7 @@ def undo(
     journal: str | os.PathLike[str] | None = None,
     *,
     moved: Sequence[tuple[str | os.PathLike[str], ...]] = (),
-    after: int = 0,
+    changes: Sequence[Intent | JournalError] | None = None,
 ) -> list[Undone]:
     """Give every file of a journal the bytes that it had before, the last change first. Safe to run twice.
 
@@ -45,11 +45,12 @@ def undo(
 
     Args:
         journal: by default that of the last run in the state folder (`last_run`).
-        after: leave the changes in so many of its first bytes (`Journal.written`) as they are.
+        changes: those of its entries that are taken back; by default all.
     """
     if journal is None:
         journal = last_run().journal
-    path, entries, undone = absolute(journal), read_journal(journal, after), list[Undone]()
+    path, undone = absolute(journal), list[Undone]()
+    entries = read_journal(journal) if changes is None else changes
     places = _Places([(old, absolute(new)) for olds, new in moved for old in _real(olds)])
     chains: dict[str, list[str | None]] = {}
     for entry in entries:

@@ -15,9 +15,9 @@ from typing import Any
 from .. import atomic
 from ..carriers import sidecar
 from ..correction import Request, Writer, opened, plan
-from ..errors import CorrectionError, UprightError, UsageError, printable
+from ..errors import CorrectionError, JournalError, UprightError, UsageError, printable
 from ..formats import pages_in
-from ..journal import Journal, undo
+from ..journal import Journal, read_journal, undo
 from ..pictures import open_picture
 from ..results import Group, Method, Orientation, Outcome
 from ..sources import item_of
@@ -101,8 +101,9 @@ class _Step:
     """What one keystroke did, to be taken back."""
 
     before: list[Entry]
-    #: How many bytes the journal had.
-    journal: int
+    #: Where its changes are in the journal, in bytes, among those of others who share it.
+    begin: int
+    end: int = 0
 
 
 @dataclass
@@ -216,8 +217,12 @@ class Session:
                 if not 0 <= choice.id < len(self.entries) or self.entries[choice.id].version != choice.version:
                     raise UsageError("it was changed elsewhere", remedy="look at it again")
             touched = [self.entries[choice.id] for choice in choices]
-            self._steps.append(_Step([replace(entry) for entry in touched], self.journal.written()))
-            found = [self._decided(self.entries[choice.id], choice) for choice in choices]
+            step = _Step([replace(entry) for entry in touched], self.journal.written())
+            self._steps.append(step)
+            try:
+                found = [self._decided(self.entries[choice.id], choice) for choice in choices]
+            finally:
+                step.end = self.journal.written()
             append(self.decisions, [decision for decision in found if decision])
 
     def _decided(self, entry: Entry, choice: Choice) -> Decision | None:
@@ -270,10 +275,12 @@ class Session:
         with self._lock:
             if not self._steps:
                 return []
-            step, failed = self._steps.pop(), dict[str, UprightError]()
-            if self.journal.path.exists():
-                undone = undo(self.journal.path, after=step.journal)
-                failed = {path: outcome for path, outcome in undone if isinstance(outcome, UprightError)}
+            step = self._steps.pop()
+            files = {file for old in step.before for file in _files(old.path)}
+            noted = read_journal(self.journal.path, step.begin, step.end) if step.end > step.begin else []
+            own = [each for each in noted if isinstance(each, JournalError) or each.path in files]
+            undone = undo(self.journal.path, changes=own)
+            failed = {path: outcome for path, outcome in undone if isinstance(outcome, UprightError)}
             taken = [decision for old in step.before for decision in self._taken_back(old, failed)]
             append(self.decisions, taken)
             if failed:
@@ -282,9 +289,8 @@ class Session:
 
     def _taken_back(self, old: Entry, failed: dict[str, UprightError]) -> Iterator[Decision]:
         """An entry is what it was before, unless its file is among those that could not be restored."""
-        entry, beside = self.entries[old.id], sidecar.existing(old.path) if old.path else None
-        files = [os.path.realpath(each) for each in (old.path, beside or old.path)]
-        error = next((failed[each] for each in files if each in failed), None)
+        entry = self.entries[old.id]
+        error = next((failed[each] for each in _files(old.path) if each in failed), None)
         if error:
             entry.error = printable(error)
             self._touch(entry)
@@ -324,6 +330,12 @@ class Session:
             decided = [entry for entry in self.entries if entry.decided is not None]
             turned = [entry for entry in decided if entry.decided or entry.mirrored]
             return {"pictures": len(self.entries), "decided": len(decided), "turned": len(turned)}
+
+
+def _files(path: str) -> list[str]:
+    """A picture and its sidecar, as a journal names them."""
+    beside = sidecar.existing(path) if path else None
+    return [os.path.realpath(each) for each in (path, beside) if each]
 
 
 def _identity(path: str) -> tuple[int, ...]:
