@@ -83,6 +83,16 @@ def test_the_last_run_is_the_last_by_time_wherever_the_clock_was(pictures: dict[
 
 
 @pytest.mark.usefixtures("no_runs")
+def test_the_last_run_is_the_last_though_the_clock_was_set_back(pictures: dict[Path, bytes]) -> None:
+    first, second, third, *_ = pictures
+    ahead = run_in("UTC", first)
+    os.utime(ahead, (4e9, 4e9))  # the clock was wrong then
+    later = [run_in("UTC", path) for path in (second, third)]
+    assert [run.journal for run in runs()] == [*reversed(later), ahead]
+    assert [entry.path for entry in undo()] == [str(third)]
+
+
+@pytest.mark.usefixtures("no_runs")
 def test_a_last_journal_that_cannot_be_read_is_listed_and_stops_undo(pictures: dict[Path, bytes]) -> None:
     path = next(iter(pictures))
     correct(path, in_place=True, turn=90, journal=(book := run_journal()))

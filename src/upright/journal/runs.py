@@ -49,7 +49,10 @@ def run_journal() -> Journal:
         cause = f"no journal can be kept here ({error.strerror}); nothing was changed"
         raise WriteFailed(cause, source=folder, remedy="name a file with --journal") from None
     seconds, rest = divmod(time.time_ns(), 10**9)
-    return Journal(folder / f"{time.strftime('%Y-%m-%d-%H%M%SZ', time.gmtime(seconds))}-{rest:09}.jsonl")
+    journal = Journal(folder / f"{time.strftime('%Y-%m-%d-%H%M%SZ', time.gmtime(seconds))}-{rest:09}.jsonl")
+    with suppress(JournalError, OSError):
+        journal.later_than_ns = max((path.lstat().st_mtime_ns for path in journals()), default=0)
+    return journal
 
 
 def runs() -> list[Run]:

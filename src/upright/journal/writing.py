@@ -28,6 +28,8 @@ class Journal:
             check_ours(file, self.path)
         self.backups = backups_of(self.path)
         self.run = ""
+        #: The last run of earlier ones ended then, perhaps by a clock that was set back since: this one is the last.
+        self.later_than_ns = 0
         # For drives without locks; between processes only locks help.
         self._one = threading.Lock()
 
@@ -68,6 +70,8 @@ class Journal:
             fresh = not self.path.exists()
             with self._one:
                 append_lines(self.path, json.dumps(line).encode("ascii") + b"\n", check_ours)
+                if self.path.stat().st_mtime_ns <= self.later_than_ns:
+                    os.utime(self.path, ns=(self.later_than_ns + 1000,) * 2)
             if fresh:
                 atomic.sync_folder(self.path.parent)
         except OSError as error:
