@@ -13,8 +13,9 @@ import pyvips
 from PIL import Image
 
 from upright.errors import BrokenPicture, NotAPicture, SourceError, SourceMissing, TooLarge, UsageError
-from upright.formats import Window
+from upright.formats import Span, Window
 from upright.formats.jpeg import first_scans, read_header
+from upright.formats.tiff import readable
 from upright.pictures import Limits, open_picture
 from upright.turns import ExifOrientation, show_array
 
@@ -491,6 +492,30 @@ def test_pdf_pages():
         open_picture(buffer.getvalue(), page=2)
     with pytest.raises(BrokenPicture, match="PDF"):
         open_picture(b"%PDF-1.7\nnothing more")
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_pages_of_a_tiff_are_those_of_files_of_one_page(big, tmp_path):
+    """However many there are, and whatever is wrong with another one."""
+    pages = [scene(300 + 10 * page, 200).rotate(7 * page) for page in range(5)]
+    options = {"compression": "tiff_lzw", "big_tiff": big}
+    data = bytearray(encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:], **options))
+    last = list(readable(Window(data), Span(0, len(data))))[4]
+    data[last.absolute(last.find(0x0103)) + (12 if big else 8)] = 99  # a compression that nobody knows
+    path = tmp_path / "pages.tif"
+    path.write_bytes(data)
+    for page, image in enumerate(pages[:4]):
+        with open_picture(encoded(image, "TIFF", **options)) as alone:
+            wanted = alone.squashed(64)
+        for source in (path, bytes(data)):
+            with open_picture(source, page=page) as picture:
+                assert (picture.page, picture.pages) == (page, 5)
+                assert np.array_equal(picture.squashed(64), wanted)
+                assert not picture.warnings
+    with pytest.raises(BrokenPicture, match="cannot be decoded"), open_picture(path, page=4) as picture:
+        picture.squashed(64)
+    with pytest.raises(UsageError, match="no page 6; it has 5"):
+        open_picture(path, page=5)
 
 
 def test_dicom_frames():

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..errors import Damaged
 from .container import Blocks, Container
-from .edits import Edit, Span, Window
+from .edits import Edit, Overlay, Span, Window
 
 #: Tags of TIFF 6.0 and of EXIF.
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
@@ -132,20 +132,23 @@ class Directory:
         return next(iter(self.numbers(window, tag)), default)
 
 
-def directories(window: Window, span: Span) -> Iterator[Directory]:
-    """The directories of a block, one a page. `Damaged` where one cannot be read, or after the last."""
+def _head(window: Window, span: Span) -> tuple[str, bool, int]:
+    """Byte order, whether it is BigTIFF, and where the offset of the first directory is."""
     head = window.at(span.start, 16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
     magic = struct.unpack_from(order + "H", head, 2)[0] if order and len(head) >= 8 else 0
     if magic not in (42, 43) or (magic == 43 and len(head) < 16):
         raise Damaged("the EXIF block has no TIFF header")
-    big = magic == 43
-    pointer, seen = span.start + (8 if big else 4), set[int]()
+    return order, magic == 43, span.start + (8 if magic == 43 else 4)
+
+
+def directories(window: Window, span: Span) -> Iterator[Directory]:
+    """The directories of a block, one a page. `Damaged` where one cannot be read, or after the last."""
+    order, big, pointer = _head(window, span)
+    seen = set[int]()
     while True:
         found = directory_at(window, span, order, big, pointer)
-        if found.position in seen:
-            raise Damaged("the TIFF directories form a loop")
-        seen.add(found.position)
+        _check_new(found.position, seen)
         yield found
         pointer = found.next_pointer
 
@@ -163,23 +166,55 @@ def readable(window: Window, span: Span) -> Iterator[Directory]:
 
 def directory(window: Window, span: Span, page: int = 0) -> Directory:
     """The directory of a page. `Damaged` where there is none."""
-    return next(found for number, found in enumerate(directories(window, span)) if number == page)
+    order, big, pointer = _head(window, span)
+    before = set[int]()
+    for _ in range(page):
+        position, count = _place(window, span, order, big, pointer)
+        _check_new(position, before)
+        pointer = position + (8 + 20 * count if big else 2 + 12 * count)
+    found = directory_at(window, span, order, big, pointer)
+    _check_new(found.position, before)
+    return found
+
+
+def _check_new(position: int, before: set[int]) -> None:
+    if position in before:
+        raise Damaged("the TIFF directories form a loop")
+    before.add(position)
+
+
+def with_page_first(window: Window, page: int) -> Window:
+    """The file as if a page were its only one: a reader that counts all pages need not walk through them.
+
+    Raises `Damaged` where there is none.
+    """
+    block = Span(0, window.size)
+    first, found = directory(window, block), directory(window, block, page)
+    shown = Overlay(window)
+    offset, end = struct.pack(found.offset_code, found.position), bytes(struct.calcsize(found.offset_code))
+    shown.apply([window.edit(first.pointer, offset), window.edit(found.next_pointer, end)])
+    return shown
 
 
 def directory_at(window: Window, span: Span, order: str, big: bool, pointer: int) -> Directory:
     """The directory whose offset is at ``pointer``. `Damaged` if it lies outside the block."""
-    offset_code, count_code = (order + "Q", order + "Q") if big else (order + "I", order + "H")
-    width, count_width = (8, 8) if big else (4, 2)
-    offset = struct.unpack(offset_code, window.exactly(pointer, width))[0]
+    position, count = _place(window, span, order, big, pointer)
+    begin, size = position + (8 if big else 2), count * (20 if big else 12)
+    entries = window.at(begin, min(size, max(0, span.end - begin)))
+    return Directory(order, big, span.start, pointer, position, count, entries, begin + size)
+
+
+def _place(window: Window, span: Span, order: str, big: bool, pointer: int) -> tuple[int, int]:
+    """Where the directory whose offset is at ``pointer`` begins, and how many entries it has."""
+    offset_code, count_code, width, count_width = ("Q", "Q", 8, 8) if big else ("I", "H", 4, 2)
+    offset = struct.unpack(order + offset_code, window.exactly(pointer, width))[0]
     position = span.start + offset
     if offset == 0 or position + count_width > span.end:
         raise Damaged("a TIFF directory lies outside of its block")
-    count = struct.unpack(count_code, window.exactly(position, count_width))[0]
+    count = struct.unpack(order + count_code, window.exactly(position, count_width))[0]
     if count > _MAX_ENTRIES:
         raise Damaged(f"a TIFF directory claims {count} entries")
-    size = count * (20 if big else 12)
-    entries = window.at(position + count_width, min(size, max(0, span.end - position - count_width)))
-    return Directory(order, big, span.start, pointer, position, count, entries, position + count_width + size)
+    return position, count
 
 
 def grow(window: Window, found: Directory, end: int, tag: int, entry: bytes) -> tuple[list[Edit], bytes]:
@@ -218,8 +253,7 @@ class Tiff(Container):
     def rows_together(self, window: Window, page: int = 0) -> int:
         """How many lines are decoded at once: those of a tile, or of a strip."""
         found = directory(window, Span(0, window.size), page)
-        _, height = self.size_px(window, page)
-        tile, strip = (found.number(window, tag, 0) for tag in (TILE_HEIGHT, STRIP_HEIGHT))
+        tile, strip, height = (found.number(window, tag, 0) for tag in (TILE_HEIGHT, STRIP_HEIGHT, HEIGHT))
         return tile or min(strip or height, height)
 
     def pages(self, window: Window) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import threading
 import time
 from functools import partial
@@ -19,6 +18,7 @@ from .colour import is_flat, samples, to_8_bits, to_srgb
 from .flat import is_reduced, read_flat, shrink
 from .picture import Box, Picture, reduced
 from .source import OpenSource
+from .stream import stream_of
 from .whole import open_pillow
 
 if TYPE_CHECKING:
@@ -83,13 +83,11 @@ def _counted(first: Any, page: int) -> int:
     return page - 1 if page <= primary else page
 
 
-def _loaded(source: OpenSource, fail_on: str = "none", **options: Any) -> Any:
+def _loaded(source: OpenSource, fail_on: str = "none", page: int = 0, **options: Any) -> Any:
     pyvips = libvips()
     pyvips.vips_lib.vips_error_clear()  # of what its threads still had to say of a picture before
-    if isinstance(source.file, io.BytesIO):
-        stream = pyvips.Source.new_from_memory(source.file.getvalue())
-    else:
-        stream = pyvips.Source.new_from_descriptor(source.file.fileno())
+    stream, page = stream_of(source, page)
+    options |= {"page": page} if page else {}
     try:
         return pyvips.Image.new_from_source(stream, "", access="sequential", fail_on=fail_on, **options)
     except pyvips.Error as error:

@@ -1,0 +1,49 @@
+"""What libvips reads a picture from: its bytes, its file, or its file with one page of a TIFF as the only one."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from typing import Any
+
+from ..errors import Damaged
+from ..formats import Window
+from ..formats.tiff import with_page_first
+from ..machine import libvips
+from .source import OpenSource
+
+
+def stream_of(source: OpenSource, page: int) -> tuple[Any, int]:
+    """libvips' source, and which page of it is wanted.
+
+    libvips walks through all pages of a TIFF each time that it opens one: a thousand took two minutes.
+    """
+    sources = libvips()
+    if page and page == source.page and source.format == "TIFF":
+        with suppress(Damaged):  # it may read on where a directory is
+            return _stream(with_page_first(Window(source.file), page)), 0
+    if isinstance(source.file, io.BytesIO):
+        return sources.Source.new_from_memory(source.file.getvalue()), page
+    return sources.Source.new_from_descriptor(source.file.fileno()), page
+
+
+def _stream(window: Window) -> Any:
+    at = 0
+
+    def read(size: int) -> bytes:
+        nonlocal at
+        data = b""
+        with suppress(OSError):  # libvips says that the file ends too soon
+            data = window.at(at, size)
+        at += len(data)
+        return data
+
+    def seek(offset: int, whence: int) -> int:
+        nonlocal at
+        at = offset + (0, at, window.size)[whence]
+        return at
+
+    stream = libvips().SourceCustom()
+    stream.on_read(read)
+    stream.on_seek(seek)
+    return stream
