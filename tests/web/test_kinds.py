@@ -299,7 +299,7 @@ def test_what_does_not_come_to_an_end_is_given_up(visit: Visiting, tiny_site: st
     endless = [Path(shutil.copy(HEIC, tmp_path / f"{number}.heic")) for number in range(workers)]
     with opened.page.expect_request("**/libheif.wasm.gz*"):
         opened.add(*endless, tmp_path / "sky.png")
-    opened.page.clock.fast_forward(119_000)
+    opened.page.clock.fast_forward(90_000)  # beside what a busy machine needs until here
     assert "0.heic" in {name for name, card in opened.cards().items() if card["group"] == "waiting"}
     for _ in range(100):
         opened.page.clock.fast_forward(2_000)
