@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ import upright.atomic
 from upright.carriers import patch_exif_orientation, read_exif_orientation
 from upright.correction import Change, Opened, Request, Target, Writer, correct, corrected_bytes, opened, plan, undo
 from upright.errors import (
+    CorrectionError,
     JournalError,
     NotAPicture,
     NotLossless,
@@ -422,6 +424,20 @@ def test_files_that_change_meanwhile(photo: Path, monkeypatch: pytest.MonkeyPatc
         correct(photo, in_place=True, turn=90)
     assert [p.name for p in photo.parent.iterdir()] == ([] if event == "vanished" else ["photo.jpg"])
     assert event == "vanished" or photo.read_bytes() == newer
+
+
+def test_what_is_not_as_it_was_meant_takes_no_name(photo: Path) -> None:
+    before = photo.read_bytes()
+
+    def check(written: BinaryIO) -> None:
+        assert written.read() == b"new"
+        raise CorrectionError("the tag cannot be read back")
+
+    with opened(photo) as file:
+        change = plan(file, Request(Turn.RIGHT, in_place=True))
+        with pytest.raises(CorrectionError, match="read back"):
+            Writer().write(replace(change, targets=(Target(str(photo), file, data=b"new", check=check),)))
+    assert [path.read_bytes() for path in photo.parent.iterdir()] == [before]
 
 
 def test_a_file_that_begins_as_the_new_one_is_another(photo: Path, tmp_path: Path) -> None:
