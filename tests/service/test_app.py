@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,7 @@ from upright.service.server import _bound
 from .conftest import jpeg
 
 
+@cache
 def large() -> bytes:
     out = io.BytesIO()
     Image.effect_noise((3500, 3000), 60).convert("RGB").save(out, "PNG", compress_level=1)
