@@ -2,15 +2,16 @@
 
 One carrier of a file leads: the EXIF orientation of its first directory (`exif`), or the header of HEIC and AVIF
 (`heif`) and of JPEG XL (`jxl`), where an EXIF orientation is one of the others. The others follow (`xmp`, `thumbnail`,
-`texts`): they are reported and not applied, as browsers, libvips and the Metadata Working Group have it; and when the
-leader is written or pixels move, those that are there are changed along (`Moved`), so that no reader turns twice. A new
-follower is a module here with a function ``follow``, and its name in `_FOLLOWERS` and in the rows of the formats that
-have it. A page of a PDF has its own carrier (`rotate`).
+`texts`, `previews`): they are reported and not applied, as browsers, libvips and the Metadata Working Group have it;
+and when the leader is written or pixels move, those that are there are changed along (`Moved`), so that no reader turns
+twice. A new follower is a module here with a function ``follow``, and its name in `_FOLLOWERS` and in the rows of the
+formats that have it. A page of a PDF has its own carrier (`rotate`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import BinaryIO
@@ -20,23 +21,23 @@ from ..formats import Blocks, Bytes, Container, Edit, Format, Overlay, Span, Win
 from ..formats.raw import Raw
 from ..formats.tiff import directory
 from ..turns import ExifOrientation
-from . import exif, heif, jxl, texts, thumbnail, xmp
+from . import exif, heif, jxl, previews, texts, thumbnail, xmp
 from .moved import Moved, Thumbnail
 
 __all__ = [
     "ExifTag",
     "exif_edits",
     "has_page",
-    "has_thumbnail",
     "page_edits",
     "patch_exif_orientation",
     "read_exif_orientation",
+    "thumbnails",
     "with_pixels_moved",
     "with_sides",
 ]
 
 _LEADERS = {"irot": heif, "codestream": jxl}
-_FOLLOWERS = {"xmp": xmp, "thumbnail": thumbnail, "texts": texts}
+_FOLLOWERS = {"xmp": xmp, "thumbnail": thumbnail, "texts": texts, "previews": previews}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,6 @@ def _tagged(window: Window, page: int = 0) -> tuple[Format | None, Container | N
     row = format_in(window)
     container = row.container if row and "exif" in row.carriers else None
     return row, container, page if row and row.holds == "pages" else 0
-
-
-def _inside(window: Window) -> tuple[Container, Blocks, Span] | None:
-    """The container of a file with an EXIF block that is not the whole file, as a TIFF is; and where that is."""
-    row, container, _ = _tagged(window)
-    blocks = container.find(window) if row and container and "thumbnail" in row.carriers else Blocks()
-    return (container, blocks, blocks.tiff) if container and blocks.tiff else None
 
 
 def read_exif_orientation(source: Bytes | BinaryIO | Window, *, page: int = 0) -> ExifTag:
@@ -238,11 +232,15 @@ def has_page(window: Window, page: int) -> bool:
     return bool(row and row.container and row.holds == "pages" and page < row.container.pages(window))
 
 
-def has_thumbnail(source: Bytes | Window) -> bool:
-    """Whether an EXIF block has a small picture of its own."""
+def thumbnails(source: Bytes | Window) -> int:
+    """How many small pictures a file has beside its pixels: in EXIF, in XMP, Photoshop's, a JPEG's own."""
     window = source if isinstance(source, Window) else Window(source)
-    found = _inside(window)
-    return found is not None and thumbnail.present(window, found[2])
+    row, container, _ = _tagged(window)
+    if row is None or container is None:
+        return 0
+    blocks = container.find(window)
+    inside = "thumbnail" in row.carriers and blocks.tiff is not None and thumbnail.present(window, blocks.tiff)
+    return xmp.thumbnails(window, blocks) + previews.present(window, blocks) + inside
 
 
 def with_pixels_moved(data: bytes, pixels: ExifOrientation, turned: Thumbnail) -> bytes:
@@ -270,15 +268,17 @@ def with_pixels_moved(data: bytes, pixels: ExifOrientation, turned: Thumbnail) -
 
 
 def with_sides(data: bytes, size: tuple[int, int]) -> bytes:
-    """The same JPEG, PNG or WebP with the width and height that its EXIF block says of its pixels as they are."""
+    """The same JPEG, PNG or WebP whose EXIF block and XMP say of its width and height what they are."""
     window = Window(data)
-    if (found := _inside(window)) is None:
+    row, container, _ = _tagged(window)
+    if row is None or container is None or "thumbnail" not in row.carriers:
         return data
-    container, blocks, span = found
-    try:
-        edits = exif.set_sides(window, span, size)
-    except Damaged:
-        return data
+    blocks = container.find(window)
+    edits = list[Edit]()
+    with suppress(Damaged):
+        edits += exif.set_sides(window, blocks.tiff, size) if blocks.tiff else []
+    with suppress(Damaged):
+        edits += xmp.set_sides(window, blocks, size)
     return b"".join(applied(window, [*edits, *container.seal(window, blocks, edits)]))
 
 

@@ -96,11 +96,13 @@ def moved_subject(numbers: tuple[int, ...], pixels: ExifOrientation, size: tuple
 
 def set_sides(window: Window, span: Span, size: tuple[int, int]) -> list[Edit]:
     """The edits of what the block says of the picture's width and height in pixels, where it says so."""
-    inner, edits = _inner(window, span, directory(window, span)), list[Edit]()
-    for tag, side in zip(_EXIF_SIDES[0], size, strict=True):
-        field = inner.find(tag) if inner else None
-        if inner and field and field.number == 1 and field.kind in (3, 4) and side < 1 << 16:
-            edits.append(window.edit(field.value.start, struct.pack(inner.order + _WIDTHS[field.kind], side)))
+    first, edits = directory(window, span), list[Edit]()
+    inner = _inner(window, span, first)
+    for found, tags in ((first, _SIDES[0]), (inner, _EXIF_SIDES[0])):
+        for tag, side in zip(tags, size, strict=True):
+            field = found.find(tag) if found else None
+            if found and field and field.number == 1 and field.kind in (3, 4) and side < 1 << 16:
+                edits.append(window.edit(field.value.start, struct.pack(found.order + _WIDTHS[field.kind], side)))
     return edits
 
 

@@ -6,6 +6,8 @@ stored picture moves along (`regions`). The packet keeps its length, by the whit
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterator
 from decimal import InvalidOperation
@@ -24,7 +26,14 @@ _SIDES = (
     (b"tiff:XResolution", b"tiff:YResolution"),
     (b"exif:PixelXDimension", b"exif:PixelYDimension"),
     (b"stDim:w", b"stDim:h"),
+    (b"xmpGImg:width", b"xmpGImg:height"),
+    (b"xapGImg:width", b"xapGImg:height"),
 )
+#: A thumbnail, in base64 with line breaks.
+_IMAGE = re.compile(FIELD % rb"x[ma]pGImg:image")
+_BREAK = re.compile(rb"\s|&#x?[0-9A-Fa-f]+;")
+#: The digest of what a JPEG holds beside its packet, in pieces that begin with it, the length of all and a place.
+_EXTENDED, _PIECE_HEAD = re.compile(FIELD % rb"xmpNote:HasExtendedXMP"), 40
 #: What is at places that no rule here moves.
 _UNMOVED = {
     "its Camera Raw settings for parts of the picture": re.compile(
@@ -54,14 +63,71 @@ def follow(window: Window, blocks: Blocks, moved: Moved) -> list[Edit]:
     if (span := blocks.xmp) is None:
         return []
     packet = window.at(span.start, min(span.end - span.start, MAX_BLOCK))
-    new = _squeezed(rewritten(packet, moved), len(packet))
-    if len(new) != len(packet):
-        raise Damaged("the XMP packet has no room for its regions", remedy=TAG)
+    new, edits = _of_length(rewritten(packet, moved), len(packet)), list[Edit]()
+    if moved.pixels != ExifOrientation.TOP_LEFT and (extended := _EXTENDED.search(packet)):
+        edits, digest = _extension(window, blocks, extended[2], moved)
+        new = new.replace(extended[2], digest)
     changed = [at for at, (old, now) in enumerate(zip(packet, new, strict=True)) if old != now]
     if not changed:
-        return []
+        return edits
     first, last = changed[0], changed[-1] + 1
-    return [Edit(span.start + first, packet[first:last], new[first:last])]
+    return [*edits, Edit(span.start + first, packet[first:last], new[first:last])]
+
+
+def _extension(window: Window, blocks: Blocks, digest: bytes, moved: Moved) -> tuple[list[Edit], bytes]:
+    """The edits of what the packet had no room for, and the digest that names it then.
+
+    Pieces that are not whole, or of another digest, are what readers leave out.
+    """
+    pieces = sorted((window.at(s.start + 36, 4), s) for s in blocks.extended if window.at(s.start, 32) == digest)
+    starts, old = list[int](), b""
+    for place, span in pieces:
+        if int.from_bytes(place, "big") != len(old):
+            return [], digest
+        starts.append(len(old))
+        old += window.at(span.start + _PIECE_HEAD, span.end - span.start - _PIECE_HEAD)
+    if not pieces or len(old) != int.from_bytes(window.at(pieces[0][1].start + 32, 4), "big"):
+        return [], digest
+    new, edits = _of_length(rewritten(old, moved), len(old)), list[Edit]()
+    if new == old:
+        return [], digest
+    named = hashlib.md5(new, usedforsecurity=False).hexdigest().upper().encode()
+    for start, (_, span) in zip(starts, pieces, strict=True):
+        head = window.at(span.start, _PIECE_HEAD)
+        size = span.end - span.start - _PIECE_HEAD
+        was, now = (text[start : start + size] for text in (old, new))
+        edits.append(Edit(span.start, head + was, named + head[32:] + now))
+    return edits, named
+
+
+def _of_length(packet: bytes, size: int) -> bytes:
+    new = _squeezed(packet, size)
+    if len(new) != size:
+        raise Damaged("the XMP packet has no room for its regions", remedy=TAG)
+    return new
+
+
+def thumbnails(window: Window, blocks: Blocks) -> int:
+    """How many thumbnails a packet has."""
+    span = blocks.xmp
+    packet = window.at(span.start, min(span.end - span.start, MAX_BLOCK)) if span else b""
+    return sum(bool(found[2].strip()) for found in _IMAGE.finditer(packet))
+
+
+def set_sides(window: Window, blocks: Blocks, size: tuple[int, int]) -> list[Edit]:
+    """The edits of what a packet says of the picture's width and height in pixels. Raises `Damaged`."""
+    if (span := blocks.xmp) is None:
+        return []
+    packet = window.at(span.start, min(span.end - span.start, MAX_BLOCK))
+    names = ((_SIDES[0][i], _SIDES[2][i], size[i]) for i in (0, 1))
+    changes = [
+        (*found.span(2), b"%d" % side)
+        for *fields, side in names
+        for name in fields
+        for found in re.finditer(FIELD % re.escape(name), packet)
+    ]
+    new = _of_length(_changed(packet, changes), len(packet))
+    return [Edit(span.start, packet, new)] if new != packet else []
 
 
 def rewritten(packet: bytes, moved: Moved) -> bytes:
@@ -70,11 +136,15 @@ def rewritten(packet: bytes, moved: Moved) -> bytes:
     if moved.pixels != ExifOrientation.TOP_LEFT:
         _check_movable(packet)
         try:
-            changes += moved_places(packet, moved)
+            changes += [*moved_places(packet, moved), *_images(packet, moved)]
         except InvalidOperation:
             raise NotLossless("its XMP regions are no numbers", remedy=TAG) from None
         if moved.pixels.swaps_sides:
             changes += _sides(packet)
+    return _changed(packet, changes)
+
+
+def _changed(packet: bytes, changes: list[Change]) -> bytes:
     parts, position = [], 0
     for start, end, new in sorted(changes):
         parts += [packet[position:start], new]
@@ -115,3 +185,16 @@ def _sides(packet: bytes) -> Iterator[Change]:
         across, down = (list(re.finditer(FIELD % re.escape(name), packet)) for name in names)
         for x, y in zip(across, down, strict=False):
             yield from exchanged(x, y)
+
+
+def _images(packet: bytes, moved: Moved) -> Iterator[Change]:
+    """Thumbnails; one that cannot be turned is emptied."""
+    for found in _IMAGE.finditer(packet):
+        try:
+            old = base64.b64decode(_BREAK.sub(b"", found[2]), validate=True)
+        except ValueError:
+            old = b""
+        jpeg = moved.thumbnail and old[:2] == b"\xff\xd8"
+        new = moved.thumbnail(old, moved.pixels, len(old)) if moved.thumbnail and jpeg else None
+        coded = base64.b64encode(new.ljust(len(old), b"\0")) if new else b""
+        yield *found.span(2), coded.ljust(len(found[2]))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from ..carriers import ExifTag, exif_edits, has_page, has_thumbnail, read_exif_orientation, sidecar
+from ..carriers import ExifTag, exif_edits, has_page, read_exif_orientation, sidecar, thumbnails
 from ..carriers.rotate import crooked_pages, rotated
 from ..errors import (
     AGAIN,
@@ -273,7 +273,7 @@ def _by_rotate(window: Window, kept: Correction, request: Request) -> _New:
 def _by_turn(window: Window, kept: Correction, request: Request) -> _New:
     after, edge = request.after(kept.exif_before), "trim" if request.edge == "trim" else "refuse"
     data = turned(window.at(0, window.size), after, edge, request.limits)
-    note = _THUMBNAIL * (has_thumbnail(window) and not has_thumbnail(data))
+    note = _THUMBNAIL * (thumbnails(window) > thumbnails(data))
     done = replace(kept, method=Method.TURN, exif_after=ExifOrientation.TOP_LEFT, note=note)
     if edge == "trim" and data[:2] == b"\xff\xd8":
         before, now = (Jpeg().size_px(each) for each in (window, Window(data)))
@@ -335,7 +335,7 @@ def _by_reencoding(window: Window, kept: Correction, tag: ExifTag, request: Requ
         # Of two ways that a limit closes the one that needs less is opened.
         raise min([error, *cheaper], key=lambda each: each.needed_mb) from error
     check_shown(old, data, request.page, request.after(ExifOrientation.TOP_LEFT), how, request.limits)
-    lost = _THUMBNAIL * (has_thumbnail(window) and not has_thumbnail(data))
+    lost = _THUMBNAIL * (thumbnails(window) > thumbnails(data))
     done = replace(kept, method=Method.REENCODE, exif_after=ExifOrientation.TOP_LEFT, lossless=False)
     return _New(replace(done, tilt=request.tilt, note=noted(note, lost)), data=data + behind)
 

@@ -12,11 +12,18 @@ from .edits import Edit, Span, Window
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Where a container keeps its metadata: an EXIF block, an XMP packet, a JPEG's index of several pictures."""
+    """Where a container keeps its metadata: an EXIF block, an XMP packet, a JPEG's index of several pictures.
+
+    ``extended`` are the pieces of what an XMP packet had no room for, each behind its digest, length and place;
+    ``resources`` those of Photoshop, ``jfif`` the bodies of a JPEG's header segments.
+    """
 
     tiff: Span | None = None
     xmp: Span | None = None
     mpf: int | None = None
+    extended: tuple[Span, ...] = ()
+    resources: tuple[Span, ...] = ()
+    jfif: tuple[Span, ...] = ()
 
 
 def blocks_of(

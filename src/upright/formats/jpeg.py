@@ -29,6 +29,9 @@ _COLOURS = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 #: TEM, the restart markers and SOI have no length.
 _BARE = {0x01, *range(0xD0, 0xD9)}
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_EXTENDED, _PHOTOSHOP = b"http://ns.adobe.com/xmp/extension/\0", b"Photoshop 3.0\0"
+#: Marker, beginning, and where what follows that is of use: extended XMP, Photoshop's resources, JFIF and JFXX.
+_OTHERS = ((_APP1, _EXTENDED, len(_EXTENDED)), (0xED, _PHOTOSHOP, len(_PHOTOSHOP)), (_APP0, b"JF", 0))
 _MAX_SEGMENTS = 4096
 _MP_ENTRY = 0xB002
 _CHUNK = 1 << 16
@@ -256,8 +259,9 @@ class Jpeg(Container):
         return found.samples_of_pixel if found else 3
 
     def find(self, window: Window, page: int = 0) -> Blocks:
-        """The first EXIF block, the first XMP packet, and where a multi-picture index begins."""
+        """The first EXIF block, the first XMP packet, where a multi-picture index begins, and all others."""
         tiff = xmp = mpf = None
+        others: dict[bytes, list[Span]] = {_EXTENDED: [], _PHOTOSHOP: [], b"JF": []}
         for segment in segments(window):
             if segment.marker == _APP1 and tiff is None and segment.head.startswith(b"Exif\0"):
                 tiff = Span(segment.body + 6, segment.end)
@@ -265,7 +269,10 @@ class Jpeg(Container):
                 xmp = Span(segment.body + len(_XMP), segment.end)
             elif segment.marker == _APP2 and mpf is None and segment.head.startswith(b"MPF\0"):
                 mpf = segment.start
-        return Blocks(tiff, xmp, mpf)
+            for marker, head, at in _OTHERS:
+                if segment.marker == marker and segment.head.startswith(head):
+                    others[head].append(Span(segment.body + at, segment.end))
+        return Blocks(tiff, xmp, mpf, *map(tuple, others.values()))
 
     def insert(self, window: Window, blocks: Blocks, block: bytes) -> list[Edit]:
         """A new APP1 segment after SOI and APP0."""

@@ -88,6 +88,7 @@ _PDF = (
 )
 #: Of a file in which EXIF is a block; a TIFF's second directory is a page.
 _EXIF = ("exif", "xmp", "thumbnail")
+_OF_JPEG, _OF_TIFF = (*_EXIF, "previews"), ("exif", "xmp", "previews")
 #: Raw photographs that are TIFF files (NEF, ARW, DNG, PEF, SRW) begin with a directory that says that it is a smaller
 #: form of the picture (NewSubfileType 1) and names others (SubIFDs), or have a DNGVersion; no scan or pyramid does.
 _RAW = (
@@ -122,10 +123,10 @@ _jxl = partial(Format, opener=".pictures.whole:open_jxl", decoder="pillow_jxl", 
 # fmt: off
 #: Name, suffixes, magic, container, carriers, turner.
 _ROWS = (
-    _jpeg("JPEG", ".jpg .jpeg .jpe .jfif", rb"\xff\xd8\xff", ".formats.jpeg:Jpeg", _EXIF, ".lossless.jpeg:turned"),
+    _jpeg("JPEG", ".jpg .jpeg .jpe .jfif", rb"\xff\xd8\xff", ".formats.jpeg:Jpeg", _OF_JPEG, ".lossless.jpeg:turned"),
     _png("PNG", ".png", rb"\x89PNG\r\n\x1a\n", ".formats.png:Png", (*_EXIF, "texts"), ".lossless.png:turned"),
     _raw("RAW", ".cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw .iiq", _RAW, ".formats.raw:Raw", ("raw",)),
-    _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", ("exif", "xmp"), ".lossless.tiff:turned"),
+    _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", _OF_TIFF, ".lossless.tiff:turned"),
     _frames("WEBP", ".webp", rb"RIFF....WEBP", ".formats.webp:Webp", _EXIF, ".lossless.pillow:turned", turning=10.0),
     _frames("GIF", ".gif", rb"GIF8[79]a", ".formats.gif:Gif", (), ".lossless.pillow:turned", turning=2.0),
     _bmp("BMP", ".bmp", rb"BM", ".formats.bmp:Bmp", (), ".lossless.pillow:turned", written=True),

@@ -27,7 +27,7 @@ UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12:
 _FRACTIONS = (5, 10)
 #: Tags whose value is the place of a directory: EXIF, GPS, and what EXIF says of its exchange between makers.
 DIRECTORIES = (EXIF, 0x8825, 0xA005)
-SUB_PICTURES = 0x014A
+SUB_PICTURES, _PHOTOSHOP = 0x014A, 34377
 #: Where pixels lie, and how many bytes of them: strips, tiles, an old kind of JPEG, bytes that are free.
 _PLACES = ((STRIPS, STRIP_SIZES), (TILES, TILE_SIZES), (0x0201, 0x0202), (0x0120, 0x0121))
 #: Directories in directories in directories that no writer makes: a loop.
@@ -236,6 +236,13 @@ def grow(window: Window, found: Directory, end: int, tag: int, entry: bytes) -> 
     return [pointer], pad + count + entries + following
 
 
+def _bytes_of(window: Window, found: Directory, tag: int) -> Span | None:
+    """Where the bytes of an entry lie that has more than fit into it."""
+    field = found.find(tag)
+    long = field is not None and field.kind in (1, 2, 7) and field.number > 8 and field.value.end <= window.size
+    return field.value if field and long else None
+
+
 class Tiff(Container):
     """A TIFF file is its own EXIF block, with a directory for each page."""
 
@@ -273,15 +280,14 @@ class Tiff(Container):
         return max(ends)
 
     def find(self, window: Window, page: int = 0) -> Blocks:
-        """The whole file; XMP is an entry of the page."""
+        """The whole file; XMP and what Photoshop adds are entries of the page."""
         span = Span(0, window.size)
         try:
-            packet = directory(window, span, page).find(XMP)
+            found = directory(window, span, page)
         except Damaged:
-            packet = None
-        if packet is None or packet.kind not in (1, 2, 7) or packet.number <= 8 or packet.value.end > window.size:
             return Blocks(span)
-        return Blocks(span, packet.value)
+        packet, resources = (_bytes_of(window, found, tag) for tag in (XMP, _PHOTOSHOP))
+        return Blocks(span, packet, resources=(resources,) if resources else ())
 
     def enlarge(self, window: Window, blocks: Blocks, edits: list[Edit], addition: bytes) -> list[Edit]:
         """The file grows at its end."""

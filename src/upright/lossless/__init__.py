@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..carriers import with_pixels_moved
+from ..carriers import with_pixels_moved, with_sides
 from ..errors import TAG, Damaged, NotLossless, UprightError
 from ..formats import Container, Window, cost, format_in, named
 from ..formats.jpeg import Jpeg, whole_end
@@ -47,6 +47,8 @@ def turned(data: bytes, exif: ExifOrientation, edge: str = "refuse", limits: Lim
     limits.check_memory(size, cost.turned_bytes(row, size, pixel_bytes), instead=TAG)
     with decoding():
         result: bytes = named(row.turner)(plain, exif, edge)
+    if edge == "trim" and row.name == "JPEG":
+        result = with_sides(result, container.size_px(Window(result)))
     return result + rest
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..errors import TAG, NotLossless
 from ..formats import Window
-from ..formats.jpeg import Jpeg, whole_end
+from ..formats.jpeg import Jpeg, segments, whole_end
 from ..turns import ExifOrientation
 from . import turbojpeg
 
@@ -18,7 +18,15 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
     end = check_alone(data)
     result = turbojpeg.transform(data[:end], exif, turbojpeg.TRIM if edge == "trim" else turbojpeg.PERFECT)
     _prove(data[:end], result, exif, edge)
-    return result + data[end:]
+    return _with_header(result, data) + data[end:]
+
+
+def _with_header(new: bytes, old: bytes) -> bytes:
+    """A JPEG with the JFIF header of another one, of which libjpeg keeps all but the thumbnail."""
+    first, second = (next(segments(Window(each)), None) for each in (new, old))
+    if not (first and second and first.head[:5] == second.head[:5] == b"JFIF\0" and first.start == second.start == 2):
+        return new
+    return old[: second.end] + new[first.end :]
 
 
 def check_alone(data: bytes) -> int:
