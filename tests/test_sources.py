@@ -58,6 +58,10 @@ def test_a_list_names_sources_and_a_missing_list_is_an_error(tmp_path: Path) -> 
     assert [Path(i.key).name for i in find_items([], lists=[str(names)])] == ["page.jpg", "gone.jpg"]
     with pytest.raises(SourceMissing, match="the list cannot be read"):
         list(find_items([], lists=[str(tmp_path / "none.txt")]))
+    names.write_text(str(DEMO / "page.jpg"), "utf-16")
+    for no_list in (names, DEMO / "page.jpg"):
+        with pytest.raises(UsageError, match="not a list of names: it holds null bytes"):
+            list(find_items([], lists=[str(no_list)]))
 
 
 def test_a_shard_gives_its_pictures_and_passes_over_labels(shard: Path) -> None:

@@ -99,10 +99,13 @@ def _items(name: str, wanted: Wanted, load: bool, seen: set[str] | None, exclude
 def _listed(lists: Iterable[str]) -> Iterator[str]:
     for name in lists:
         try:
-            text = os.fsdecode(Path(name).read_bytes().removeprefix(codecs.BOM_UTF8))
+            data = Path(name).read_bytes().removeprefix(codecs.BOM_UTF8)
         except OSError as error:
             raise SourceMissing(f"the list cannot be read: {error.strerror}", source=name) from error
-        yield from filter(None, lines_of(text))
+        if b"\0" in data:
+            remedy = "write one name a line, in UTF-8 (`find -print`); give pictures themselves without --list"
+            raise UsageError("not a list of names: it holds null bytes", source=name, remedy=remedy)
+        yield from filter(None, lines_of(os.fsdecode(data)))
 
 
 def _guarded(name: str, items: Iterator[Item], wanted: Wanted) -> Iterator[Item]:
