@@ -130,6 +130,14 @@ def test_an_unsure_page_is_left_alone_and_listed(tmp_path: Path) -> None:
     assert (tmp_path / "unsure.jsonl").read_text() == ""
 
 
+def test_a_list_that_cannot_be_written_changes_no_page(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    blank = tmp_path / "000007_rasterize_preview.jpg"
+    Image.new("L", (300, 400), 255).save(blank)
+    asked = options(upright_unsure=str(tmp_path / "gone" / "unsure.jsonl"))
+    assert UprightEngine(NullOcrEngine()).get_orientation(blank, asked).confidence == 0
+    assert "upright: page 7 is unsure, and not listed: " in caplog.text and "left as it is" not in caplog.text
+
+
 def test_a_page_that_is_unsure_by_itself_goes_with_its_neighbours(tmp_path: Path) -> None:
     """Six pages that were fed upside down; on the fourth is a line of "8 0 1" that could be read either way."""
     unsure, pages = page("ambiguous"), [page("Latin")] * 6

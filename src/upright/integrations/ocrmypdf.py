@@ -193,5 +193,8 @@ def _unsure_list(options: OcrOptions) -> Path | None:
 def _note_unsure(options: OcrOptions, page: int, answer: dict[str, Any]) -> None:
     if path := _unsure_list(options):
         line = {"page": page} | {name: answer[name] for name in ("best", "confidence", "reason", "promise")}
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            log.warning("upright: page %d is unsure, and not listed: %s: %s", page, path, error.strerror)
