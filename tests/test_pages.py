@@ -68,6 +68,12 @@ def document(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return path
 
 
+def test_a_pdf_is_not_told_to_become_a_jpeg(tmp_path: Path) -> None:
+    Image.open(DEMO / "page.jpg").save(tmp_path / "a.pdf")
+    done = upright("correct", tmp_path / "a.pdf", "-o", tmp_path / "a.jpg")
+    assert done.returncode == 1 and done.stderr.rstrip().endswith("and the picture stays PDF; change the name")
+
+
 def test_all_pages_are_set_right_and_undone(document: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(document, tmp_path / document.name))
     detected = upright("detect", path, "--json")
