@@ -132,7 +132,7 @@ def test_correct_in_place_and_undo(run: Run, photos: Path, tmp_path: Path) -> No
     assert changed == {name for name, turn in demo_turns().items() if turn}
     assert run("undo", journal).code == 0
     assert bytes_below(photos) == before
-    assert run("undo", journal).code == 0
+    assert {row["outcome"] for row in run("undo", journal, "--json").rows} == {"as it was"}
 
 
 def test_a_run_in_place_keeps_a_journal_by_itself(run: Run, photos: Path) -> None:
@@ -144,7 +144,11 @@ def test_a_run_in_place_keeps_a_journal_by_itself(run: Run, photos: Path) -> Non
     photos.rename(photos.with_name("pictures"))
     done = run("undo")
     assert (done.code, done.text.count("pictures/"), done.text.count("restored")) == (0, 8, 8)
+    assert done.err.endswith("8 restored\n")
     assert bytes_below(photos.with_name("pictures")) == before
+    assert run("undo").err.endswith("nothing was left to take back; `upright undo --list` names earlier runs\n")
+    (row,) = run("undo", "--list", "--json").rows
+    assert (row["journal"], row["changes"], row["folder"]) == (journal[1], 8, str(photos))
 
 
 def test_a_file_named_twice_is_turned_once(run: Run, photos: Path) -> None:
@@ -208,8 +212,8 @@ def test_bad_pictures_do_not_stop_the_others(run: Run, photos: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["correct", DEMO], "say where to write"),
-        (["correct", DEMO, "--in-place", "-o", "x"], "say where to write"),
+        (["correct", DEMO], "where to write is not said; give -o OUT or --in-place"),
+        (["correct", DEMO, "--in-place", "-o", "x"], "-o and --in-place contradict each other"),
         (["correct", "-", "--in-place"], "standard input"),
         (["correct", DEMO, "-o", "-"], "only one picture"),
         (["correct", DEMO, "-o", "x", "--journal", "j"], "notes changes in place"),
@@ -217,6 +221,7 @@ def test_bad_pictures_do_not_stop_the_others(run: Run, photos: Path) -> None:
         (["detect"], "nothing to work on"),
         (["detect", DEMO, "--effort", "4"], "4 is not in the range 0<=x<=3"),
         (["nonsense"], "no command and no file"),
+        (["detect", DEMO, "--model", "nowhere"], "or one that comes with upright: upright-1"),
     ],
 )
 def test_wrong_use_is_one_clear_line(run: Run, words: list[object], message: str) -> None:
@@ -224,6 +229,23 @@ def test_wrong_use_is_one_clear_line(run: Run, words: list[object], message: str
     assert done.code == 2
     assert message in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_picture_is_not_written_onto_a_terminal() -> None:
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "upright", "correct", DEMO / "page.jpg", "-o", "-"]
+    done = subprocess.run(command, stdout=end, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(end)
+    os.close(terminal)
+    assert (done.returncode, done.stderr.partition(";")[0]) == (2, "upright: standard output is a terminal")
+
+
+def test_what_is_unsure_is_reviewed_where_it_was_written(run: Run, photos: Path, tmp_path: Path) -> None:
+    hint = "`upright review {}` shows you what is unsure, one key each"
+    done = run("correct", photos / "rocket.jpg", photos / "page.jpg", "-o", tmp_path / "o ut")
+    assert hint.format(f"'{tmp_path}/o ut'") in done.err.splitlines() and "(left alone, best guess 90)" in done.text
+    assert hint.format(photos / "rocket.jpg") in run("correct", photos / "rocket.jpg", "--in-place").err.splitlines()
+    assert "review" not in run("correct", photos / "rocket.jpg", "--in-place", "--json").err
 
 
 def test_existing_targets_are_not_replaced_unasked(run: Run, tmp_path: Path) -> None:

@@ -122,7 +122,9 @@ def load_model(name_or_folder: str | Path | None = None) -> Model:
 
 
 def _missing(error: OSError) -> ModelError:
-    return ModelError(f"no model here: {error.strerror}", source=error.filename, remedy=_REMEDY)
+    bundled = ", ".join(sorted(path.name for path in MODELS_FOLDER.iterdir() if path.is_dir()))
+    remedy = f"name a model folder (docs/models.md), or one that comes with upright: {bundled}"
+    return ModelError(f"no model here: {error.strerror}", source=error.filename, remedy=remedy)
 
 
 def _from_facts(facts: Any, folder: Path) -> Model:

@@ -94,7 +94,7 @@ def _turn(orientation: Orientation | None) -> str:
 
 def _notes(orientation: Orientation, correction: Correction | None) -> str:
     notes = list(orientation.warnings)
-    if orientation.unsure:
+    if orientation.unsure and not correction:
         notes.insert(0, f"best guess {int(orientation.best)}°")
     if orientation.together and orientation.reason is Reason.TOGETHER:
         notes.insert(0, orientation.together.words)

@@ -28,7 +28,7 @@ from .parsing import Command
 from .running import Batch, check_sources, finish, go_through, said_anyway
 
 
-@click.command("batch", cls=Command)
+@click.command("batch", cls=Command, short_help="Work through millions of pictures, and go on after a stop.")
 @click.option(
     "-o", "--output", required=True, metavar="FILE", help="Results: .jsonl, .csv or .parquet; with --ray a folder."
 )

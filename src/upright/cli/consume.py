@@ -11,7 +11,7 @@ from .options import promise_options
 from .parsing import Command
 
 
-@click.command("consume", cls=Command)
+@click.command("consume", cls=Command, short_help="Set a document upright before paperless-ngx stores it.")
 @click.argument("document", required=False, envvar="DOCUMENT_WORKING_PATH", type=click.Path(path_type=Path))
 @promise_options
 def command(document: Path | None, promise: str) -> None:

@@ -12,7 +12,7 @@ import click
 
 from ..errors import UsageError
 from ..formats import format_of_suffix
-from ..results import Outcome
+from ..results import Group, Outcome
 from ..sources import STANDARD_STREAM
 from .answers import AGAIN, closing_line, printer
 from .options import check_options, correction_options, corrector_of, form_options, picture_options
@@ -21,6 +21,7 @@ from .running import finish, go_through
 
 if TYPE_CHECKING:
     from ..correction.corrector import Corrector
+    from ..run import Tally
 
 
 @click.command("correct", cls=Command)
@@ -52,7 +53,17 @@ def command(context: click.Context, /, sources: tuple[str, ...], form: str, **op
             show(outcome)
 
     tally = go_through(sources, options, show_unless_piped, corrector=corrector)
-    finish(tally, closing_line(tally, form, _again(options, corrector)), options)
+    lines = [_for_the_rest(tally, form, sources, options), closing_line(tally, form, _again(options, corrector))]
+    finish(tally, "\n".join(filter(None, lines)), options)
+
+
+def _for_the_rest(tally: Tally, form: str, sources: tuple[str, ...], options: dict[str, Any]) -> str:
+    """The command that settles what is unsure."""
+    where = (options["output"],) if options["output"] else sources
+    written = not options["dry_run"] and not options["sidecar"] and options["output"] != STANDARD_STREAM
+    if form != "table" or not tally.counts[Group.UNSURE] or not written or not where:
+        return ""
+    return f"`upright review {shlex.join(where)}` shows you what is unsure, one key each"
 
 
 def _again(options: dict[str, Any], corrector: Corrector) -> str:
@@ -66,14 +77,18 @@ def _again(options: dict[str, Any], corrector: Corrector) -> str:
 def _corrector(sources: tuple[str, ...], options: dict[str, Any]) -> Corrector:
     output = options["output"]
     options["in_place"] |= bool(options["sidecar"]) and not output
-    if bool(output) == bool(options["in_place"]) and not (options["dry_run"] and not output):
-        raise UsageError("say where to write", remedy="give either -o OUT or --in-place (or --dry-run)")
+    if output and options["in_place"]:
+        raise UsageError("-o and --in-place contradict each other", remedy="give one of them")
+    if not output and not options["in_place"] and not options["dry_run"]:
+        raise UsageError("where to write is not said", remedy="give -o OUT or --in-place, or look first by --dry-run")
     if options["in_place"] and STANDARD_STREAM in sources:
         raise UsageError("standard input cannot be corrected in place", remedy="give -o FILE, or -o - for stdout")
     single = sources[0] if len(sources) == 1 and not options["lists"] else None
     if output == STANDARD_STREAM:
         if single is None or Path(single).is_dir():
             raise UsageError("only one picture can go to standard output", remedy="give a folder with -o")
+        if sys.stdout.isatty():
+            raise UsageError("standard output is a terminal", remedy="send it into a file or a program: -o - > FILE")
         from ..correction.writer import BytesWriter
 
         return corrector_of(options, None, writer=BytesWriter(dry_run=options["dry_run"], take=sys.stdout.buffer.write))

@@ -8,7 +8,7 @@ import sys
 import click
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Examine what works on this machine.")
 @click.option("--model", metavar="FOLDER", help="Examine this model folder instead of the default model.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with all findings.")
 def command(model: str | None, as_json: bool) -> None:

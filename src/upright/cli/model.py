@@ -23,7 +23,7 @@ def show(model: str | None) -> None:
     click.echo(json.dumps(load_model(model).to_dict(), indent=2, ensure_ascii=False))
 
 
-@command.command("export", cls=Command)
+@command.command("export", cls=Command, short_help="Write the model in another format.")
 @click.option("--model", metavar="FOLDER", help="Path to a model folder, or the name of a bundled model.")
 @click.option(
     "--format",
@@ -49,8 +49,8 @@ def export_model(model: str | None, form: str, output: Path, pictures: tuple[str
     if as_json:
         click.echo(json.dumps(agreement.to_dict()))
     else:
-        click.echo(
-            f"{output}: decides as the model on {agreement.agree:.1%} of {agreement.views} views, "
-            f"{agreement.agree_sure:.1%} of the {agreement.sure_views} that it is sure of; "
-            f"logits differ by at most {agreement.largest_logit_gap:.2g}"
-        )
+        all_views = f"{agreement.agree:.1%} of {agreement.views} views"
+        sure = f", {agreement.agree_sure:.1%} of the {agreement.sure_views} that it is sure of"
+        text = f"{output}: decides as the model on {all_views}{sure * bool(agreement.sure_views)}; "
+        text += f"logits differ by at most {agreement.largest_logit_gap:.2g}"
+        click.echo(text + "; --pictures compares on your own" * (not pictures))

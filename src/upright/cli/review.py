@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..review import Session
 
 
-@click.command("review", cls=Command)
+@click.command("review", cls=Command, short_help="Settle by eye what upright is unsure of.")
 @click.option("-o", "--output", metavar="OUT", help="Copy the pictures into OUT and set the copies right.")
 @click.option("--journal", metavar="FILE", help="Note each change in FILE; by default in upright's state folder.")
 @click.option(

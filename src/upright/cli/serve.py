@@ -32,7 +32,7 @@ def _option(setting: Field[Any]) -> click.Option:
     )
 
 
-@click.command("serve")
+@click.command("serve", short_help="Serve the model over HTTP, with a page for the browser.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; 0.0.0.0 is every interface.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="Worker processes.")

@@ -88,8 +88,7 @@ class Request:
         """The same request for a turn in degrees, or for the answer of detection; what is unsure is left alone."""
         if isinstance(turn, Orientation):
             if turn.turn is None:
-                note = f"unsure ({turn.best.value} with confidence {turn.confidence:.3f}), left alone"
-                return replace(self, turn=Turn.NONE, note=note)
+                return replace(self, turn=Turn.NONE, note=f"left alone, best guess {turn.best.value}")
             error = turn.tilt_error or 0.0
             # The tilt of photographs is known to 1.6 degrees at best: that informs, and straightens nothing.
             known = turn.tilt is not None and error <= MOST_ERROR
