@@ -91,6 +91,18 @@ def test_a_turn_by_hand_that_was_stopped_is_taken_back_first(photos: Path, monke
     assert set(bytes_in(photos).values()) == {(photos.parent / "once.jpg").read_bytes()}
 
 
+def test_ctrl_c_while_the_model_is_loaded_ends_the_run(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = upright.cli.running.open_detector
+
+    def interrupted(*given: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return opened(*given)
+
+    monkeypatch.setattr(upright.cli.running, "open_detector", interrupted)
+    done = command("detect", photos)
+    assert done.returncode == 130 and "stopped: 0 unsure, 0 failed; run the same command again" in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -120,7 +120,9 @@ def test_a_folder_is_watched_however_it_is_written(
 def test_wrong_use_is_refused(tmp_path: Path) -> None:
     for words, cause in (
         ([tmp_path, "-o", tmp_path], "is the folder that is watched"),
-        ([tmp_path / "page.jpg", "-o", tmp_path / "out"], "one folder can be watched"),
+        ([tmp_path / "page.jpg", "-o", tmp_path / "out"], "page.jpg: a file, not a folder; name the folder to watch"),
+        ([tmp_path / "scans", "-o", tmp_path / "out"], "scans: there is no such folder; name the folder to watch"),
+        ([tmp_path, tmp_path, "-o", tmp_path / "out"], "one folder can be watched"),
         ([tmp_path, "-o", tmp_path / "out", "--in-place"], "--in-place does not go with watch"),
     ):
         done = subprocess.run([*WATCH, *map(str, words)], capture_output=True, text=True, check=False)

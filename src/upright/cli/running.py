@@ -80,8 +80,9 @@ def go_through(
     with (
         said_anyway(lambda: f"done until then, at least: {tally.summary()}" if tally.done else "", options),
         _taken_back(progress, options, corrector),
-        open_detector(options, reading) as detector,
+        # Before the engine is loaded: onnxruntime calls what Ctrl-C breaks off while it is imported a damaged install.
         stopping(tally) as stop,
+        open_detector(options, reading) as detector,
     ):
         tally.timing_s["load"] = detector.load_s
         how = {name: options[name] for name in ("workers", "pages", "together")} | {

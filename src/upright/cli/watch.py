@@ -39,7 +39,7 @@ AGAIN_AFTER_S = 60.0
 _REFUSED = ("in_place", "dry_run", "journal", "lists", "report")
 
 
-@click.command("watch", cls=Command)
+@click.command("watch", cls=Command, short_help="Set every new picture of a folder upright, into OUT.")
 @click.option("-o", "--output", required=True, metavar="OUT", help="Where the pictures go, set right.")
 @click.option(
     "--settle-s",
@@ -64,7 +64,10 @@ def command(context: click.Context, /, sources: tuple[str, ...], form: str, **op
     from .watched import OwnWriter, alone
 
     refuse(context, _REFUSED, "does not go with watch", "leave it out")
-    if len(sources) != 1 or not Path(sources[0]).is_dir():
+    if len(sources) == 1 and not Path(sources[0]).is_dir():
+        cause = "a file, not a folder" if Path(sources[0]).exists() else "there is no such folder"
+        raise UsageError(cause, source=sources[0], remedy="name the folder to watch")
+    if len(sources) != 1:
         raise UsageError("one folder can be watched", remedy="name a folder; start one `upright watch` for each")
     check_options(context, options)
     folder, output = Path(sources[0]), Path(options["output"])
@@ -72,7 +75,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], form: str, **op
         raise UsageError("OUT is the folder that is watched", source=output, remedy="name another folder with -o")
     tally = Tally()
     count = _Count(tally, printer(form, options))
-    with alone(folder, output) as record, open_detector(options) as detector, stopping(tally) as stop:
+    with alone(folder, output) as record, stopping(tally) as stop, open_detector(options) as detector:
         writer = OwnWriter(overwrite=options["overwrite"], keep_times=not options["new_times"], record=record)
         corrector = corrector_of(options, str(output), writer=writer)
         click.echo(f"watching {folder}; press Ctrl-C to end", err=True)
