@@ -243,7 +243,7 @@ def test_a_picture_is_not_written_onto_a_terminal() -> None:
 def test_what_is_unsure_is_reviewed_where_it_was_written(run: Run, photos: Path, tmp_path: Path) -> None:
     hint = "`upright review {}` shows you what is unsure, one key each"
     done = run("correct", photos / "rocket.jpg", photos / "page.jpg", "-o", tmp_path / "o ut")
-    assert hint.format(f"'{tmp_path}/o ut'") in done.err.splitlines() and "(left alone, best guess 90)" in done.text
+    assert hint.format(f"'{tmp_path}/o ut'") in done.err.splitlines() and "(best guess 90, left alone)" in done.text
     assert hint.format(photos / "rocket.jpg") in run("correct", photos / "rocket.jpg", "--in-place").err.splitlines()
     assert "review" not in run("correct", photos / "rocket.jpg", "--in-place", "--json").err
 

@@ -41,6 +41,12 @@ def test_a_wrong_form_is_refused(served, kind, body):
     problem_of(answer)
 
 
+def test_a_name_in_place_of_a_file_is_told_from_a_picture(served):
+    problem = problem_of(served.client.post("/rotate", files={"image": (None, b"photo.jpg")}))
+    assert (problem["status"], problem["remedy"]) == (400, "send the file itself: curl -F image=@FILE")
+    assert served.client.post("/rotate", files={"image": (None, jpeg(64, 64))}).status_code == 200
+
+
 def test_too_many_pictures_are_refused(strict):
     files = [("files", (f"{n}.jpg", jpeg(64, 64))) for n in range(4)]
     assert problem_of(strict.client.post("/v1/orientation", files=files))["status"] == 413

@@ -114,7 +114,7 @@ def test_an_unsure_file_comes_back_as_it_was(served):
     assert answer.content == blank.getvalue()
     assert answer.headers["x-upright-unsure"] == "1"
     assert (answer.headers["x-upright-method"], answer.headers["x-upright-outcome"]) == ("keep", "unsure")
-    assert answer.headers["x-upright-note"] == "left alone, best guess 0; turn it by hand with turn="
+    assert answer.headers["x-upright-note"] == "best guess 0, left alone; turn it by hand with turn="
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class Request:
         """The same request for a turn in degrees, or for the answer of detection; what is unsure is left alone."""
         if isinstance(turn, Orientation):
             if turn.turn is None:
-                return replace(self, turn=Turn.NONE, note=f"left alone, best guess {turn.best.value}")
+                return replace(self, turn=Turn.NONE, note=f"best guess {turn.best.value}, left alone")
             error = turn.tilt_error or 0.0
             # The tilt of photographs is known to 1.6 degrees at best: that informs, and straightens nothing.
             known = turn.tilt is not None and error <= MOST_ERROR

@@ -91,6 +91,8 @@ async def rotate(request: Request) -> Response:
     if len(parts) != 1:
         raise Refused(f"the form has {len(parts)} fields 'image'", remedy="send one picture as the field 'image'")
     name, data = parts[0]
+    if name is None and not sniff(data[:HEAD_BYTES]):
+        raise Refused("the form field 'image' is text, not a file", remedy="send the file itself: curl -F image=@FILE")
     orientation = await while_connected(request.receive, state.runner.orient(data, name or "", Ask(), trace))
     return JSONResponse({"suggested_angle": int(orientation.best)}, headers=headers_of(orientation))
 
