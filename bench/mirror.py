@@ -42,7 +42,7 @@ def pages(count: int, seed: int = 23) -> Iterator[Image.Image]:
     for number in range(count):
         rng = np.random.default_rng((seed, number))
         page = KINDS[PROSE[number % len(PROSE)]][0](rng, BY_CODE[SCRIPTS[number % len(SCRIPTS)]], DPI).image
-        yield capture._noisy(rng, page.convert("RGB"), rng.uniform(2, 6))  # noqa: SLF001
+        yield capture.noisy(rng, page.convert("RGB"), rng.uniform(2, 6))
 
 
 def rows_of(

@@ -97,9 +97,9 @@ def _scanned(rng: np.random.Generator, page: Image.Image, tilt: float, noise: bo
     lid = (int(rng.choice([255, 225, 30])),) * 3
     page = page.rotate(tilt, Image.Resampling.BICUBIC, expand=True, fillcolor=lid)
     page = page.filter(ImageFilter.GaussianBlur(DPI / 300 * rng.uniform(0.3, 1.0)))
-    page = capture._lit(page, capture._grey(rng, page.size, rng.uniform(0.7, 0.96), 1.0))  # noqa: SLF001
-    page = capture._noisy(rng, page, rng.uniform(15, 35) if noise else rng.uniform(2, 6))  # noqa: SLF001
-    return capture._compressed(page, int(rng.integers(60, 92)))  # noqa: SLF001
+    page = capture.lit(page, capture.uneven_light(rng, page.size, rng.uniform(0.7, 0.96), 1.0))
+    page = capture.noisy(rng, page, rng.uniform(15, 35) if noise else rng.uniform(2, 6))
+    return capture.compressed(page, int(rng.integers(60, 92)))
 
 
 def by_upright(page: np.ndarray) -> float | None:

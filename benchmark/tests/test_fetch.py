@@ -112,7 +112,7 @@ def test_pictures_come_whole_and_are_not_fetched_twice(mirror: Mirror, tmp_path:
         got = fetching.fetch(manifest, manifest.entries, tmp_path / "cache", mirror.address)
         assert [p.id for p in got.pictures] == ["demo-0", "demo-1", "demo-2"] and not got.failures
     assert mirror.sent == Counter({at(e): e.bytes for e in manifest.entries})
-    assert got.pictures == read_list(tmp_path / "cache" / "pictures.csv")
+    assert got.pictures == read_list(tmp_path / "cache")
     assert got.pictures[0].credit == "Someone, CC0-1.0" and got.pictures[0].part == "real"
 
 
@@ -267,6 +267,6 @@ def test_the_command_fetches_refuses_what_was_trained_on_and_makes_hard_forms(
     assert result.exit_code == 0, result.output
     assert "manifest: pictures.csv:9: turn 45" in result.output and "rotten:" in result.output
     assert "demo-2: refused, a near duplicate of the training picture photo/demo/known.webp" in result.output
-    pictures = read_list(tmp_path / "cache" / "pictures.csv")
+    pictures = read_list(tmp_path / "cache")
     assert {p.hardness for p in pictures} == {"plain", "mirrored"} and {p.document for p in pictures} == {"demo/demo-4"}
     assert all((tmp_path / "cache" / p.file).exists() for p in pictures)

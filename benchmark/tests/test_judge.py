@@ -102,7 +102,7 @@ def test_a_picture_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
 
 def test_a_damaged_file_of_a_list_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures = pictures_in(tmp_path, 3)
-    write_list(pictures, tmp_path / "pictures.csv")
+    write_list(pictures, tmp_path)
     (tmp_path / "1.png").write_bytes(b"another picture")
     assert sorted(listed((tmp_path,))) == ["p00", "p02"]
     assert "1.png: missing, or not the file of the list" in capsys.readouterr().err
@@ -177,7 +177,7 @@ def test_results_that_were_changed_are_found_and_signed_ones_name_their_key(tmp_
 
 
 def test_the_command_line_runs_and_compares(tmp_path: Path) -> None:
-    write_list(pictures_in(tmp_path, 2), tmp_path / "pictures.csv")
+    write_list(pictures_in(tmp_path, 2), tmp_path)
     outs = []
     for name in ("one", "two"):
         command = [sys.executable, "-m", "upright_benchmark.cli", "run", str(tmp_path), "-o", str(tmp_path / name)]

@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_picture_and_what_is_there_stays(tmp_path: 
     first = render.render_all(tasks, tmp_path / "a", 1)
     second = [render.render(task, tmp_path) for task in tasks]
     assert [p.sha256 for p in first] == [p.sha256 for p in second] == [sha256_of(tmp_path / p.file) for p in second]
-    assert read_list(tmp_path / "a" / "pictures.csv") == sorted(first, key=lambda p: p.id)
+    assert read_list(tmp_path / "a") == sorted(first, key=lambda p: p.id)
     (tmp_path / "a" / "no-up-08.jpg").write_bytes(b"cut off")
     written = (tmp_path / "a" / "web-Hang.jpg").stat().st_mtime_ns
     assert render.render_all(tasks, tmp_path / "a", 1) == first

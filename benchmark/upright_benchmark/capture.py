@@ -15,7 +15,7 @@ Rng = np.random.Generator
 SMALL = 48  # light and clouds are drawn so small and enlarged
 
 
-def _grey(rng: Rng, size: tuple[int, int], low: float, high: float) -> Image.Image:
+def uneven_light(rng: Rng, size: tuple[int, int], low: float, high: float) -> Image.Image:
     """A smooth light from `low` to `high` (0 to 1) that falls off towards one side, with soft clouds; L."""
     y, x = np.mgrid[-1 : 1 : SMALL * 1j, -1 : 1 : SMALL * 1j]
     angle = rng.uniform(0, 2 * np.pi)
@@ -25,11 +25,11 @@ def _grey(rng: Rng, size: tuple[int, int], low: float, high: float) -> Image.Ima
     return Image.fromarray((light * 255).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
 
 
-def _lit(image: Image.Image, light: Image.Image) -> Image.Image:
+def lit(image: Image.Image, light: Image.Image) -> Image.Image:
     return ImageChops.multiply(image, Image.merge("RGB", [light] * 3))
 
 
-def _noisy(rng: Rng, image: Image.Image, strength: float) -> Image.Image:
+def noisy(rng: Rng, image: Image.Image, strength: float) -> Image.Image:
     """Grain of one size for the three colours: a tile of 512, laid with a random offset, so that 300 dpi stay cheap."""
     grain = np.clip(128 + rng.normal(0, strength, (512, 512)), 0, 255).astype(np.uint8)
     rows, columns = -(-image.height // 512), -(-image.width // 512)
@@ -37,7 +37,7 @@ def _noisy(rng: Rng, image: Image.Image, strength: float) -> Image.Image:
     return ImageChops.add(image, Image.merge("RGB", [layer] * 3), 1, -128)
 
 
-def _compressed(image: Image.Image, quality: int) -> Image.Image:
+def compressed(image: Image.Image, quality: int) -> Image.Image:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return Image.open(buffer).convert("RGB")
@@ -54,12 +54,12 @@ def flatbed(rng: Rng, image: Image.Image, dpi: int) -> tuple[Image.Image, float]
     lid = tuple(int(v) for v in np.full(3, rng.choice([255, 225, 30])))
     image = image.rotate(skew, Image.Resampling.BICUBIC, fillcolor=lid)
     image = image.filter(ImageFilter.GaussianBlur(dpi / 300 * rng.uniform(0.3, 1.0)))
-    image = _lit(image, _grey(rng, image.size, rng.uniform(0.86, 0.96), 1.0))
+    image = lit(image, uneven_light(rng, image.size, rng.uniform(0.86, 0.96), 1.0))
     dust = Image.fromarray((rng.random((image.height // 4, image.width // 4)) < 3e-5).astype(np.uint8) * 255)
     image.paste((90, 85, 80), (0, 0), dust.resize(image.size, Image.Resampling.BILINEAR))
     if rng.random() < 0.35:
         image = image.convert("L").convert("RGB")
-    return _compressed(_noisy(rng, image, rng.uniform(2, 6)), int(rng.integers(60, 92))), skew
+    return compressed(noisy(rng, image, rng.uniform(2, 6)), int(rng.integers(60, 92))), skew
 
 
 def phone(rng: Rng, image: Image.Image, dpi: int) -> tuple[Image.Image, float]:
@@ -79,14 +79,14 @@ def phone(rng: Rng, image: Image.Image, dpi: int) -> tuple[Image.Image, float]:
     page = image.transform((w, h), Image.Transform.PERSPECTIVE, place, Image.Resampling.BICUBIC)
     mask = Image.new("L", (w, h), 255).transform((w, h), Image.Transform.PERSPECTIVE, place)
     tone = np.clip(rng.integers(50, 205) + rng.integers(-22, 23, 3), 0, 255)
-    desk = _noisy(rng, Image.new("RGB", (w, h), tuple(int(v) for v in tone)), rng.uniform(3, 14))
-    desk = _lit(desk, _grey(rng, (w, h), rng.uniform(0.6, 0.9), 1.0))
+    desk = noisy(rng, Image.new("RGB", (w, h), tuple(int(v) for v in tone)), rng.uniform(3, 14))
+    desk = lit(desk, uneven_light(rng, (w, h), rng.uniform(0.6, 0.9), 1.0))
     desk.paste(page, (0, 0), mask)
-    desk = _lit(desk, _grey(rng, (w, h), rng.uniform(0.45, 0.85), 1.0))
+    desk = lit(desk, uneven_light(rng, (w, h), rng.uniform(0.45, 0.85), 1.0))
     desk = desk.filter(ImageFilter.GaussianBlur(dpi / 150 * rng.uniform(0.2, 1.1)))
     warm = [Image.new("L", (1, 1), int(v)).resize((w, h)) for v in rng.integers(225, 256, 3)]
     desk = ImageChops.multiply(desk, Image.merge("RGB", warm))
-    return _compressed(_noisy(rng, desk, rng.uniform(3, 10)), int(rng.integers(55, 92))), skew
+    return compressed(noisy(rng, desk, rng.uniform(3, 10)), int(rng.integers(55, 92))), skew
 
 
 def _perspective(quad: list[float], w: int, h: int) -> list[float]:
@@ -116,7 +116,7 @@ def thermal(rng: Rng, image: Image.Image, dpi: int) -> tuple[Image.Image, float]
     """Eight dots a millimetre, ink that faded, dead dots of the print head, then a telephone or a scanner."""
     dots = image.convert("L").resize([round(side * 203 / dpi) for side in image.size], Image.Resampling.BOX)
     grey = np.asarray(dots.point(lambda v: 255 if v > 150 else 0), np.float32) / 255
-    fading = np.asarray(_grey(rng, dots.size, rng.uniform(0.35, 0.7), 1.0), np.float32) / 255
+    fading = np.asarray(uneven_light(rng, dots.size, rng.uniform(0.35, 0.7), 1.0), np.float32) / 255
     dark = (1 - grey) * fading
     for column in rng.integers(0, dots.width, int(rng.integers(0, 4))):
         dark[:, column : column + 2] = 0

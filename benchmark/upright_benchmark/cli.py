@@ -88,7 +88,7 @@ def fetch(folder: Path, base: str, number: int | None, workers: int, hard_each: 
             click.echo(f"{identity}: refused, a near duplicate of the training picture {name}", err=True)
         pictures = [picture for picture in pictures if picture.id not in trained]
     pictures = [*pictures, *hardened(pictures, folder, hard_each)]
-    write_list(pictures, folder / rendering.LIST)
+    write_list(pictures, folder)
     click.echo(f"{len(pictures)} pictures in {folder}, {len(got.failures)} could not be fetched")
 
 
@@ -125,7 +125,7 @@ def listed(folders: tuple[Path, ...]) -> dict[str, tuple[Picture, Path]]:
     found: dict[str, tuple[Picture, Path]] = {}
     for folder in folders:
         try:
-            pictures = read_list(folder / rendering.LIST)
+            pictures = read_list(folder)
         except (OSError, ValueError) as error:
             raise click.ClickException(f"{error}; render or fetch the pictures first") from error
         for picture in pictures:

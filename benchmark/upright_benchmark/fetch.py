@@ -18,7 +18,6 @@ from upright_benchmark.manifest import ADDRESS, Entry, Manifest, Source
 from upright_benchmark.pictures import Picture, sha256_of, write_list
 
 TRIES, WAIT_S, TIMEOUT_S, CHUNK = 3, 1.0, 30.0, 1 << 16
-LIST = "pictures.csv"
 PART = ".part"
 
 
@@ -74,7 +73,7 @@ def fetch(
             else:
                 pictures.append(entry.picture(manifest.sources[entry.source]))
             progress(number, len(entries))
-    write_list(pictures, folder / LIST)
+    write_list(pictures, folder)
     return Fetched(pictures, failures)
 
 

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 TURNS = (0, 90, 180, 270)
 GROUPS = ("document", "screenshot", "scene", "photograph")
 PLAIN, NO_UP = "plain", "no-up"
+LIST = "pictures.csv"
 QUALITY = 92  # JPEG quality of what entrants see: the same for all four turns, so that it gives nothing away
 CLOCKWISE = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 
@@ -49,19 +50,19 @@ class Picture:
         return self.hardness != NO_UP
 
 
-def write_list(pictures: Iterable[Picture], path: Path) -> None:
+def write_list(pictures: Iterable[Picture], folder: Path) -> None:
     """The list of a folder of pictures as CSV, sorted by id."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with (folder / LIST).open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Picture)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(picture) for picture in sorted(pictures, key=lambda picture: picture.id))
 
 
-def read_list(path: Path) -> list[Picture]:
-    """The pictures of a list written by `write_list`.
+def read_list(folder: Path) -> list[Picture]:
+    """The pictures of a folder by its list, which `write_list` wrote.
 
     Raises ValueError, naming file and line, for a row that is not one."""
-    pictures = []
+    path, pictures = folder / LIST, []
     with path.open(newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.DictReader(file), 2):
             try:

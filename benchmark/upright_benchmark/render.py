@@ -17,12 +17,11 @@ import numpy as np
 from upright_benchmark.capture import CAPTURES
 from upright_benchmark.harden import HARD, QUALITY, no_up
 from upright_benchmark.layouts import KINDS
-from upright_benchmark.pictures import NO_UP, PLAIN, Picture, read_list, sha256_of, write_list
+from upright_benchmark.pictures import LIST, NO_UP, PLAIN, Picture, read_list, sha256_of, write_list
 from upright_benchmark.scripts import BY_CODE, SCRIPTS
 
 SEED = 2026
 HARD_EACH, NO_UP_PICTURES = 20, 25
-LIST = "pictures.csv"
 FONT_PACKAGES = "fontconfig fonts-noto-core fonts-noto-cjk"
 
 
@@ -106,7 +105,7 @@ def render_all(
     """Renders what is not there yet and writes the folder's list. Raises MissingFonts before it draws anything."""
     check_fonts()
     folder.mkdir(parents=True, exist_ok=True)
-    there = {picture.id: picture for picture in read_list(folder / LIST)} if (folder / LIST).exists() else {}
+    there = {picture.id: picture for picture in read_list(folder)} if (folder / LIST).exists() else {}
     intact = {i: p for i, p in there.items() if (folder / p.file).exists() and sha256_of(folder / p.file) == p.sha256}
     todo = [(task, folder) for task in tasks if task.id not in intact]
     os.environ.setdefault("VIPS_CONCURRENCY", "1")  # inherited: one thread a worker
@@ -115,7 +114,7 @@ def render_all(
             intact[picture.id] = picture
             progress(number, len(todo))
     pictures = [intact[task.id] for task in tasks]
-    write_list(pictures, folder / LIST)
+    write_list(pictures, folder)
     return pictures
 
 

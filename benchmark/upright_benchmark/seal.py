@@ -18,7 +18,6 @@ from upright_benchmark.pictures import sha256_of
 
 RESULTS, ANSWERS, SIGNATURE = "results.json", "answers.csv", "results.json.sig"
 NAMESPACE = "upright-benchmark"
-PARTS = {RESULTS: "sha256", ANSWERS: "answers"}
 
 
 def sealed(everything: Mapping[str, Any], answers: Path) -> dict[str, Any]:

@@ -22,8 +22,6 @@ from typing import Any
 
 from upright_benchmark.entrants import Answer, Missing
 
-MIB = 1024 * 1024
-
 
 def cpu_s() -> float:
     """CPU seconds of this process and of the children that it has waited for."""

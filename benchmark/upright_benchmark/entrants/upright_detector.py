@@ -19,8 +19,7 @@ def starter(promise):
         def detect(path):
             said = detector.detect(path)
             turn = None if said.turn is None else int(said.turn)
-            return Answer(turn, said.confidence, int(said.best), getattr(said, "tilt", None),
-                          getattr(said, "mirrored", None))  # fmt: skip
+            return Answer(turn, said.confidence, int(said.best), said.tilt, said.mirrored)
 
         return detect
 
