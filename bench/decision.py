@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -64,14 +65,10 @@ def cpu_ms(work: Callable[[], object]) -> float:
     return (time.process_time() - started) * 1000
 
 
-def interleaved(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    for work in works.values():
-        work()
-    times = {name: [] for name in works}
-    for _ in range(rounds):
-        for name, work in works.items():
-            times[name].append(cpu_ms(work))
-    return {name: statistics.median(values) for name, values in times.items()}
+def interleaved(measures: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """The median of each measure, which is taken in turn with the others, after once for nothing."""
+    times = [{name: measure() for name, measure in measures.items()} for _ in range(1 + rounds)][1:]
+    return {name: statistics.median(each[name] for each in times) for name in measures}
 
 
 def child_cpu_ms(*command: str) -> float:
@@ -91,13 +88,7 @@ def cold(model: Path, picture: Path, rounds: int) -> dict[str, float]:
         "bare script, cold": (sys.executable, "-c", BARE, str(model), str(picture)),
         "upright detect, cold": (sys.executable, "-m", "upright", "detect", "--effort", "0", str(picture)),
     }
-    for command in commands.values():
-        child_cpu_ms(*command)
-    times = {name: [] for name in commands}
-    for _ in range(rounds):
-        for name, command in commands.items():
-            times[name].append(child_cpu_ms(*command))
-    return {name: statistics.median(values) for name, values in times.items()}
+    return interleaved({name: partial(child_cpu_ms, *command) for name, command in commands.items()}, rounds)
 
 
 def main() -> None:
@@ -114,16 +105,14 @@ def main() -> None:
         data = {path: path.read_bytes() for path in (baseline, progressive)}
         turbo, size = Turbo(), detector.model.input_size_px
         views = np.zeros((1, size, size, 3), np.uint8) + np.arange(size, dtype=np.uint8)[:, None]
-        result = interleaved(
-            {
-                "floor: baseline 1/8 grey": lambda: turbo.decode(data[baseline], 4000, 3000),
-                "upright, baseline": lambda: detector.detect(baseline, effort=0),
-                "all scans: progressive 1/8 grey": lambda: turbo.decode(data[progressive], 4000, 3000),
-                "upright, progressive": lambda: detector.detect(progressive, effort=0),
-                "of these: inference alone": lambda: detector.infer(views),
-            },
-            rounds,
-        )
+        works = {
+            "floor: baseline 1/8 grey": lambda: turbo.decode(data[baseline], 4000, 3000),
+            "upright, baseline": lambda: detector.detect(baseline, effort=0),
+            "all scans: progressive 1/8 grey": lambda: turbo.decode(data[progressive], 4000, 3000),
+            "upright, progressive": lambda: detector.detect(progressive, effort=0),
+            "of these: inference alone": lambda: detector.infer(views),
+        }
+        result = interleaved({name: partial(cpu_ms, work) for name, work in works.items()}, rounds)
         result |= cold(detector.model.onnx_path, baseline, max(3, rounds))
     report(result, baseline_bytes=len(data[baseline]))
 

