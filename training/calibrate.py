@@ -21,7 +21,7 @@ import numpy as np
 from training.data import HELD_OUT_SOURCES
 from training.heldout import KINDS, read
 from training.looks import Model, native, says
-from training.measures import Floats, Ints, Mask, log_softmax, reached, scores
+from training.measures import PROMISES, Floats, Ints, Mask, log_softmax, reached, scores
 from upright.steps import LADDER
 
 # Share of the turns made that must be right, with the four turns equally frequent.
@@ -108,8 +108,7 @@ def calibrate_last(
         for step, values in list(steps.items())[:-1]:
             chances = scores(values, float(calibration[step]["temperature"] or 1))
             left &= ~reached(chances.max(1), calibration[step][promise])
-        own = [kind for kind, is_left in zip(kinds, left, strict=True) if is_left]
-        shown = threshold(logits[left], labels[left], own, degree, share) if left.any() else NEVER
+        shown = threshold(*_of(left, logits, labels, kinds), degree, share) if left.any() else NEVER
         surest = float(confidence[left & wrong].max(initial=0.0))
         found[promise] = round(surest + part * (1 - surest), 4) if shown == NEVER else shown
     return {**calibration, name: found | {"best": 0.0}}
@@ -175,7 +174,7 @@ def kept(logits: Floats, labels: Ints, kinds: Sequence[str], settings: Mapping[s
     probabilities = scores(logits, settings["temperature"] or 1.0)
     answer, confidence = probabilities.argmax(1), probabilities.max(1)
     shown = {}
-    for promise in ("careful", "balanced", "best"):
+    for promise in PROMISES:
         sure = reached(confidence, settings[promise])
         made = sure & (answer != 0)
         shown[promise] = {

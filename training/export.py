@@ -22,7 +22,7 @@ from onnx import helper, numpy_helper
 from onnxscript import ir, optimizer
 from PIL import Image
 
-from training.data import squash
+from training.data import Pixels, squash
 from training.heldout import Picture, read, sample
 from training.looks import Model, look
 from training.measures import Floats
@@ -118,7 +118,12 @@ def quantise(
     """Writes the int8 form; the ranges come from these pictures, each at another of the four turns."""
     size_px = onnx.load(path).graph.input[0].type.tensor_type.shape.dim[1].dim_value
     views = [squash(Image.fromarray(picture.pixels), size_px) for picture in pictures]
-    export.quantise(path, out, np.stack([np.rot90(view, i % 4) for i, view in enumerate(views)]), float_convolutions)
+    quantise_views(path, out, np.stack([np.rot90(view, i % 4) for i, view in enumerate(views)]), float_convolutions)
+
+
+def quantise_views(path: Path, out: Path, views: Pixels, float_convolutions: int = export.FLOAT_CONVOLUTIONS) -> None:
+    """The same with ranges from these views [n, S, S, 3]."""
+    export.quantise(path, out, views, float_convolutions)
     quantised = onnx.load(out)
     strip(quantised)
     onnx.save(quantised, out)

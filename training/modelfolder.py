@@ -13,7 +13,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -51,20 +51,19 @@ def write_model_folder(
     folder.mkdir(parents=True, exist_ok=True)
     target = _placed(onnx, folder / "model.onnx")
     small = _placed(int8, folder / "model-int8.onnx") if int8 else None
-    known = asdict(facts)
     content = {
-        "name": known["name"],
-        "version": known["version"],
+        "name": facts.name,
+        "version": facts.version,
         "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
         "int8_sha256": hashlib.sha256(small.read_bytes()).hexdigest() if small else None,
-        "licence": known["licence"],
-        "input_size_px": known["input_size_px"],
+        "licence": facts.licence,
+        "input_size_px": facts.input_size_px,
         "fit": "squash",
         "turns": TURNS,
         "calibration": calibration,
-        "training_data": known["training_data"],
+        "training_data": facts.training_data,
         "metrics": dict(measured),
-        "commit": known["commit"],
+        "commit": facts.commit,
     }
     (folder / "model.json").write_text(json.dumps(content, indent=1) + "\n")
     for picture in pictures:

@@ -19,7 +19,6 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
-import onnx
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor, nn
@@ -31,7 +30,6 @@ from training.measures import Floats
 from training.network import TILTS, Lite, load
 from training.upright_heads import scores
 from upright import Detector, Orientation
-from upright import export as product
 from upright.heads import Heads, MirrorCalibration, TiltCalibration, mirroring
 from upright.model import load_model
 from upright.pictures import open_picture
@@ -79,10 +77,7 @@ def export_heads(net: Lite, path: Path, size_px: int, pools: Path) -> None:
     windows = [picture.pixels for picture in read(pools) if picture.source.endswith(READ_TAIL)]
     ranges = [squash(Image.fromarray(each.pixels), size_px) for each in sample(read(pools), 60, 1)]
     small = path.with_name("heads-int8.onnx")
-    product.quantise(path, small, np.stack([*windows[::4], *ranges]))
-    quantised = onnx.load(small)
-    export.strip(quantised)
-    onnx.save(quantised, small)
+    export.quantise_views(path, small, np.stack([*windows[::4], *ranges]))
     pixels = np.stack(windows)
     views = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
     with torch.inference_mode():

@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -204,9 +205,6 @@ class Sitting(Trainer):
             self.minutes = float(changed.read_text())
         return super().progress()
 
-    def forward(self, views: Tensor) -> network.Heads:
-        return super().forward(views.contiguous(memory_format=torch.channels_last))
-
 
 class HeadsSitting(Sitting, HeadsTrainer):
     """The same for the second network."""
@@ -216,7 +214,7 @@ def train(options: argparse.Namespace) -> None:
     recipe = Recipe.read(options.recipe, minutes=options.minutes)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pictures = Arriving(options.pieces, recipe, device)
-    recipe = Recipe.read(options.recipe, minutes=options.minutes, start=str(options.start or pictures.weights))
+    recipe = replace(recipe, start=str(options.start or pictures.weights))
     run((HeadsSitting if options.heads else Sitting)(recipe, pictures, options.run, device), resume=False)
 
 
