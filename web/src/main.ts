@@ -41,12 +41,15 @@ function tellEngine(): void {
   show("#engine", say("ready", facts) + (keptOffline && model.kept ? ` · ${say("offline")}` : ""));
 }
 
+function tellPromise(promise: Promised): void {
+  show("#promise-meaning", { key: `${promise}Meaning` });
+}
+
 function speak(language: Language): void {
   setLanguage(language, document);
   const other = find("#language");
   other.textContent = language === "zh" ? "English" : "中文";
   other.lang = language === "zh" ? "en" : "zh";
-  find("#promise-meaning").textContent = say(`${pictures.promise}Meaning`);
   pictures.cards.forEach((card) => card.update());
   // What was just announced was said in the other language.
   find("#news").textContent = "";
@@ -75,7 +78,7 @@ find("#theme").addEventListener("click", () => {
 find("#promise").addEventListener("change", (event) => {
   const promise = (event.target as HTMLInputElement).value as Promised;
   remember("promise", promise);
-  find("#promise-meaning").textContent = say(`${promise}Meaning`);
+  tellPromise(promise);
   void pictures.change(promise);
 });
 
@@ -147,6 +150,7 @@ find<HTMLInputElement>(`#promise [value="${pictures.promise}"]`).checked = true;
 find<HTMLInputElement>("#tilts").checked = pictures.tilts;
 find<HTMLInputElement>("#mirrors").checked = pictures.mirrors;
 find<HTMLInputElement>("#server").checked = false;
+tellPromise(pictures.promise);
 speak(recall("language", ["en", "zh"]) ?? (navigator.language.startsWith("zh") ? "zh" : "en"));
 takeIn(
   find("#drop"),

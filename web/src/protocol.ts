@@ -22,7 +22,7 @@ export interface Looked extends Seen {
 export interface Saved {
   name: string;
   blob: Blob;
-  /** When the file that was handed in was changed last. */
+  /** When the file that was handed in was changed last, in milliseconds since 1970. */
   modified: number;
 }
 

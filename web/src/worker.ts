@@ -8,7 +8,7 @@ import { compose, partsOf, type Way } from "../package/src/turns.js";
 import { areKept, fetchKept, forgetKept } from "./kept.js";
 import { once } from "../package/src/once.js";
 import { openPage, type Wasm } from "./open.js";
-import { Unreadable } from "./page.js";
+import { Unreadable, type Page } from "./page.js";
 import { saved } from "./save.js";
 import type { Calls, Content, Failure, Packed, Parts, Reply, Request } from "./protocol.js";
 import { zipped } from "./zip.js";
@@ -29,33 +29,20 @@ const calls: Calls = {
 
   async look(file, page, promise, mirror, seen) {
     const judge = await opened();
-    const { picture, pages, writing } = await openPage(file, page, decoder);
-    try {
+    return withPage(file, page, async ({ picture, pages, writing }) => {
       const [orientation, looks, inMirror] = await judge.detectPicture(picture, { promise, mirror, ...seen });
       const { width, height } = picture;
       const thumbnail = await drawn(picture, THUMBNAIL_PX);
       return { orientation, mirror, looks, inMirror, width, height, writing, pages, thumbnail };
-    } finally {
-      picture.pixels.close();
-    }
+    });
   },
 
   async tilt(file, page) {
-    const { picture } = await openPage(file, page, decoder);
-    try {
-      return tiltOf(picture, (width, height) => squashedPicture(picture, width, height));
-    } finally {
-      picture.pixels.close();
-    }
+    return withPage(file, page, ({ picture }) => tiltOf(picture, (...size) => squashedPicture(picture, ...size)));
   },
 
   async view(file, page, side) {
-    const { picture } = await openPage(file, page, decoder);
-    try {
-      return await drawn(picture, side);
-    } finally {
-      picture.pixels.close();
-    }
+    return withPage(file, page, ({ picture }) => drawn(picture, side));
   },
 
   async save(wanted) {
@@ -124,12 +111,17 @@ function drawn(picture: DecodedPicture, side: number): Promise<Blob> {
   return canvasOf(picture, { mirrored: false, turn: 0 }, scale, "white").convertToBlob({ type: "image/jpeg", quality: 0.85 });
 }
 
-async function pixelsOf(file: File, way: Way): Promise<Blob> {
-  const { picture } = await openPage(file, 0, decoder);
+function pixelsOf(file: File, way: Way): Promise<Blob> {
+  return withPage(file, 0, ({ picture }) => canvasOf(picture, way, 1).convertToBlob({ type: "image/png" }));
+}
+
+/** What is made of a page, whose pixels are let go then. */
+async function withPage<Made>(file: File, page: number, make: (page: Page) => Made | Promise<Made>): Promise<Made> {
+  const found = await openPage(file, page, decoder);
   try {
-    return await canvasOf(picture, way, 1).convertToBlob({ type: "image/png" });
+    return await make(found);
   } finally {
-    picture.pixels.close();
+    found.picture.pixels.close();
   }
 }
 

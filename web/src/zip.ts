@@ -1,12 +1,6 @@
 /** A zip archive of files as they are: pictures do not get smaller. */
 import { concat, crc32 } from "../package/src/bytes.js";
-
-export interface Member {
-  name: string;
-  blob: Blob;
-  /** When the file was changed last, in milliseconds since 1970. */
-  modified: number;
-}
+import type { Saved } from "./protocol.js";
 
 /** The limits of zip without its 64-bit extension. */
 export const MAX_FILES = 0xffff;
@@ -21,7 +15,7 @@ const EXACT_BYTES = 9;
  */
 export async function zipped(
   count: number,
-  member: (index: number) => Promise<Member>,
+  member: (index: number) => Promise<Saved>,
   lack: (index: number, error: unknown) => void,
 ): Promise<Blob> {
   const parts: BlobPart[] = [];
@@ -62,7 +56,7 @@ function localTime(modified: number): [time: number, date: number] {
   return [time, (year << 9) | ((at.getMonth() + 1) << 5) | at.getDate()];
 }
 
-async function checked(member: Promise<Member>): Promise<Member & { crc: number }> {
+async function checked(member: Promise<Saved>): Promise<Saved & { crc: number }> {
   const found = await member;
   return { ...found, crc: await checksum(found.blob) };
 }

@@ -127,8 +127,8 @@ export class Detector {
 
   private async decide(shape: Shape, squash: Squash, options: DetectOptions): Promise<Decided> {
     const { promise = "balanced", tilt = false, mirror = false, looks: before = [], inMirror } = options;
-    const kept = once(squash);
-    const views = once((step: string) => STEPS[step]!.views(shape, kept, this.model.input_size_px));
+    const kept = remembered(squash);
+    const views = remembered((step: string) => STEPS[step]!.views(shape, kept, this.model.input_size_px));
     const goOn = () => options.signal?.throwIfAborted();
     const infer: Infer = (pixels) => {
       goOn();
@@ -168,7 +168,7 @@ function tilted(answer: Orientation, shape: Shape, squash: Squash): Orientation 
 }
 
 /** Keeps what was made: several steps show the whole picture at one size, and both images have the same views. */
-function once<Key extends (string | number)[], Value>(make: (...key: Key) => Value): (...key: Key) => Value {
+function remembered<Key extends (string | number)[], Value>(make: (...key: Key) => Value): (...key: Key) => Value {
   const kept = new Map<string, Value>();
   return (...key) => {
     const name = key.join();

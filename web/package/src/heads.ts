@@ -80,7 +80,7 @@ export function mirroring(infer: Infer): Infer {
 }
 
 /** An answer that rests on `mirroring` as what it is of the mirror image: its turn comes after the mirroring. */
-export function ofMirrorImage(answer: Orientation): Orientation {
+function ofMirrorImage(answer: Orientation): Orientation {
   const { turn, best, scores } = answer;
   return { ...answer, turn: turn && inverse(turn), best: inverse(best), scores: otherWayRound(scores) };
 }

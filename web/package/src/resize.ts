@@ -11,7 +11,7 @@ export interface Filter {
   at(distance: number): number;
 }
 
-export const BILINEAR: Filter = { support: 1, at: (distance) => (distance < 1 ? 1 - distance : 0) };
+const BILINEAR: Filter = { support: 1, at: (distance) => (distance < 1 ? 1 - distance : 0) };
 
 const sinc = (x: number) => (x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI));
 export const LANCZOS: Filter = { support: 3, at: (distance) => (distance < 3 ? sinc(distance) * sinc(distance / 3) : 0) };
