@@ -26,7 +26,7 @@ from ..errors import (
     UsageError,
     no_page,
 )
-from ..formats import Edit, Format, Window, format_in, format_of, format_of_suffix
+from ..formats import FORMATS, Edit, Format, Window, format_in, format_of_suffix
 from ..formats.heif import has_frames
 from ..formats.jpeg import Jpeg
 from ..formats.jxl import gives_a_jpeg_back
@@ -359,7 +359,7 @@ def _check_suffix(form: str, name: str, target: str | None) -> None:
     """A new name may not promise another format than the bytes have; one that the source has, too, may."""
     if target is None or not form:
         return
-    promised, row, own = _promised(target), format_of_suffix(target), format_of(form)
+    promised, row, own = _promised(target), format_of_suffix(target), FORMATS.get(form)
     if promised not in (None, form) and promised != _promised(name):
         other = bool(row and row.written and own and not own.extra)
         raise UsageError(
