@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from PIL import Image
 
 from upright import Correction, Limits, correct
-from upright.errors import UprightError
+from upright.errors import TAG, TooLarge, UprightError
 from upright.pictures import open_picture
 from upright.results import Method
 
@@ -148,3 +149,8 @@ def test_an_animated_avif_is_looked_at(tmp_path: Path) -> None:
         expected = np.asarray(first.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR))
         assert (picture.width_px, picture.height_px) == (97, 67)
         assert np.array_equal(picture.squashed(32), expected)
+
+
+def test_a_remedy_keeps_what_it_names_on_its_way_from_a_worker() -> None:
+    found = pickle.loads(pickle.dumps(TooLarge("too much", remedy=TAG.or_else("raise the limit")))).remedy
+    assert (found, found.method, found.otherwise) == ("use --method tag, or raise the limit", "tag", "raise the limit")
