@@ -13,18 +13,19 @@ from ..machine import libvips
 from .source import OpenSource
 
 
-def stream_of(source: OpenSource, page: int) -> tuple[Any, int]:
-    """libvips' source, and which page of it is wanted.
+def stream_of(source: OpenSource, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """libvips' source, and its loader's options for it.
 
     libvips walks through all pages of a TIFF each time that it opens one: a thousand took two minutes.
     """
     sources = libvips()
-    if page and page == source.page and source.format == "TIFF":
-        with suppress(Damaged):  # it may read on where a directory is
-            return _stream(with_page_first(Window(source.file), page)), 0
+    if source.format == "TIFF" and source.page and options.get("page") == source.page:
+        with suppress(Damaged):  # it may know what to do
+            window = with_page_first(Window(source.file), source.page)
+            return _stream(window), {name: value for name, value in options.items() if name != "page"}
     if isinstance(source.file, io.BytesIO):
-        return sources.Source.new_from_memory(source.file.getvalue()), page
-    return sources.Source.new_from_descriptor(source.file.fileno()), page
+        return sources.Source.new_from_memory(source.file.getvalue()), options
+    return sources.Source.new_from_descriptor(source.file.fileno()), options
 
 
 def _stream(window: Window) -> Any:

@@ -83,11 +83,10 @@ def _counted(first: Any, page: int) -> int:
     return page - 1 if page <= primary else page
 
 
-def _loaded(source: OpenSource, fail_on: str = "none", page: int = 0, **options: Any) -> Any:
+def _loaded(source: OpenSource, fail_on: str = "none", **options: Any) -> Any:
     pyvips = libvips()
     pyvips.vips_lib.vips_error_clear()  # of what its threads still had to say of a picture before
-    stream, page = stream_of(source, page)
-    options |= {"page": page} if page else {}
+    stream, options = stream_of(source, options)
     try:
         return pyvips.Image.new_from_source(stream, "", access="sequential", fail_on=fail_on, **options)
     except pyvips.Error as error:
