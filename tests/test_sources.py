@@ -1,6 +1,7 @@
 import io
 import os
 import shutil
+import sys
 import tarfile
 import threading
 import time
@@ -263,6 +264,28 @@ def test_a_store_that_stays_away_is_an_error_of_that_item(store: str, monkeypatc
     item = next(find_items([store])).load()
     assert isinstance(item.error, UprightError)
     assert "in 2 tries: ConnectionError: reset" in str(item.error)
+
+
+@pytest.mark.parametrize(
+    "url", ["sftp://host/a.jpg", "abfs://box@account.dfs.core.windows.net/a.jpg", "gs://box/a.jpg"]
+)
+def test_a_store_without_its_driver_has_the_line_that_installs_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = {"sftp": "paramiko", "abfs": "adlfs", "gs": "gcsfs"}[url.partition(":")[0]]
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "fsspec.implementations.sftp", raising=False)
+    with pytest.raises(UsageError, match=rf"{package}.*; .*pip install {package}$"):
+        list(find_items([url]))
+
+
+def test_a_store_that_is_away_as_it_is_opened_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of some addresses connect before anything is read."""
+    monkeypatch.setattr(stores, "RETRY_AFTER_S", (0.0,))
+    with pytest.raises(
+        SourceMissing, match=r"could not be read in 2 tries: ConnectionRefusedError: .*; run again when"
+    ):
+        stores.read("ftp://127.0.0.1:1/a.jpg")
+    (item,) = find_items(["ftp://127.0.0.1:1/a.jpg"])
+    assert "in 2 tries" in str(item.load().error)
 
 
 def test_a_url_that_nobody_knows_is_a_usage_error() -> None:

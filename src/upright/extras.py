@@ -44,6 +44,11 @@ def install_line(extra: str) -> str:
     return f"{_installer()} {'--editable ' * in_clone}{what}"
 
 
+def package_line(package: str) -> str:
+    """The command that installs another package here."""
+    return f"{_installer()} {shlex.quote(package)}"
+
+
 def gpu_line() -> str:
     """The command that makes ONNX Runtime use an NVIDIA GPU here, whatever is installed now.
 

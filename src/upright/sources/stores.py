@@ -13,7 +13,7 @@ from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import SourceMissing, UprightError, UsageError
-from ..extras import need
+from ..extras import need, package_line
 from ..limits import Limits
 
 T = TypeVar("T")
@@ -45,17 +45,24 @@ def kind_of(name: str) -> str:
 
 
 def filesystem(url: str) -> tuple[Any, str]:
-    """fsspec's file system of a URL, and the path in it. Raises `UsageError`."""
+    """fsspec's file system of a URL, and the path in it; some connect at once. Raises `UsageError`, `SourceMissing`."""
     fsspec = need("fsspec", "s3", source=url)
     if url.startswith(("s3:", "s3a:")):
         need("s3fs", "s3", source=url)
-    try:
-        system, path = fsspec.core.url_to_fs(url)
-    except ImportError as error:
-        raise UsageError(f"{error}", source=url, remedy="install the package that it names") from error
-    except ValueError as error:
-        raise UsageError(f"{error}", source=url, remedy="use a path, or a URL that fsspec knows") from error
-    return system, str(path)
+
+    def found() -> tuple[Any, str]:
+        try:
+            system, path = fsspec.core.url_to_fs(url)
+        except ImportError as error:
+            module = getattr(error.__cause__, "name", None) or ""
+            # Where the package has the module's name; fsspec names others.
+            remedy = package_line(module) if module and module in str(error) else "install the package that it names"
+            raise UsageError(f"{error}", source=url, remedy=remedy) from error
+        except ValueError as error:
+            raise UsageError(f"{error}", source=url, remedy="use a path, or a URL that fsspec knows") from error
+        return system, str(path)
+
+    return _with_retries(found, url)
 
 
 def listed(url: str) -> Iterator[tuple[str, str]]:
