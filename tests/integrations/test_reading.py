@@ -124,8 +124,10 @@ def test_an_upright_picture_keeps_its_bytes(detector: Detector) -> None:
 
 def test_every_page(tmp_path: Path, detector: Detector) -> None:
     source = scan([(PAGE, Turn.LEFT), (PAGE, Turn.NONE), (PAGE, Turn.RIGHT)], tmp_path / "scan.pdf")
+    updates = source.read_bytes().count(b"%%EOF")
     source.write_bytes(upright_bytes(source.read_bytes(), detector=detector))
     assert still_needed(source, [PAGE] * 3) == [Turn.NONE] * 3
+    assert source.read_bytes().count(b"%%EOF") == updates + 1, "all pages are turned by one change"
     # Copies: Pillow 13 cannot save an image as TIFF after it was saved as JPEG.
     pages = [UPRIGHT.transpose(Image.Transpose.ROTATE_180), UPRIGHT.copy()]
     out = io.BytesIO()

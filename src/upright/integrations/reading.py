@@ -13,7 +13,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from upright import Detector, ExifOrientation, Limits, Orientation, Promise, open_picture
-from upright.correction import corrected_bytes
+from upright.correction import Request, opened
+from upright.correction.pages import plan_pages
 from upright.detector import shared_detector
 from upright.formats import pages_in
 from upright.machine import opened_by_pillow
@@ -52,19 +53,16 @@ def upright_bytes(data: bytes, *, promise: Promise | str = "balanced", detector:
     resolution, which OCR goes by. Of an animation this is its first frame. A PDF's page that is mirrored stays so:
     ``/Rotate`` cannot mirror. Raises UprightError for what cannot be read.
     """
-    detector, page, images, turned = detector or shared_detector(), 0, [], False
-    while True:
-        answer = detector.detect(data, promise=promise, page=page)
-        if answer.format == "PDF":
-            data = corrected_bytes(data, answer, page=page)[0]
-        else:
-            turned |= {answer.to_apply, answer.exif} != {ExifOrientation.TOP_LEFT}
-            images.append(_shown(data, answer, detector))
-        page += 1
-        if page >= pages_in(answer.format, answer.pages):
-            break
-    if not turned:
+    detector, answers = detector or shared_detector(), list[Orientation]()
+    while not answers or len(answers) < pages_in(answers[0].format, answers[0].pages):
+        answers.append(detector.detect(data, promise=promise, page=len(answers)))
+    if answers[0].format == "PDF":
+        with opened(data) as file:
+            change, _ = plan_pages(file, Request(), answers)
+            return b"".join(change.targets[0].pieces())
+    if all({answer.to_apply, answer.exif} == {ExifOrientation.TOP_LEFT} for answer in answers):
         return data
+    images = [_shown(data, answer, detector) for answer in answers]
     out = io.BytesIO()
     for image in images:
         if "dpi" in image.info:
@@ -72,7 +70,7 @@ def upright_bytes(data: bytes, *, promise: Promise | str = "balanced", detector:
     if len(images) > 1:
         images[0].save(out, "TIFF", save_all=True, append_images=images[1:], compression="tiff_deflate")
     else:
-        images[0].save(out, "JPEG" if answer.format == "JPEG" else "PNG", quality=_QUALITY)
+        images[0].save(out, "JPEG" if answers[0].format == "JPEG" else "PNG", quality=_QUALITY)
     return out.getvalue()
 
 
