@@ -157,6 +157,7 @@ class Picture(ABC):
         self._expected = list(boxes)
 
     def _read_parts(self, boxes: Sequence[Box], side_px: int) -> dict[Box, Image.Image]:
+        self._decoded = None  # parts are asked for last
         stored = {stored_box(box, self._stored_size, self.exif): box for box in boxes}
         with self._source.decoding():
             parts = self._decode_parts(list(stored), side_px, side_px)
