@@ -169,6 +169,25 @@ def test_refusals_are_told():
     assert told == [1, 1]
 
 
+def door_of(app, lane):
+    return Door(app, list, Settings(), Keys([]), None, dict.fromkeys(("requests", "uploads", "free"), lane), Metrics())
+
+
+def scope_of(headers):
+    head = [(name.encode(), value) for name, value in headers.items()]
+    return {"type": "http", "method": "POST", "path": "/", "headers": head, "query_string": b"", "trace": Trace("")}
+
+
+def test_time_that_runs_out_within_is_not_the_deadline_of_the_request():
+    async def app(scope, receive, send):
+        raise TimeoutError("a store that does not answer")
+
+    lane = Admission(8, 1000)
+    with pytest.raises(TimeoutError, match="a store"):
+        asyncio.run(door_of(app, lane)(scope_of({}), None, None))
+    assert lane.requests == 0
+
+
 @pytest.mark.parametrize("deadline", [b"50", b"60000"])
 def test_who_is_ending_already_fails_nobody_else(clock, deadline):
     """A slow request that is late, or was dropped, and has not ended yet, when others need its bytes, and again."""
@@ -183,7 +202,7 @@ def test_who_is_ending_already_fails_nobody_else(clock, deadline):
             ending.set()
             await asyncio.sleep(0.2)
 
-    door = Door(app, list, Settings(), Keys([]), None, dict.fromkeys(("requests", "uploads", "free"), lane), Metrics())
+    door = door_of(app, lane)
 
     def visit(size, **headers):
         sent = iter([{"type": "http.request", "body": bytes(size), "more_body": True}])
@@ -191,9 +210,7 @@ def test_who_is_ending_already_fails_nobody_else(clock, deadline):
         async def receive():
             return next(sent, None) or await asyncio.sleep(60)
 
-        head = [(name.encode(), value) for name, value in headers.items()] + [(b"transfer-encoding", b"chunked")]
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": head, "query_string": b""}
-        return asyncio.create_task(door(scope | {"trace": Trace("")}, receive, None))
+        return asyncio.create_task(door(scope_of(headers | {"transfer-encoding": b"chunked"}), receive, None))
 
     async def main():
         slow = visit(900, **{"x-request-timeout-ms": deadline})

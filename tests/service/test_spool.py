@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
 import tarfile
@@ -32,6 +33,18 @@ def head(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
     entry = tarfile.TarInfo(name)
     entry.size, entry.type = size, kind
     return entry.tobuf(tarfile.GNU_FORMAT)
+
+
+def test_an_upload_of_which_the_disk_takes_a_part_alone_is_told(tmp_path):
+    spool, (soft, hard) = Spool(tmp_path, 10, 1, 2), resource.getrlimit(resource.RLIMIT_FSIZE)
+    with spool.file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        try:
+            with pytest.raises(StorageFull):
+                spool.write(bytes(1500))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert spool.file.tell() == 1000
 
 
 @pytest.fixture
