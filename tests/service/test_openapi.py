@@ -29,12 +29,12 @@ def test_no_request_makes_the_service_fail_or_answer_what_it_does_not_describe(s
     config = tmp_path / "schemathesis.toml"
     # A deadline of a millisecond is among what may be asked for.
     config.write_text('[checks]\nnot_a_server_error.expected-statuses = ["2xx", "4xx", 503, 504]\n')
-    options = ["--checks", f"{checks},response_schema_conformance,unsupported_method", "--max-examples", "4"]
-    # What is covered takes 12 s; fuzzing repeats until the time is spent. `make fuzz` has an hour for it.
-    options += ["--seed", "1", "--max-time", "30", "--request-timeout", "100", "--phases", "coverage,fuzzing"]
+    options = ["--checks", f"{checks},response_schema_conformance,unsupported_method", "--max-examples", "20"]
+    # By number, not by time, of which a busy machine has too little; `make fuzz` goes on for an hour.
+    options += ["--seed", "1", "--request-timeout", "100", "--phases", "coverage,fuzzing"]
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
     command += [f"{service.url}/openapi.json", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     requests = [line for line in service.log if line["message"] == "request"]
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert not [line for line in requests if line["status"] in (500, 507)]
