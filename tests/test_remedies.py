@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from upright import Correction, Limits, correct
+from upright import Correction, Detector, Limits, correct
 from upright.errors import TAG, TooLarge, UprightError
 from upright.pictures import open_picture
 from upright.results import Method
@@ -142,6 +142,37 @@ def test_the_memory_that_is_named_is_enough(tmp_path: Path, form: str, how: str)
         named = re.search(r"^(use --method tag, or )?raise it with --max-memory-mb (\d+) if you trust", remedy)
         assert named, (cause, remedy)
         assert "memory" not in tried(float(named[2]))[0] + tried(float(named[2]))[1]
+
+
+@pytest.mark.parametrize("how", [{}, {"method": "reencode"}, {"pixels": True}])
+@pytest.mark.parametrize("form", ["BMP", "GIF", "JPEG2000"])
+def test_one_refusal_names_the_memory_of_looking_and_of_turning(tmp_path: Path, form: str, how: dict[str, Any]) -> None:
+    """Looking takes less than turning: with what it alone takes, the next refusal asked for more."""
+    with Image.open(DEMO / "coffee.jpg") as image:
+        large = image.convert("RGB").resize((1100, 1300)).transpose(Image.Transpose.ROTATE_90)
+        large.convert("P" if form == "GIF" else "RGB").save(path := tmp_path / f"a.{form.lower()}", form)
+
+    def tried(max_memory_mb: float) -> Correction:
+        limits = Limits(max_memory_mb)
+        with Detector(promise="best", effort=0, limits=limits) as detector:
+            return correct(path, tmp_path / path.name[::-1], detector=detector, limits=limits, **how)
+
+    with pytest.raises(TooLarge) as refused:
+        tried(1)
+    assert refused.value.source == str(path)
+    named = re.search(r"--max-memory-mb (\d+)", refused.value.remedy)
+    assert named
+    done = tried(float(named[1]))
+    assert "memory" not in done.note + done.remedy
+
+
+def test_what_an_alpha_channel_takes_is_named(tmp_path: Path) -> None:
+    """Laid on white it is held in four layers; JPEG 2000 has four bytes of each sample, several times."""
+    Image.new("RGBA", (1000, 1000)).save(path := tmp_path / "a.png")
+    for suffix, most_mb in (("jpg", 27), ("jp2", 78)):
+        with pytest.raises(TooLarge) as refused:
+            correct(path, tmp_path / f"b.{suffix}", turn=90, method="reencode", limits=Limits(10))
+        assert refused.value.needed_mb == pytest.approx(most_mb, abs=1)
 
 
 def test_an_animated_avif_is_looked_at(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..carriers.sidecar import Naming
-from ..errors import UsageError
+from ..errors import TooLarge, UsageError
 from ..formats import Bytes
 from ..journal import Journal, undo
 from ..limits import DEFAULT_LIMITS, Limits
@@ -19,7 +19,7 @@ from ..pictures.source import read_stream
 from ..results import Correction, Method, Orientation, Promise
 from ..turns import Fill, Turn
 from .opening import Opened, PathLike, opened
-from .planning import plan
+from .planning import plan, with_more
 from .request import Change, Edge, Request, Target
 from .writer import Writer
 
@@ -133,7 +133,12 @@ def correct(
                 detector = shared_detector()
             if path is not None:
                 file.look()
-            turn = detector.detect(source, promise=promise, page=request.page, **{"tilt": True} if straighten else {})
+            try:
+                turn = detector.detect(
+                    source, promise=promise, page=request.page, **{"tilt": True} if straighten else {}
+                )
+            except TooLarge as error:
+                raise with_more(error, file, request) from error
         return writer.write(plan(file, request.answered(turn), book))
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from .. import atomic
 from ..carriers import sidecar
-from ..errors import CorrectionError, UsageError
+from ..errors import CorrectionError, TooLarge, UsageError
 from ..formats import format_of_suffix
 from ..results import Correction, Outcome
 from ..sources import Item, key_hash
 from .opening import Opened, Seen, opened
 from .pages import plan_pages
+from .planning import with_more
 from .request import Request, noted
 from .writer import Writer
 
@@ -62,7 +63,10 @@ class Corrector:
                     change = replace(change, rows=[each.to_dict() for each in planned])
                 return _corrected(outcomes, pages, self.writer.write(change))
 
-            yield set_right
+            try:
+                yield set_right
+            except TooLarge as error:
+                raise with_more(error, file, request) from error
 
     @contextmanager
     def held(self, item: Item, looked: bool) -> Iterator[Opened]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Callable
@@ -74,6 +75,23 @@ def plan(file: Opened, request: Request, journal: Journal | None = None) -> Chan
     except (NotLossless, BrokenPicture, TooLarge) as error:
         error.remedy = _working(fitting(error, row, file.window, request.turn), file, request, target)
         raise
+
+
+def with_more(error: TooLarge, file: Opened, request: Request) -> TooLarge:
+    """What refuses to look at a picture, with the memory that turning it takes, too, where that is more."""
+    row, method = format_in(file.window), request.method
+    if method is None and not request.pixels and row and row.turner and not row.carriers:
+        method = Method.TURN
+    try:
+        if error.needed_mb < math.inf:
+            tilt = 1.0 if request.straighten else 0.0
+            plan(file, replace(request, turn=Turn.RIGHT, method=method, tilt=tilt))
+    except TooLarge as more:
+        more.source = error.source
+        return more if error.needed_mb < more.needed_mb < math.inf else error
+    except UprightError:
+        pass
+    return error
 
 
 def _check_page(row: Format | None, window: Window, page: int) -> None:

@@ -6,7 +6,7 @@ Every estimate is here; the bytes that a decoder holds for each byte of pixels a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from ..machine import vips_threads
 from .table import Format
@@ -19,6 +19,8 @@ _LONG_LINES, _LONG_LINES_OF_THREAD = 500, 90
 LONG_LINE_BYTES = 64_000
 #: The picture as it is decoded, shown and written, beside what decoder and encoder hold.
 _REENCODED = 3.5
+#: The same for each pixel, where what is clear is laid on white: in four layers of colours and alpha, then without.
+_ON_WHITE = 28.0
 
 
 def whole_bytes(row: Format, size: tuple[int, int], pixel_bytes: float) -> float:
@@ -49,9 +51,17 @@ def turned_bytes(row: Format, size: tuple[int, int], pixel_bytes: float) -> floa
     return size[0] * size[1] * pixel_bytes * row.turning
 
 
-def reencoded_bytes(rows: Iterable[Format], size: tuple[int, int], pixel_bytes: float) -> float:
-    """Of a picture that is turned and encoded again; ``rows`` are those of its old and its new format."""
-    return size[0] * size[1] * max(pixel_bytes, 4) * (_REENCODED + sum(row.held for row in rows))
+def reencoded_bytes(
+    rows: Sequence[Format], size: tuple[int, int], pixel_bytes: float, samples: int = 0, on_white: bool = False
+) -> float:
+    """Of a picture that is turned and encoded again; ``rows`` are those of its old and its new format, in this order.
+
+    ``samples`` are those of a pixel, once they are known.
+    """
+    held = max(pixel_bytes, 4) * _REENCODED
+    encoding = held + samples * rows[-1].encoding
+    both = held + max(pixel_bytes, 4) * sum(row.held for row in rows)
+    return size[0] * size[1] * max(both, encoding, _ON_WHITE * on_white)
 
 
 def straightened_bytes(size: tuple[int, int], pixel_bytes: float) -> float:

@@ -36,6 +36,7 @@ class Format:
         held: of a format that has to be decoded whole before it can be shrunk: the bytes that are held meanwhile for
             each byte of pixels, as `cost` estimates it. 0: it streams.
         turning: the same while its stored pixels are turned and proven.
+        encoding: the bytes that its encoder holds for each sample, beside the picture; 0: as little as others.
         slow: microseconds that a pixel takes to be decoded, as `cost` uses it.
         apart: its structure alone can keep a decoder busy, whatever its size.
         densest: how many pixels a byte of a file can hold, as `cost` uses it; 0: any number.
@@ -56,6 +57,7 @@ class Format:
     extra: str = ""
     held: float = 0.0
     turning: float = 7.0
+    encoding: float = 0.0
     slow: float = 0.0
     apart: bool = False
     densest: int = 0
@@ -112,7 +114,9 @@ _heif = partial(Format, opener=".pictures.whole:open_heif", decoder="pi_heif", h
 _dicom = partial(
     Format, opener=".pictures.dicom:open_dicom", decoder="pydicom", extra="dicom", held=14.0, apart=True, holds="frames"
 )
-_bmp = partial(_pillow, turning=3.2, slow=0.15)
+_bmp = partial(_pillow, turning=4.0, slow=0.15)
+#: Its codec has four bytes for each sample, and again for each level of its wavelets.
+_jp2 = partial(_pillow, held=5.0, encoding=17.0)
 _pdf = partial(
     Format, opener=".pictures.pdf:open_pdf", decoder="pypdfium2", extra="pdf", held=3.0, apart=True, holds="pages"
 )
@@ -128,13 +132,13 @@ _ROWS = (
     _raw("RAW", ".cr2 .cr3 .nef .arw .dng .orf .rw2 .raf .pef .srw .iiq", _RAW, ".formats.raw:Raw", ("raw",)),
     _pages("TIFF", ".tif .tiff", rb"II[*+]\0|MM\0[*+]", ".formats.tiff:Tiff", _OF_TIFF, ".lossless.tiff:turned"),
     _frames("WEBP", ".webp", rb"RIFF....WEBP", ".formats.webp:Webp", _EXIF, ".lossless.pillow:turned", turning=10.0),
-    _frames("GIF", ".gif", rb"GIF8[79]a", ".formats.gif:Gif", (), ".lossless.pillow:turned", turning=2.0),
+    _frames("GIF", ".gif", rb"GIF8[79]a", ".formats.gif:Gif", (), ".lossless.pillow:turned", held=2.3, turning=2.0),
     _bmp("BMP", ".bmp", rb"BM", ".formats.bmp:Bmp", (), ".lossless.pillow:turned", written=True),
     _frames("AVIF", ".avif", _BRANDS + rb"avi[fs]", ".formats.heif:Heif", ("irot",), held=6.0),
     _heif("HEIC", ".heic .heif", _BRANDS + rb"(?:hei[cxms]|hev[cxms]|mif[12]|msf1)", ".formats.heif:Heif", ("irot",)),
     _dicom("DICOM", ".dcm", rb".{128}DICM"),
     _pillow("PPM", ".ppm .pgm .pbm .pnm", rb"P[1-6]\s", ".formats.ppm:Ppm", written=True, densest=8),
-    _pillow("JPEG2000", ".jp2 .j2k .jpx", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", written=True, held=5.0),
+    _jp2("JPEG2000", ".jp2 .j2k .jpx", rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", written=True),
     _jxl("JXL", ".jxl", rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n", ".formats.jxl:Jxl", ("codestream",)),
     _pillow("PSD", ".psd", rb"8BPS"),
     _pillow("QOI", ".qoi", rb"qoif", slow=1.0, densest=62),

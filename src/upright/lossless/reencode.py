@@ -29,6 +29,8 @@ _ADOBE, _COMMENT = 0xEE, 0xFE
 #: Tags of a TIFF that have no place in the EXIF block of another format, or have their own outside of it.
 _ELSEWHERE = SAMPLES | {XMP, 34675}
 _PNG_XMP = "XML:com.adobe.xmp"
+#: What Pillow makes room for, or decodes, where it opens it.
+_NOT_LAZY = ("AVIF", "HEIC", "ICO", "WEBP")
 _OPAQUE, _WITHOUT_PALETTE = ("JPEG", "BMP", "PPM"), ("JPEG2000", "PPM")
 
 
@@ -209,19 +211,24 @@ def _check(
     how: Straighten,
     size: tuple[int, int],
     pixel_bytes: float = 4,
-    shown_bytes: float = 0,
+    samples: int = 0,
+    clear: bool = False,
 ) -> None:
     copies = cost.straightened_bytes(size, pixel_bytes) if how.tilt else 0
-    needed = cost.reencoded_bytes(rows, size, pixel_bytes) + copies
-    # It is looked at before and after.
-    limits.check_memory(size, max(needed, *(cost.whole_bytes(row, size, shown_bytes) for row in rows)))
+    on_white = clear and rows[-1].name in _OPAQUE
+    needed = cost.reencoded_bytes(rows, size, pixel_bytes, samples, on_white) + copies
+    # It is looked at before and after; what is clear takes more then.
+    seen = (cost.whole_bytes(row, size, 10 * clear) for row in rows)
+    limits.check_memory(size, max(needed, *seen))
 
 
 def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., None]) -> Any:
-    form = row.name if row else ""
+    form, pixel_bytes = row.name if row else "", 4.0
     if row and row.container:
         window = Window(data)
-        check(row.container.size_px(window, page), row.container.pixel_bytes(window, page))
+        pixel_bytes = row.container.pixel_bytes(window, page)
+        if form in _NOT_LAZY:
+            check(row.container.size_px(window, page), pixel_bytes)
     if form == "HEIC":
         import pi_heif
 
@@ -232,7 +239,7 @@ def _opened(data: bytes, row: Format | None, page: int, check: Callable[..., Non
     picture = opened(data)
     if page:  # of a PSD the whole picture is no layer
         picture.seek(page)
-    check(picture.size, shown_bytes=10 if picture.has_transparency_data else 0)
+    check(picture.size, pixel_bytes, len(picture.getbands()), bool(picture.has_transparency_data))
     if form != "AVIF":
         return picture
     # Pillow applies no box; the orientation that it gives may be that of EXIF or XMP, which say nothing here.

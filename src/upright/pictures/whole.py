@@ -67,8 +67,8 @@ def open_pillow(source: OpenSource) -> Picture:
     image = opened_by_pillow(source.file, source.format)
     position = source.file.tell()
     source.check_pages(1)
-    # Transparency is laid on a ground, beside the picture and what it is without.
-    source.check_whole(image.size, 10 if image.has_transparency_data else 4)
+    # Transparency is laid on a ground, beside the picture and what it is without; two tones become three.
+    source.check_whole(image.size, 10 if image.has_transparency_data else 5 if image.mode == "1" else 4)
 
     def load() -> Image.Image:
         source.file.seek(position)  # a DDS is read on from where it was opened, whatever was looked at since
