@@ -49,7 +49,7 @@ def turned(data: bytes, exif: ExifOrientation, edge: str) -> bytes:
         result, proofs = rewritten(data, exif, options_of), [same_samples, same_picture]
     elif compression not in _FAX and name and tiff_rows.can_turn(window, found):
         result = tiff_rows.turned(data, found, exif, name)
-        proofs = [same_samples if _vips_reads(data) else same_picture]
+        proofs = [same_samples if _vips_reads(data) else tiff_rows.same_rows]
     else:
         result = _by_vips(data, exif, name)
     check_same(data, result, exif.swaps_sides, OF_SAMPLES)

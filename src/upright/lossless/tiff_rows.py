@@ -10,8 +10,8 @@ import struct
 from typing import TYPE_CHECKING
 
 from ..errors import TAG, NotLossless
-from ..formats import Window, tiff
-from ..formats.tiff import BITS, HEIGHT, SAMPLES_OF_PIXEL, TILE_WIDTH, WIDTH, Directory
+from ..formats import Span, Window, tiff
+from ..formats.tiff import BITS, HEIGHT, SAMPLES_OF_PIXEL, TILE_WIDTH, WIDTH, Directory, directory
 from ..machine import libvips
 from ..turns import ExifOrientation, show_array
 from .tiff_tags import OF_WRITER, Tags, described_as, written_with
@@ -45,6 +45,14 @@ def _planes(window: Window, found: Directory) -> int:
 def turned(data: bytes, found: Directory, exif: ExifOrientation, compression: str) -> bytes:
     """The TIFF whose stored pixels are what ``exif`` shows, with all its tags; libvips' name of its ``compression``."""
     return described_as(_written(_lines(data, found, exif), found, compression), data, exif.swaps_sides, _OWN)
+
+
+def same_rows(before: bytes, after: bytes, exif: ExifOrientation) -> bool:
+    """Whether a file has the packed rows of another one as ``exif`` shows them, where no decoder knows its samples."""
+    import numpy as np
+
+    old, new = (directory(Window(data), Span(0, len(data))) for data in (before, after))
+    return np.array_equal(_lines(before, old, exif), _lines(after, new, ExifOrientation.TOP_LEFT))
 
 
 def _lines(data: bytes, found: Directory, exif: ExifOrientation) -> NDArray[np.uint8]:
