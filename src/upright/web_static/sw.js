@@ -1,6 +1,6 @@
 /* Keeps the page itself, so that it opens without a network. The model is kept by the page's worker (kept.ts). */
-const VERSION = "a6dc46304850";
-const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-BU4av131.js","assets/index-Cf5v5pit.css","assets/index-CppgvSmv.js","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-0QQF9GgB.js","assets/tiff-BsariFWi.js","assets/worker-DfAQrGiy.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
+const VERSION = "734369c28135";
+const FILES = ["assets/_commonjsHelpers-DaWZu8wl.js","assets/heic-B4GJJGEJ.js","assets/index-Aq6awkeK.js","assets/index-CLKSP6ho.css","assets/libheif-C2AtIKQT.js","assets/ort-DPoRk1l7.js","assets/pdf-BCDQV7xr.js","assets/tiff-C3V8OFjO.js","assets/worker-DZOz_YmC.js","icon.svg","./","manifest.webmanifest","ort/ort-wasm-simd-threaded.mjs"];
 const CACHE = `upright-page-${VERSION}`;
 
 self.addEventListener("install", (event) => {
