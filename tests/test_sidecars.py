@@ -383,9 +383,9 @@ def test_what_changes_while_a_picture_and_its_sidecar_are_written_stays(
 ) -> None:
     """The picture while its sidecar is written along; a new sidecar that another program writes first."""
     (photo := tmp_path / "a.jpg").write_bytes(jpeg(page()))
-    beside = tmp_path / "a.jpg.xmp"
+    beside, old = tmp_path / "a.jpg.xmp", sidecar.written(None, ExifOrientation.TOP_LEFT)
     if there:
-        beside.write_bytes(sidecar.written(None, ExifOrientation.TOP_LEFT))
+        beside.write_bytes(old)
     dress, calls = atomic._dress, []
 
     def meddle(*given: Any) -> list[str]:
@@ -399,3 +399,4 @@ def test_what_changes_while_a_picture_and_its_sidecar_are_written_stays(
     with pytest.raises(WriteFailed, match="changed in the meantime" if there else "another file of this name"):
         correct(photo, turn=90, sidecar=None if there else "full", **how)
     assert (photo if there else beside).read_bytes() == b"precious"
+    assert not there or beside.read_bytes() == old, "the sidecar is put back"

@@ -83,7 +83,7 @@ def many(paths: list[Path]) -> None:
     for source, found in Detector().detect_many(paths, workers=2):
         assert_type(source, Path)
         if isinstance(found, UprightError):
-            assert_type(found.remedy, str)
+            assert_type(found.remedy.strip(), str)
         else:
             assert_type(found, Orientation)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import atomic
 from ..errors import CorrectionError, JournalError, UsageError, WriteFailed
+from ..formats import applied
 from ..journal import Intent, Journal, Rows
 from ..results import Correction
 from .request import Change, Target, noted
@@ -62,7 +63,7 @@ class Writer:
         """
         target, *others = targets
         assert target.path is not None
-        base, intent, said = target.base, None, list[str]()
+        base, intent, said, written = target.base, None, list[str](), list[Target]()
 
         def commit(temporary: str, digest: str) -> None:
             nonlocal intent
@@ -78,6 +79,7 @@ class Writer:
                 self.journal.intend(intent, base.window if base is not None else None, rows)
             if others:
                 said.extend(self._write(others, rows))
+                written.extend(others)
             # A copy is of what was looked at, whatever its source is by now: the others have their names already.
             if base is not None and target.replaces:
                 base.check_unchanged(content=False)
@@ -86,15 +88,18 @@ class Writer:
             base.check_unchanged(content=False)
         if not target.replaces:
             atomic.make_folder(Path(target.path).parent)
-        lost = atomic.write(
-            target.path,
-            target.pieces(),
-            like=base.path if base is not None else None,
-            keep_times=self.keep_times,
-            # What a journal says was made anew must not have been there.
-            overwrite=target.replaces or (self.overwrite and (base is not None or self.journal is None)),
-            commit=commit,
-        )
+        try:
+            lost = atomic.write(
+                target.path,
+                target.pieces(),
+                like=base.path if base is not None else None,
+                keep_times=self.keep_times,
+                overwrite=self._may_replace(target),
+                commit=commit,
+            )
+        except BaseException:
+            self._put_back(written)
+            raise
         if lost and target.replaces:
             said.append(f"its {', '.join(lost)} could not be kept")
         try:
@@ -103,6 +108,22 @@ class Writer:
         except (JournalError, WriteFailed) as error:
             said.append(f"it is changed, and undo can take it back, but {error.cause}")
         return said
+
+    def _put_back(self, targets: Sequence[Target]) -> None:
+        """Make files that were written what they were, where they are still what was written. Raises `WriteFailed`."""
+        for target in reversed(targets):
+            assert target.path is not None
+            if not _holds(target.path, target.pieces()):
+                continue
+            if target.base is not None and target.replaces:
+                old = applied(target.base.window, ())
+                atomic.write(target.path, old, like=target.path, keep_times=self.keep_times)
+            elif not self._may_replace(target):
+                Path(target.path).unlink(missing_ok=True)
+
+    def _may_replace(self, target: Target) -> bool:
+        """Whether another file may be at its path. What a journal says was made anew must not have been there."""
+        return target.replaces or (self.overwrite and (target.base is not None or self.journal is None))
 
 
 @dataclass(frozen=True, slots=True)
