@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import io
 import logging
 import os
@@ -21,6 +22,9 @@ import pytest
 from upright import UsageError
 from upright.service import metrics
 from upright.service.server import _bound
+
+#: Headers that each answer has for itself.
+OWN = {"x-request-id", "date"}
 
 
 def test_a_missing_extra_is_told_with_its_install_line(monkeypatch):
@@ -73,6 +77,23 @@ def test_of_two_that_bind_one_port_the_later_one_is_told():
         assert first.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
         with pytest.raises(UsageError, match="cannot listen there"):
             _bound(*first.getsockname(), 1)
+
+
+def test_a_head_is_that_of_a_get(served):
+    """Uptime monitors send HEAD; the next answer on the same connection shows that no body came."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    for path, status in (("/healthz", 200), ("/v1/model", 200), ("/", 200), ("/rotate", 405), ("/nothing", 404)):
+        found = {}
+        for method in ("HEAD", "GET"):
+            connection.request(method, path)
+            answer = connection.getresponse()
+            body = answer.read()
+            assert (answer.status, bool(body)) == (status, method == "GET"), (method, path)
+            found[method] = {
+                name: value for name, value in answer.headers.items() if name not in ("x-request-id", "date")
+            }
+        assert found["HEAD"] == found["GET"] and int(found["GET"]["content-length"]) == len(body), path
+    connection.close()
 
 
 @pytest.mark.parametrize("host", ["", " "])

@@ -50,7 +50,10 @@ class Observe:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         trace = scope["trace"] = Trace(given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex)
-        status = ClientGone.http_status
+        status, method = ClientGone.http_status, scope["method"]
+        if method == "HEAD":
+            # A GET whose body the web server leaves out (RFC 9110, 9.3.2): what watches a service asks so.
+            scope = {**scope, "method": "GET"}
 
         async def send_marked(message: Message) -> None:
             nonlocal status
@@ -65,7 +68,7 @@ class Observe:
         try:
             await self.app(scope, receive, send_marked)
         finally:
-            self._finish(scope, trace, status)
+            self._finish({**scope, "method": method}, trace, status)
 
     def _finish(self, scope: Scope, trace: Trace, status: int) -> None:
         seconds = time.perf_counter() - trace.started

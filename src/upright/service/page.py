@@ -66,7 +66,7 @@ def routes(model: Model, folder: Path = FOLDER) -> list[BaseRoute]:
         return FileResponse(path, headers=headers | {"Accept-Ranges": "none"}, media_type=media_type)
 
     for name in (*files, *([""] if "index.html" in files else [])):
-        router.add_api_route(f"/{name}", page, methods=["GET", "HEAD"])
+        router.add_api_route(f"/{name}", page, methods=["GET"])
     return router.routes
 
 
