@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from training.heldout import Picture
 from training.measures import Floats
@@ -50,6 +51,8 @@ class Model:
 
     @classmethod
     def open(cls, path: Path, threads: int = 1) -> Model:
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no model; name a model folder, or an .onnx file")
         facts = json.loads((path / "model.json").read_text()) if path.is_dir() else {}
         name = "model-int8.onnx" if facts.get("int8_sha256") else "model.onnx"
         onnx = path / name if path.is_dir() else path
@@ -87,6 +90,9 @@ class Shown:
 
     def small(self, size_px: int) -> NDArray[np.uint8]:
         return turn_array(self.upright.small(size_px), self.lies)
+
+    def grey(self, most_px: int) -> Image.Image:
+        return Image.fromarray(turn_array(np.asarray(self.upright.grey(most_px)), self.lies))
 
     def expect(self, boxes: Sequence[Box]) -> None:
         self.upright.expect([self._stored(box) for box in boxes])

@@ -16,6 +16,9 @@ from training.sheets import contact_sheet
 from training.tests.sky import Always, Sky, pictures
 from training.tests.toy import landscape, shard
 from upright.pictures import open_picture
+from upright.steps import LADDER
+
+DEMO = Path(__file__).parents[2] / "testdata" / "demo"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +147,15 @@ def test_a_picture_shown_another_way_is_the_upright_one_turned() -> None:
                 assert np.abs(seen_so.squashed(size).astype(int) - product.squashed(size)).max() <= 1
             box = (5, 10, 25, 40)
             assert np.array_equal(seen_so.region(box, 10), turned_file[10:40, 5:25])
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_each_step_looks_at_a_picture_shown_another_way_as_at_its_file(turn: int) -> None:
+    pixels = np.asarray(Image.open(DEMO / "page.jpg").convert("RGB"))
+    with open_picture(pixels) as upright, open_picture(shown(pixels, turn)) as product:
+        for step in LADDER:
+            found, expected = (len(step.views(picture, 224)) for picture in (Shown(upright, turn), product))
+            assert found == expected > 0, step.name
 
 
 def test_the_four_ways_have_the_same_eight_views() -> None:
