@@ -22,6 +22,7 @@ from training.data import HELD_OUT_SOURCES
 from training.heldout import KINDS, read
 from training.looks import Model, native, says
 from training.measures import PROMISES, Floats, Ints, Mask, log_softmax, reached, scores
+from training.script import run
 from upright.steps import LADDER
 
 # Share of the turns made that must be right, with the four turns equally frequent.
@@ -233,4 +234,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

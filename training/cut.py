@@ -17,6 +17,7 @@ from PIL import Image
 
 from training.data import Pixels
 from training.heldout import Picture, read
+from training.script import run
 from training.sheets import contact_sheet
 from training.synth.windows import SIZE_PX
 from upright import Detector
@@ -72,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

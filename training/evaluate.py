@@ -18,6 +18,7 @@ import numpy as np
 from training.heldout import Picture, read, sample, shown
 from training.looks import Model, Seen, climbed, evidence, seen
 from training.measures import PROMISES, Floats, Ints, Mask, confusion, decided, masks, promise_row, scores
+from training.script import run
 from upright.decide import DEFAULT_EFFORT
 from upright.results import Promise
 from upright.steps import LADDER
@@ -177,4 +178,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

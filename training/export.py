@@ -27,6 +27,7 @@ from training.heldout import Picture, read, sample
 from training.looks import Model, look
 from training.measures import Floats
 from training.network import load
+from training.script import run
 from upright import export
 
 OPSET = 18
@@ -216,4 +217,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

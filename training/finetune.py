@@ -27,6 +27,7 @@ from training.measures import Floats, wilson
 from training.modelfolder import Facts, write_model_folder
 from training.pictures import Pictures
 from training.recipe import Recipe
+from training.script import run
 from training.train import Trainer, accuracy, look
 from upright.errors import UprightError
 from upright.pictures import open_picture
@@ -193,9 +194,9 @@ def main() -> None:
     options = parser.parse_args()
     try:
         finetune(options)
-    except (NotBetter, ValueError, FileNotFoundError, UprightError) as error:
+    except (NotBetter, ValueError) as error:
         sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

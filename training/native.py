@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pypdfium2
 
+from training.script import run
+
 
 @functools.cache
 def git_directory(repositories: Path, repository: str) -> Path:
@@ -83,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -19,6 +19,7 @@ import numpy as np
 from training.data import Pixels
 from training.heldout import shown
 from training.looks import Looker, Model
+from training.script import run
 from upright.pictures import Picture, open_picture
 from upright.steps import View, render
 
@@ -99,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

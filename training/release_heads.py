@@ -28,6 +28,7 @@ from training.data import READ_TAIL, Pixels, squash
 from training.heldout import read, sample
 from training.measures import Floats
 from training.network import TILTS, Lite, load
+from training.script import run
 from training.upright_heads import scores
 from upright import Detector, Orientation
 from upright.heads import Heads, MirrorCalibration, TiltCalibration, mirroring
@@ -209,4 +210,4 @@ def _write(folder: Path, mirror: MirrorCalibration, tilt: TiltCalibration, facts
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

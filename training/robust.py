@@ -23,6 +23,7 @@ from training.evaluate import percent
 from training.heldout import Picture, read, sample
 from training.looks import STEPS, Looker, Model, says
 from training.measures import decided, masks, promise_row
+from training.script import run
 
 Random = np.random.Generator
 Wear = Callable[[Image.Image, Random], Image.Image]
@@ -162,4 +163,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
