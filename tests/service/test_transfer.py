@@ -64,7 +64,8 @@ def test_answers_that_are_not_read_hold_no_place_and_are_cut_off(serve):
     picture = bitmap(10)
     with contextlib.ExitStack() as stack:
         readers = [stack.enter_context(unread(service, "/v1/correct?turn=0", picture)) for _ in range(9)]
-        while service.metric("upright_requests_in_flight_bytes") < 80e6:
+        until = time.monotonic() + 30
+        while service.metric("upright_requests_in_flight_bytes") < 80e6 and time.monotonic() < until:
             time.sleep(0.05)
         for seed in range(10):
             assert service.client.post("/v1/orientation", content=jpeg(64, 64, seed)).status_code == 200
