@@ -14,7 +14,7 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from upright import Detector
+from upright import BrokenPicture, Detector, open_picture
 from upright.carriers import page_edits, read_exif_orientation
 from upright.formats import Overlay, Window, applied, inverse
 from upright.results_file import ResultsFile, read_rows
@@ -216,3 +216,11 @@ def test_a_pdf_with_a_user_s_password_says_so(tmp_path: Path) -> None:
     subprocess.run([program, tmp_path / "plain.pdf", *words, tmp_path / "scan.pdf"], check=True)
     done = upright("detect", tmp_path / "scan.pdf")
     assert done.returncode == 1 and "needs a password" in done.stderr and "qpdf --decrypt" in done.stderr
+    # A catalog whose pages are missing, of which PDFium says nothing.
+    start = b"%PDF-1.7\n1 0 obj\n<</Type/Catalog/Pages 9 0 R>>\nendobj\n"
+    table = b"xref\n0 2\n0000000000 65535 f \n0000000009 00000 n \ntrailer\n<</Size 2/Root 1 0 R>>\n"
+    (tmp_path / "torn.pdf").write_bytes(start + table + b"startxref\n%d\n%%%%EOF\n" % len(start))
+    with pytest.raises(BrokenPicture, match="password"):
+        open_picture(tmp_path / "scan.pdf")
+    with pytest.raises(BrokenPicture, match="damaged"):
+        open_picture(tmp_path / "torn.pdf")

@@ -25,6 +25,8 @@ def open_pdf(source: OpenSource) -> Picture:
     pypdfium2 = need("pypdfium2", "pdf", source=source.name)
     source.file.seek(0)
     with _pdfium:
+        # Of some damage PDFium says nothing, and gives the error of the document before; that of none is "damaged".
+        pypdfium2.raw.FPDF_LoadMemDocument(b"", 0, None)
         try:
             document = pypdfium2.PdfDocument(source.file)
         except pypdfium2.PdfiumError as error:
