@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -89,6 +90,15 @@ def test_all_pages_are_set_right_and_undone(document: Path, tmp_path: Path) -> N
     assert [json.loads(line)["turn"] for line in again.stdout.splitlines()] == [0] * 5
     assert upright("undo", tmp_path / "j.jsonl").returncode == 0
     assert path.read_bytes() == document.read_bytes()
+
+
+def test_an_error_of_pages_says_which(tmp_path: Path) -> None:
+    tiff(tmp_path / "scan.tif")
+    (tmp_path / "file").touch()
+    done = upright("correct", tmp_path / "scan.tif", "-o", tmp_path / "file" / "scan.tif")
+    assert done.returncode == 1
+    for page in (1, 2):
+        assert re.search(rf"failed .*the folder cannot be made.*\(page {page}\)", done.stderr), done.stderr
 
 
 def test_pages_by_number(document: Path, tmp_path: Path) -> None:

@@ -74,7 +74,8 @@ def _print_line(verbose: bool, tilt: bool, err: bool, row: Outcome) -> None:
     if row.error or not orientation:
         answer = "" if not orientation else f"{100 * orientation.confidence:6.2f}%"
         words = click.style(f"{row.group:<17}", fg=_COLOURS[row.group])
-        click.echo(f"{_turn(orientation):>7}  {answer:7}  {middle}{words} {row.error}", err=True)
+        page = f"  (page {row.page + 1})" * (row.name != row.source)
+        click.echo(f"{_turn(orientation):>7}  {answer:7}  {middle}{words} {row.error}{page}", err=True)
         return
     words = row.group.value
     if correction and correction.method is not Method.KEEP:
