@@ -184,7 +184,7 @@ def test_detector_decides(photo: Path, tmp_path: Path) -> None:
     assert (done.turn, done.method) == (Turn.HALF, Method.TAG)
     done = correct(photo, tmp_path / "b.jpg", detector=Fake(None))  # type: ignore[arg-type]
     assert (done.method, done.turn, done.written) == (Method.KEEP, Turn.NONE, True)
-    assert "unsure" in done.note and (tmp_path / "b.jpg").read_bytes() == photo.read_bytes()
+    assert done.note.endswith("left alone") and (tmp_path / "b.jpg").read_bytes() == photo.read_bytes()
     before = photo.stat()
     done = correct(photo, in_place=True, detector=Fake(None))  # type: ignore[arg-type]
     assert not done.written and photo.stat() == before

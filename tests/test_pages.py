@@ -17,7 +17,7 @@ from PIL import Image
 
 from upright import BrokenPicture, Detector, open_picture
 from upright.carriers import page_edits, read_exif_orientation
-from upright.formats import Overlay, Window, applied, inverse
+from upright.formats import Edit, Overlay, Window, applied, inverse
 from upright.results_file import ResultsFile, read_rows
 from upright.run import work
 from upright.sources import find_items
@@ -182,8 +182,8 @@ def test_tags_of_pages_with_and_without_one_are_one_set_of_edits(big: bool) -> N
 def test_an_overlay_shows_what_its_edits_make() -> None:
     window = Overlay(Window(b"0123456789"))
     window.apply([window.edit(2, b"ab")])
-    window.apply([window.edit(3, b"cd"), window.edit(10, b"xyz", width=0)])
-    window.apply([window.edit(9, b"!"), window.edit(11, b"-", width=1)])
+    window.apply([window.edit(3, b"cd"), Edit(10, b"", b"xyz")])
+    window.apply([window.edit(9, b"!"), window.edit(11, b"-")])
     assert window.at(0, 99) == b"01acd5678!x-z" and window.at(8, 4) == b"8!x-" and window.size == 13
     assert b"".join(applied(Window(b"0123456789"), window.edits())) == window.at(0, 99)
 

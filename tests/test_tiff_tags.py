@@ -211,9 +211,9 @@ def test_tiff_with_alpha_that_is_multiplied_into_its_colours_keeps_it() -> None:
     assert np.array_equal(samples(result), show_array(samples(source), ExifOrientation.RIGHT_TOP))
 
 
-def test_tiff_that_no_decoder_reads_is_refused() -> None:
+def test_tiff_that_no_decoder_reads_is_not_encoded_again() -> None:
     with pytest.raises(BrokenPicture, match="no decoder knows"):
-        turned(packed(14, 1), ExifOrientation.RIGHT_TOP)
+        reencoded(packed(14, 1), ExifOrientation.TOP_LEFT, Turn.RIGHT, "PNG")
 
 
 @pytest.mark.parametrize("tag", [33550, 33922, 34264])

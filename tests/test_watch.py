@@ -118,6 +118,7 @@ def test_a_folder_is_watched_however_it_is_written(
 
 
 def test_wrong_use_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "page.jpg").touch()
     for words, cause in (
         ([tmp_path, "-o", tmp_path], "is the folder that is watched"),
         ([tmp_path / "page.jpg", "-o", tmp_path / "out"], "page.jpg: a file, not a folder; name the folder to watch"),

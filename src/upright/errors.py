@@ -78,7 +78,7 @@ class UprightError(Exception):
 
     def to_dict(self) -> dict[str, str | None]:
         """For JSON: type, source, cause and remedy."""
-        return {"error": type(self).__name__, "source": self.source, "cause": self.cause, "remedy": self.remedy}
+        return {"error": type(self).__name__, "source": self.source, "cause": self.cause, "remedy": str(self.remedy)}
 
 
 class SourceError(UprightError):

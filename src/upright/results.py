@@ -196,7 +196,8 @@ class Correction(_Answer):
 
     def to_dict(self) -> dict[str, Any]:
         """A dictionary of JSON values."""
-        return self._values() | {"source": printable(self.source), "target": printable(self.target)}
+        names = {"source": printable(self.source), "target": printable(self.target)}
+        return self._values() | names | {"remedy": str(self.remedy)}
 
 
 #: Left out of JSON where they are `None`.
