@@ -85,7 +85,7 @@ def test_a_store_that_the_browser_closes_is_opened_again(
     opened.page.wait_for_timeout(300)
     opened.add(pictures / "sky-180.png")
     opened.wait_decided(2)
-    expect(kept).to_contain_text("Kept in this browser")
+    expect(kept).to_contain_text("1 of 2 files are no longer kept, as another window or the browser has cleared them")
     opened.page.wait_for_timeout(300)
     opened.page.reload()
     opened.wait_decided(1)
