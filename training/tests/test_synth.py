@@ -220,7 +220,9 @@ def test_command_writes_pool_and_sheet(tmp_path: Path) -> None:
     assert pool.shape == (3, 288, 288, 3)
     assert pool[1].tobytes() == render(41, "plate").tobytes()
     with Image.open(sheet) as shown:
-        assert shown.size == (8 * 288, 288)
+        for place in range(3):
+            left = 2 + place * (288 + 4)
+            assert np.array_equal(np.asarray(shown.crop((left, 2, left + 288, 2 + 288))), pool[place])
 
 
 def test_windows_are_reproducible_and_hold_ink() -> None:
