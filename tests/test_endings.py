@@ -14,7 +14,7 @@ import pytest
 import upright.atomic
 import upright.cli.running
 from upright.errors import UsageError, WriteFailed
-from upright.journal import runs
+from upright.journal import journals_of, runs
 from upright.machine import cache_folder, state_folder
 
 from .conftest import DEMO
@@ -158,6 +158,7 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch, folder: Any, var
         for words in (["undo"], ["undo", "--list"], ["correct", DEMO / "page.jpg", "--in-place"]):
             done = command(*words)
             assert (done.returncode, done.stdout) == (2, "") and "set XDG_STATE_HOME to" in done.stderr
+        assert journals_of("review") == [], "a review whose journal and decisions are named needs no home"
 
 
 def test_a_watch_without_a_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import MALFORMED, JournalError, WriteFailed, printable
+from ..errors import MALFORMED, JournalError, UsageError, WriteFailed, printable
 from ..machine import state_folder
 from .intents import Intent, read_journal
 from .writing import Journal, backups_of
@@ -69,7 +69,10 @@ def _runs() -> Iterator[Run]:
 
 def journals_of(run: str) -> list[Path]:
     """The journals in the state folder whose first change is of a run of this name, by name. Raises `JournalError`."""
-    return sorted(path for path in journals() if _begins_with(path, run))
+    try:
+        return sorted(path for path in journals() if _begins_with(path, run))
+    except UsageError:  # without a home folder there are none
+        return []
 
 
 def _begins_with(path: Path, run: str) -> bool:
