@@ -65,7 +65,8 @@ class Door:
                 deadline.reschedule(0)
 
         def answer(held: int) -> None:
-            if not dropped:
+            # One that has passed cannot be moved: the request ends at its next step, with nothing sent.
+            if not dropped and not deadline.expired():
                 deadline.reschedule(None)  # from here on the pace alone bounds it: an answer that has begun is whole
             lane.answer(visit, held)
 
