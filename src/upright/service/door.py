@@ -65,8 +65,10 @@ class Door:
                 deadline.reschedule(0)
 
         def answer(held: int) -> None:
-            # One that has passed cannot be moved: the request ends at its next step, with nothing sent.
-            if not dropped and not deadline.expired():
+            if deadline.expired():
+                # A task of the request that streams is told a step later: nothing may be sent till then.
+                raise asyncio.CancelledError
+            if not dropped:
                 deadline.reschedule(None)  # from here on the pace alone bounds it: an answer that has begun is whole
             lane.answer(visit, held)
 
