@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import socket
 import struct
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 from PIL import Image
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from upright.service.door import DEADLINE_HEADER, Door
+from upright.service.keys import Keys
+from upright.service.middleware import Observe, Problems
+from upright.service.settings import Settings
+from upright.service.state import open_state
 
 from .conftest import ATTACKS, jpeg, problem_of, raw
 
@@ -179,3 +189,31 @@ def test_a_client_that_leaves_costs_nothing_more(serve):
     assert service.client.post("/v1/orientation", content=jpeg(64, 64)).status_code == 200
     assert service.metric("upright_requests_in_flight") == 0
     assert service.metric("upright_stage_seconds_count", stage="infer") < 8, "most were dropped before the engine"
+
+
+def test_a_deadline_that_passes_right_before_a_task_answers_is_504():
+    """A streamed answer is sent by a task of its own, which is cancelled a step after the request's."""
+    state = open_state(Settings())
+
+    async def streaming(scope: Scope, receive: Receive, send: Send) -> None:
+        async def part() -> None:
+            time.sleep(0.02)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the request is told meanwhile, this task not yet
+            await Response(b"late")(scope, receive, send)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(part())
+
+    door = Door(streaming, list, state.settings, Keys.read(None, ""), None, state.lanes, state.metrics)
+    app = Observe(Problems(door), state.metrics)
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service") as client:
+            return await client.get("/late", headers={DEADLINE_HEADER: "1"})
+
+    try:
+        assert problem_of(asyncio.run(ask()))["status"] == 504
+    finally:
+        state.batcher.close()
+        state.runner.close()
