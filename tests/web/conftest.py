@@ -156,6 +156,30 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         browser.close()
 
 
+def comes_to(page: Page, read: Callable[[], object], wanted: object, timeout_s: float = 30) -> None:
+    """Waits until what is read is what is wanted: a fixed wait is too short on a busy machine."""
+    until = time.monotonic() + timeout_s
+    while (found := read()) != wanted:
+        assert time.monotonic() < until, f"{found} is not {wanted} after {timeout_s} s"
+        page.wait_for_timeout(20)
+
+
+def kept_files(page: Page) -> list[int]:
+    """How many files and answers the browser keeps."""
+    found = page.evaluate(
+        """() => new Promise(done => {
+            const asked = indexedDB.open('upright');
+            asked.onsuccess = () => {
+                const reading = asked.result.transaction(['files', 'answers']);
+                const counts = ['files', 'answers'].map(name => reading.objectStore(name).count());
+                reading.oncomplete = () => done(counts.map(({ result }) => result));
+            };
+        })"""
+    )
+    assert isinstance(found, list)
+    return found
+
+
 @dataclass
 class Visit:
     """The opened page, and what it complained of and asked for."""

@@ -7,20 +7,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from .conftest import Visit
+from .conftest import Visit, comes_to, kept_files
 from .pictures import sky, turned
 
 Visiting = Callable[..., Visit]
 
-#: How many files and answers the browser keeps.
-KEPT = """() => new Promise(done => {
-    const asked = indexedDB.open('upright');
-    asked.onsuccess = () => {
-        const reading = asked.result.transaction(['files', 'answers']);
-        const counts = ['files', 'answers'].map(name => reading.objectStore(name).count());
-        reading.oncomplete = () => done(counts.map(({ result }) => result));
-    };
-})"""
 #: Presses "Clear all" as soon as a card says this.
 CLEAR_WHEN = """badge => new MutationObserver((_, observer) => {
     if (![...document.querySelectorAll('.badge')].some(each => each.textContent === badge)) return;
@@ -30,8 +21,9 @@ CLEAR_WHEN = """badge => new MutationObserver((_, observer) => {
 
 
 def assert_clear(page: Page) -> None:
+    comes_to(page, lambda: kept_files(page), [0, 0])
     page.wait_for_timeout(1500)
-    assert page.evaluate(KEPT) == [0, 0]
+    assert kept_files(page) == [0, 0], "nothing comes after it"
     expect(page.locator(".card")).to_have_count(0)
     expect(page.locator("#results")).to_be_hidden()
     page.reload()
@@ -83,8 +75,7 @@ def test_an_answer_without_its_file_goes_at_the_next_visit(visit: Visiting, tiny
     opened.add(pictures / "sky-90.png")
     opened.wait_decided(1)
     expect(opened.page.locator("#kept")).to_contain_text("Kept")
-    opened.page.wait_for_timeout(300)
-    assert opened.page.evaluate(KEPT) == [1, 1]
+    comes_to(opened.page, lambda: kept_files(opened.page), [1, 1])
     opened.page.evaluate(
         """() => new Promise(done => {
             const asked = indexedDB.open('upright');
@@ -115,8 +106,10 @@ def test_another_window_says_that_its_pictures_are_no_longer_kept(
     other.add(pictures / "sky-180.png")
     other.wait_decided(3)
     expect(other.page.locator("#kept")).to_contain_text("2 of 3 files are no longer kept")
+    # What was not cleared is kept, and nothing of the rest.
+    comes_to(other.page, lambda: kept_files(other.page), [1, 1])
     other.page.wait_for_timeout(300)
-    assert opened.page.evaluate(KEPT) == [1, 1], "what was not cleared is kept, and nothing of the rest"
+    assert kept_files(other.page) == [1, 1]
     other.page.get_by_role("button", name="Clear all").click()
     assert_clear(opened.page)
 

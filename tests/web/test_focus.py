@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Visit
+from .conftest import Visit, comes_to
 from .pictures import sky
 
 Visiting = Callable[..., Visit]
@@ -20,11 +20,9 @@ FOCUS = """() => {
 }"""
 
 
-def focus(page: Page) -> list[str]:
-    page.wait_for_timeout(400)
-    found = page.evaluate(FOCUS)
-    assert isinstance(found, list)
-    return found
+def assert_focus(page: Page, *wanted: str | None) -> None:
+    page.wait_for_timeout(400)  # it does not go on from there
+    comes_to(page, lambda: page.evaluate(FOCUS), list(wanted))
 
 
 @pytest.fixture
@@ -44,10 +42,10 @@ def unsure(visit: Visiting, tiny_site: str, pictures: Path, tmp_path: Path) -> V
 
 
 def test_a_filter_that_was_pressed_keeps_it(unsure: Visit, pictures: Path) -> None:
-    assert focus(unsure.page) == ["Unsure 4", None]
+    assert_focus(unsure.page, "Unsure 4", None)
     unsure.add(pictures / "sky-90.png", pictures / "sky-180.png")
     unsure.wait_decided(7)
-    assert focus(unsure.page) == ["Unsure 4", None]
+    assert_focus(unsure.page, "Unsure 4", None)
     expect(unsure.page.get_by_role("button", name="Unsure 4")).to_have_attribute("aria-pressed", "true")
 
 
@@ -55,16 +53,16 @@ def test_it_goes_on_from_a_card_that_leaves_the_filter(unsure: Visit) -> None:
     page = unsure.page
     page.get_by_role("button", name="Turn 1.png right").focus()
     page.keyboard.press("r")
-    assert focus(page) == ["right", "2.png"]
+    assert_focus(page, "right", "2.png")
     page.keyboard.press("n")
-    assert focus(page) == ["right", "3.png"]
+    assert_focus(page, "right", "3.png")
     page.keyboard.press("l")
-    assert focus(page) == ["right", "2.png"], "after the last, the one before it"
+    assert_focus(page, "right", "2.png")  # after the last, the one before it
     page.keyboard.press("p")
     page.keyboard.press("r")
-    assert focus(page) == ["right", "2.png"]
+    assert_focus(page, "right", "2.png")
     page.keyboard.press("u")
-    assert focus(page) == ["right", "2.png"], "none is unsure any more: all are shown"
+    assert_focus(page, "right", "2.png")  # none is unsure any more: all are shown
     expect(page.get_by_role("button", name="All 5")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_role("button", name="Unsure")).to_be_hidden()
 
@@ -74,7 +72,7 @@ def test_a_button_that_goes_hands_it_to_its_card(unsure: Visit) -> None:
     page.get_by_role("button", name="All 5").click()
     page.get_by_role("button", name="Turn 1.png right").click()
     page.get_by_role("button", name="Undo your turn of 1.png").click()
-    assert focus(page) == ["right", "1.png"]
+    assert_focus(page, "right", "1.png")
 
 
 def test_the_enlarged_picture_goes_on_within_its_filter(unsure: Visit) -> None:
@@ -92,11 +90,11 @@ def test_the_enlarged_picture_goes_on_within_its_filter(unsure: Visit) -> None:
     page.wait_for_timeout(400)
     page.locator("#viewer [data-view=undo]").focus()
     page.keyboard.press("Enter")
-    assert focus(page) == ["right", None], "within the dialog still"
+    assert_focus(page, "right", None)  # within the dialog still
     page.keyboard.press("u")
     page.wait_for_timeout(400)
     page.keyboard.press("Escape")
-    assert focus(page) == ["enlarge", "2.png"]
+    assert_focus(page, "enlarge", "2.png")
 
 
 def test_thumbnails_outlive_the_enlarged_picture(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import CDPSession, expect
 
-from .conftest import Visit
+from .conftest import Visit, comes_to, kept_files
 from .pictures import sky, turned
 
 Visiting = Callable[..., Visit]
@@ -65,7 +65,7 @@ def test_what_there_is_no_room_for_is_told_and_the_rest_is_kept(
     opened.add(noise(tmp_path / "later.png", 2200))
     opened.wait_decided(4)
     expect(kept).to_contain_text("4 个文件中有 1 个未能保存")
-    opened.page.wait_for_timeout(300)
+    comes_to(opened.page, lambda: kept_files(opened.page), [3, 3])
     opened.page.reload()
     opened.wait_decided(3)
     assert list(opened.cards()) == ["first.png", "last.png", "later.png"]
@@ -86,7 +86,7 @@ def test_a_store_that_the_browser_closes_is_opened_again(
     opened.add(pictures / "sky-180.png")
     opened.wait_decided(2)
     expect(kept).to_contain_text("1 of 2 files are no longer kept, as another window or the browser has cleared them")
-    opened.page.wait_for_timeout(300)
+    comes_to(opened.page, lambda: kept_files(opened.page), [1, 1])
     opened.page.reload()
     opened.wait_decided(1)
     assert list(opened.cards()) == ["sky-180.png"]

@@ -29,7 +29,7 @@ from upright.sources import find_items
 from upright.together import place_of
 from upright.turns import Turn
 
-from .conftest import Visit
+from .conftest import Visit, comes_to
 from .reference import DEMO
 
 Opening = Callable[..., Page]
@@ -128,14 +128,14 @@ def test_a_person_settles_everything_by_keyboard(review: Server, opened: Opening
     expect(page.locator("#undo")).to_be_enabled()
     page.wait_for_function("() => !document.querySelector('#trouble:not([hidden])')")
     expect(page.locator("#news")).to_contain_text("4 pictures settled")
-    page.wait_for_timeout(500)
-    assert [tag(folder / f"disc_{at}.jpg") for at in range(4)] == [3] * 4
+    comes_to(page, lambda: [tag(folder / f"disc_{at}.jpg") for at in range(4)], [3] * 4)
 
     while page.locator("#keep").is_visible() and "unsure" in (
         page.locator("[aria-pressed=true]").first.inner_text().lower()
     ):
+        before_it = page.locator(left).inner_text()
         page.keyboard.press("Enter")
-        page.wait_for_timeout(300)
+        expect(page.locator(left)).not_to_have_text(before_it)
     page.get_by_role("button", name=re.compile("Look at [0-9]+: to turn")).click()
     page.locator("#all").click()
     page.get_by_role("button", name=re.compile("^Upright")).click()
@@ -224,6 +224,7 @@ def test_a_tab_asks_before_it_closes_over_decisions_that_are_not_written(
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     expect(page.locator("#name")).to_have_text("disc_1.jpg")
+    comes_to(page, lambda: len(held), 1)
     with page.expect_event("dialog") as asked:
         page.close(run_before_unload=True)
     assert asked.value.type == "beforeunload"

@@ -9,12 +9,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from .conftest import Visit
+from .conftest import Visit, comes_to, kept_files
 from .pictures import sky, turned
 
 Visiting = Callable[..., Visit]
+
+
+def by_hand(page: Page) -> int:
+    """How many of the answers that the browser keeps are by hand."""
+    found = page.evaluate(
+        """() => new Promise(done => {
+            const asked = indexedDB.open('upright');
+            asked.onsuccess = () => {
+                const all = asked.result.transaction('answers').objectStore('answers').getAll();
+                all.onsuccess = () => done(all.result.filter(({ hand }) => hand !== undefined).length);
+            };
+        })"""
+    )
+    assert isinstance(found, int)
+    return found
 
 
 def test_a_reload_loses_nothing_and_clear_all_forgets(
@@ -29,6 +44,7 @@ def test_a_reload_loses_nothing_and_clear_all_forgets(
     expect(page.locator("#kept")).to_contain_text("Kept in this browser")
     before = opened.cards()
     assert before["sky-180.png"]["turn"] == 90
+    comes_to(page, lambda: by_hand(page), 1)
     page.reload()
     opened.wait_decided(3)
     assert opened.cards() == before
@@ -37,25 +53,16 @@ def test_a_reload_loses_nothing_and_clear_all_forgets(
     saved = opened.save("sky-180.png", tmp_path)
     assert saved.read_bytes() != (pictures / "sky-180.png").read_bytes()
     page.get_by_role("button", name="Undo your turn of sky-180.png").click()
-    page.wait_for_timeout(300)
+    comes_to(page, lambda: by_hand(page), 0)
     page.reload()
     opened.wait_decided(3)
     assert opened.cards()["sky-180.png"]["turn"] == 180
     page.get_by_role("button", name="Clear all").click()
-    page.wait_for_timeout(300)
+    comes_to(page, lambda: kept_files(page), [0, 0])
     page.reload()
     expect(page.locator("#engine")).to_contain_text("WebAssembly")
     expect(page.locator(".card")).to_have_count(0)
-    kept = page.evaluate(
-        """() => new Promise(done => {
-            const asked = indexedDB.open('upright');
-            asked.onsuccess = () => {
-                const store = asked.result.transaction('files').objectStore('files').count();
-                store.onsuccess = () => done(store.result);
-            };
-        })"""
-    )
-    assert kept == 0
+    assert kept_files(page) == [0, 0]
 
 
 def test_pictures_that_wait_are_decided_after_a_reload(visit: Visiting, tiny_site: str, tmp_path: Path) -> None:
@@ -116,6 +123,7 @@ def test_a_click_enlarges(visit: Visiting, tiny_site: str, tmp_path: Path, scree
     page.get_by_role("button", name="Enlarge large.png").click()
     image = page.locator("#viewer img")
     expect(image).to_have_js_property("naturalHeight", 2048)
+    page.wait_for_function("() => !document.querySelector('#viewer').getAnimations({ subtree: true }).length")
     page.wait_for_timeout(400)
     box, stage = image.bounding_box(), page.locator(".stage").bounding_box()
     assert box and stage
@@ -157,7 +165,7 @@ def test_answers_of_another_model_are_not_shown_as_this_ones(visit: Visiting, ti
         turned(sky(60, 40), 90).save(path)
     opened.add(*paths)
     opened.wait_decided(100)
-    opened.page.wait_for_timeout(500)
+    comes_to(opened.page, lambda: kept_files(opened.page), [100, 100])
     opened.page.evaluate(
         """() => new Promise(done => {
             const asked = indexedDB.open('upright');
