@@ -65,6 +65,32 @@ def test_a_slow_head_is_closed(strict):
             found = second.recv(10_000)
 
 
+@pytest.mark.parametrize("protocol", ["1.0", "1.1"])
+def test_a_client_that_still_sends_reads_its_answer_before_the_connection_ends(strict, protocol):
+    head = f"POST /v1/orientation HTTP/{protocol}\r\nHost: x\r\nConnection: close\r\nContent-Length: 9000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=60) as connection:
+        connection.sendall(head.encode())
+        strict.wait_for("request", status=401)
+        connection.sendall(bytes(9_000_000))
+        found = b""
+        while piece := connection.recv(10_000):
+            found += piece
+    assert found.startswith(b"HTTP/1.1 401 ") and json.loads(found.partition(b"\r\n\r\n")[2])["status"] == 401
+
+
+def test_a_client_that_never_stops_sending_is_cut_off(strict):
+    head = b"POST /v1/orientation HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 900000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=60) as connection:
+        connection.sendall(head)
+        assert connection.recv(10_000).startswith(b"HTTP/1.1 401 ")
+        began = time.monotonic()
+        with pytest.raises(OSError):
+            while time.monotonic() < began + 30:
+                connection.sendall(bytes(1000))
+                time.sleep(0.05)
+    assert strict.client.get("/healthz").status_code == 200
+
+
 def test_many_slow_clients_do_not_keep_others_out(strict):
     with contextlib.ExitStack() as stack:
         for _ in range(150):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import unquote
 
 import h11
@@ -25,7 +25,8 @@ class Connection(H11Protocol):
     """Closes a connection whose next request's head is not there ``head_timeout_s`` after it began to come.
 
     The same clock runs while the rest of a refused body is thrown away, so neither can be dripped forever; and a
-    connection that is to be closed is aborted where the client does not read the end of its answer.
+    connection that is to be closed is aborted where the client does not read the end of its answer. One whose client
+    still sends is closed in stages.
 
     There are ``most`` connections at once. One more ends the one that has waited longest for its client: for a request,
     for the rest of a body, for an answer to be read. Requests that are worked on stay.
@@ -40,7 +41,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock: a connection that says nothing is a slow head, too."""
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, _InStages(transport, self)))
         inner = self.app
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,6 +60,11 @@ class Connection(H11Protocol):
             min(waiting, key=lambda each: each.waits_since, default=self).transport.abort()
 
     @property
+    def is_sent_to(self) -> bool:
+        """Whether the client has not sent all of its request, or nothing that is one."""
+        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
+
+    @property
     def waits(self) -> bool:
         """Whether the next step is the client's."""
         return self.visit is None or self.visit.phase is not Phase.WORKING
@@ -74,7 +80,9 @@ class Connection(H11Protocol):
         super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
-        """Start the clock at the first bytes of a head."""
+        """Start the clock at the first bytes of a head; throw away what comes after the end."""
+        if self.transport.is_closing():
+            return
         if self._clock is None and self._between_requests():
             self._start_clock()
         super().data_received(data)
@@ -122,6 +130,32 @@ class Connection(H11Protocol):
             self.transport.abort()
         elif self._between_requests() and self.timeout_keep_alive_task is None:
             self._start_clock()
+
+
+class _InStages:
+    """A transport that is closed for writing first where its client still sends, and wholly when the client closes it.
+
+    Closed at once it would be reset, and the client would lose an answer that it has not read: Python's urllib does,
+    and nginx, which calls with HTTP/1.0 (RFC 9112, 9.6).
+    """
+
+    def __init__(self, whole: asyncio.Transport, connection: Connection) -> None:
+        self._whole, self._connection, self._half_closed = whole, connection, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    def is_closing(self) -> bool:
+        return self._half_closed or self._whole.is_closing()
+
+    def close(self) -> None:
+        if self.is_closing() or not self._connection.is_sent_to or not self._whole.can_write_eof():
+            self._whole.close()
+            return
+        self._half_closed = True
+        self._whole.write_eof()
+        self._whole.resume_reading()
+        self._connection.loop.call_later(self._connection.head_timeout_s, self._whole.abort)
 
 
 def room_for(connections: int) -> tuple[int, int]:
