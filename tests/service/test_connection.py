@@ -46,7 +46,7 @@ def test_a_target_may_name_the_host(strict, target):
     assert answer(strict, sent.encode())[0] == 200
     status, _, body = answer(strict, sent.replace("healthz", "v1/%6eone").encode())
     assert (status, json.loads(body)["status"]) == (401, 401)  # no key
-    assert strict.wait_for("request", status=401)["path"] == "/v1/none"
+    assert strict.wait_for("request", path="/v1/none")["status"] == 401
 
 
 def test_a_slow_head_is_closed(strict):
@@ -67,10 +67,10 @@ def test_a_slow_head_is_closed(strict):
 
 @pytest.mark.parametrize("protocol", ["1.0", "1.1"])
 def test_a_client_that_still_sends_reads_its_answer_before_the_connection_ends(strict, protocol):
-    head = f"POST /v1/orientation HTTP/{protocol}\r\nHost: x\r\nConnection: close\r\nContent-Length: 9000000\r\n\r\n"
+    head = f"POST /v1/none/{protocol} HTTP/{protocol}\r\nHost: x\r\nConnection: close\r\nContent-Length: 9000000"
     with socket.create_connection(("127.0.0.1", strict.port), timeout=60) as connection:
-        connection.sendall(head.encode())
-        strict.wait_for("request", status=401)
+        connection.sendall(f"{head}\r\n\r\n".encode())
+        strict.wait_for("request", path=f"/v1/none/{protocol}")
         connection.sendall(bytes(9_000_000))
         found = b""
         while piece := connection.recv(10_000):

@@ -97,9 +97,8 @@ def _complete(operation: dict[str, Any], asked: Access, *, has_keys: bool) -> No
     if asked.key:
         operation["security"] = [{name: []} for name in _SCHEMES] + ([] if has_keys else [{}])
         statuses |= {401, 429}
-    if asked.lane == "requests":
-        operation.setdefault("parameters", []).append(_DEADLINE)
     if asked.lane != "free":
+        operation.setdefault("parameters", []).append(_DEADLINE)
         statuses |= {503, 504}
     if "requestBody" in operation:
         statuses |= {408, 413, 415, 422}
