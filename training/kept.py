@@ -33,8 +33,8 @@ from training.train import WEAR, Trainer, parser, prepare, run
 FACTS = "kept.json"
 #: Steps whose largest values set the scale of each channel, and how much larger a value may be and be kept whole.
 SCALED_BY, ROOM = 6, 1.1
-#: Of five steps so many show mostly whole pictures, as in use.
-CALM_OF_FIVE = 3
+#: The share of the steps in which most views show whole pictures, as in use: such looks are for the end of a run.
+CALM = 0.6
 
 
 class Front(nn.Module):
@@ -63,13 +63,13 @@ def digest(net: network.Lite, blocks: int) -> str:
 class Looking:
     """Draws, wears down and looks as training does, and adds to a folder what the first blocks say."""
 
-    def __init__(self, recipe: Recipe, pictures: Pictures, folder: Path, seed: int) -> None:
-        self.recipe, self.pictures, self.folder = recipe, pictures, folder
+    def __init__(self, recipe: Recipe, pictures: Pictures, folder: Path, seed: int, calm: float = CALM) -> None:
+        self.recipe, self.pictures, self.folder, self.calm = recipe, pictures, folder, calm
         self.augment, self.stopped = Augment(seed), False
         folder.mkdir(parents=True, exist_ok=True)
         net, _ = network.start(recipe.start, recipe.variant)
         facts = folder / FACTS
-        if _files(folder, len(recipe.group) - 1)[1].exists():
+        if facts.exists() and all(path.stat().st_size for n in range(len(recipe.group)) for path in _files(folder, n)):
             there = Kept(folder, net, recipe)
             there.cut()
             self.facts, self.augment = there.facts, Augment(seed + len(there.turns[0]))  # other views than those
@@ -78,23 +78,26 @@ class Looking:
                 "digest": digest(net, recipe.frozen_blocks), "sizes": [group.size_px for group in recipe.group],
                 "scale": self._scale(net).tolist(),
             }  # fmt: skip
+            for number in range(len(recipe.group)):
+                for path in _files(folder, number):
+                    path.write_bytes(b"")
             facts.write_text(json.dumps(self.facts))
         front = Front(net, recipe.frozen_blocks, torch.tensor(self.facts["scale"]))
         self.sessions = {size_px: _session(front, size_px) for size_px in set(self.facts["sizes"])}
 
-    def views(self, group: Group, step: int) -> tuple[Tensor, Tensor]:
+    def views(self, group: Group) -> tuple[Tensor, Tensor]:
         """Views [n, 3, s, s] of a step, and the turns [n] that they need."""
         pictures = self.pictures.draw(group, self.augment.random)
         assert pictures is not None, f"no pictures for the group {group.wear}"
-        wear = WEAR[group.wear]
-        views, labels = self.augment(pictures, group.size_px, wear.calm() if step % 5 < CALM_OF_FIVE else wear)
+        wear, calm = WEAR[group.wear], bool(self.augment.chance(1, self.calm))
+        views, labels = self.augment(pictures, group.size_px, wear.calm() if calm else wear)
         return views, labels.turns
 
     @torch.inference_mode()
     def _scale(self, net: network.Lite) -> Tensor:
         most = [
-            net.eval().front(self.views(group, step)[0], self.recipe.frozen_blocks).abs().amax((0, 2, 3))
-            for step in range(SCALED_BY)
+            net.eval().front(self.views(group)[0], self.recipe.frozen_blocks).abs().amax((0, 2, 3))
+            for _ in range(SCALED_BY)
             for group in self.recipe.group
         ]
         return torch.stack(most).amax(0) * ROOM / 127
@@ -104,7 +107,7 @@ class Looking:
         step = 0
         while not self.stopped and step != steps:
             for number, group in enumerate(self.recipe.group):
-                views, turns = self.views(group, step)
+                views, turns = self.views(group)
                 pixels = views.round().byte().permute(0, 2, 3, 1).contiguous().numpy()
                 (said,) = self.sessions[group.size_px].run(None, {"pictures": pixels})
                 looks, labels = _files(self.folder, number)
@@ -204,6 +207,9 @@ def main() -> None:
     options.add_argument("what", choices=["look", "train"])
     options.add_argument("--kept", type=Path, action="append", default=[], help="of `train`: looks; may be given again")
     options.add_argument("--seed", type=int, default=1, help="of `look`: another for each folder")
+    options.add_argument(
+        "--calm", type=float, default=CALM, help="of `look`: share of steps with mostly whole pictures"
+    )
     chosen = options.parse_args()
     if chosen.what == "train" and not chosen.kept:
         options.error("name the looks to train with: --kept FOLDER")
@@ -211,7 +217,7 @@ def main() -> None:
     if chosen.what == "train":
         run(KeptTrainer(recipe, pictures, chosen.run, device, chosen.kept), chosen.resume)
         return
-    looking = Looking(recipe, pictures, chosen.run, chosen.seed)
+    looking = Looking(recipe, pictures, chosen.run, chosen.seed, chosen.calm)
     signal.signal(signal.SIGTERM, looking.stop)
     looking.run()
 

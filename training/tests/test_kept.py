@@ -35,7 +35,7 @@ def test_what_is_kept_is_what_the_first_blocks_say(tmp_path: Path) -> None:
     net.eval()
     shown = []
     drawn = looking.views
-    looking.views = lambda group, step: shown.append(drawn(group, step)) or shown[-1]  # type: ignore[func-returns-value, method-assign]
+    looking.views = lambda group: shown.append(drawn(group)) or shown[-1]  # type: ignore[func-returns-value, method-assign]
     looking.run(2)
     found, turns = Kept(tmp_path, net, looking.recipe).some(0, np.arange(24))
     with torch.inference_mode():
