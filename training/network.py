@@ -165,9 +165,10 @@ class Lite(nn.Module):
         logits: Tensor = self.head(self.features(self.front(x, 0), 0))
         return logits
 
-    def front_modules(self, blocks: int) -> list[nn.Module]:
-        """Those that `front` uses."""
-        return [self._conv_stem, self._bn0, *self._blocks[:blocks]]
+    def front_parameters(self, blocks: int) -> list[nn.Parameter]:
+        """The parameters that `front` uses."""
+        modules = [self._conv_stem, self._bn0, *self._blocks[:blocks]]
+        return [parameter for module in modules for parameter in module.parameters()]
 
 
 def imagenet(variant: str, **options: float) -> Lite:

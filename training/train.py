@@ -72,8 +72,9 @@ class Trainer:
     def _freeze(self, blocks: int) -> None:
         self.frozen = blocks
         self.net.requires_grad_(True)
-        for module in self.net.front_modules(blocks) if blocks else []:
-            module.requires_grad_(False).zero_grad()
+        for parameter in self.net.front_parameters(blocks) if blocks else []:
+            parameter.requires_grad_(False)
+            parameter.grad = None
 
     def cross_entropy(self, views: Tensor, logits: Tensor, turns: Tensor) -> Tensor:
         return F.cross_entropy(logits, turns, label_smoothing=self.recipe.label_smoothing)
@@ -112,24 +113,18 @@ class Trainer:
         self.net.train()
         right: dict[str, Tensor] = {}
         for group in self.recipe.group:
-            found = self.group_step(group, progress)
-            if found is None:
+            pictures = self.pictures.draw(group, self.augment.random)
+            if pictures is None:
                 continue
-            loss, right[group.wear] = found
+            size_px = self.size(group.size_px, progress)
+            loss, right[group.wear] = self.group_loss(group, pictures, size_px, progress >= self.recipe.calm_at)
             (loss * group.weight).backward()  # type: ignore[no-untyped-call]
-            self.views += group.views
+            self.views += len(pictures)
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 3.0)
         self.optimiser.step()
         self.step += 1
         self._update_average()
         return right
-
-    def group_step(self, group: Group, progress: float) -> tuple[Tensor, Tensor] | None:
-        """The loss of a group's views, and the share of right answers; None where it has no picture to draw from."""
-        pictures = self.pictures.draw(group, self.augment.random)
-        if pictures is None:
-            return None
-        return self.group_loss(group, pictures, self.size(group.size_px, progress), progress >= self.recipe.calm_at)
 
     def group_loss(self, group: Group, pictures: Tensor, size_px: int, calm: bool) -> tuple[Tensor, Tensor]:
         """The loss of upright pictures [n, 3, s, s] seen as views of size_px, and the share of right answers."""
